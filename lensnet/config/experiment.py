@@ -1,0 +1,298 @@
+"""The experiment file as a whole, and the checks that reach across its sections."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from lensnet import registry
+from lensnet.config.backbone import BackboneSpec
+from lensnet.config.dataset import DatasetOptions, DatasetSpec, SourceLayout, Task
+from lensnet.config.sections import (
+    Data,
+    Evaluation,
+    Model,
+    Section,
+    Splits,
+    Tracking,
+    Training,
+)
+from lensnet.errors import nearest
+
+__all__ = ["LOSS_OF_TASK", "MONITORS_OF_TASK", "Experiment"]
+
+LOSS_OF_TASK = {
+    "classification": "categorical_crossentropy",
+    "binary": "binary_crossentropy",
+    "regression": "mse",
+}
+MONITORS_OF_TASK = {
+    "classification": ("val_loss", "val_accuracy", "val_auc"),
+    "binary": ("val_loss", "val_accuracy", "val_auc"),
+    "regression": ("val_loss", "val_mae"),
+}
+
+
+# The path of a key, and what is wrong there.
+Problem = tuple[tuple[str, ...], str]
+
+
+class Experiment(Section):
+    """One experiment: what `lensnet fit` reads, and writes back with every default filled in.
+
+    Example:
+
+    >>> experiment = Experiment.model_validate({
+    ...     "name": "demo",
+    ...     "task": "binary",
+    ...     "data": {"dataset": "lens_finding/simulated"},
+    ...     "model": {"backbone": "resnet18", "symmetry": "c4"},
+    ... })
+    >>> experiment.training.loss.name
+    'binary_crossentropy'
+    """
+
+    name: str = Field(pattern=r"^[\w.+-]+$", description="Also the run folder's name in runs/.")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    task: Task
+    data: Data
+    model: Model
+    # A missing loss is filled in by the task, so `training` itself may be missing too.
+    training: Training
+    evaluation: Evaluation = Field(default_factory=lambda: Evaluation())
+    tracking: Tracking = Field(default_factory=lambda: Tracking())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _loss_follows_task(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or raw.get("task") not in LOSS_OF_TASK:
+            return raw
+        training = raw.get("training", {})
+        if not isinstance(training, dict):
+            return raw
+        loss = training.get("loss", {})
+        if isinstance(loss, dict) and "name" not in loss:
+            loss = {"name": LOSS_OF_TASK[raw["task"]], **loss}
+        return {**raw, "training": {**training, "loss": loss}}
+
+    @property
+    def dataset(self) -> DatasetSpec:
+        """The specification of `data.dataset`."""
+        return registry.datasets.get(self.data.dataset)
+
+    @property
+    def dataset_options(self) -> DatasetOptions:
+        """`data.options`, checked, with the data set's defaults."""
+        return self.dataset.options.model_validate(self.data.options)
+
+    @property
+    def backbone(self) -> BackboneSpec:
+        """The specification of `model.backbone`."""
+        return registry.backbones.get(self.model.backbone)
+
+    @property
+    def data_seed(self) -> int:
+        """The seed of the splits and of simulated images."""
+        return self.seed if self.data.seed is None else self.data.seed
+
+    @property
+    def data_dir(self) -> Path:
+        """Where prepared records go."""
+        default = os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet"
+        return Path(self.data.data_dir or default).expanduser()
+
+    @property
+    def source_dir(self) -> Path | None:
+        """The user's files; a relative path is relative to the working directory."""
+        return Path(self.data.source_dir).expanduser() if self.data.source_dir else None
+
+    @property
+    def layout(self) -> SourceLayout:
+        """The classes and splits of the data set, found by listing directories alone.
+
+        Raises:
+            DataError: the user's directory is missing or holds no class.
+        """
+        spec = self.dataset
+        if spec.inspect is None or self.source_dir is None:
+            return SourceLayout(classes=spec.classes or ())
+        return spec.inspect(self.source_dir, self.dataset_options)
+
+    def problems(self) -> list[Problem]:
+        """Lists what no single section can see: `((key, ...), message)` for each problem.
+
+        Raises:
+            DataError: the user's directory is missing or holds no class.
+        """
+        found: list[Problem] = []
+        found += self._dataset_problems()
+        found += self._backbone_problems()
+        found += self._training_problems()
+        return found
+
+    def _dataset_problems(self) -> list[Problem]:
+        key = ("data", "dataset")
+        if self.data.dataset not in registry.datasets.names():
+            return [(key, unknown_name("data set", self.data.dataset, registry.datasets.names()))]
+        spec = self.dataset
+        found: list[Problem] = []
+        try:
+            spec.options.model_validate(self.data.options)
+        except ValidationError as error:
+            # The loader words these; here they only must not pass.
+            found += [(("data", "options", *map(str, e["loc"])), e["msg"]) for e in error.errors()]
+            return found
+        if self.task not in spec.tasks:
+            found.append(
+                (
+                    ("task",),
+                    f'the data set "{spec.name}" serves {" or ".join(spec.tasks)}, not {self.task}',
+                )
+            )
+        if spec.needs_source_dir and self.source_dir is None:
+            found.append(
+                (
+                    ("data", "source_dir"),
+                    f'the data set "{spec.name}" reads your files: say where they are',
+                )
+            )
+            return found
+        if not spec.needs_source_dir and self.source_dir is not None:
+            found.append(
+                (
+                    ("data", "source_dir"),
+                    f'the data set "{spec.name}" reads no files; remove source_dir, or name a '
+                    "data set that does (see `lensnet datasets`)",
+                )
+            )
+            return found
+        layout = self.layout
+        if self.task == "binary" and layout.classes and len(layout.classes) != 2:
+            found.append(
+                (
+                    ("task",),
+                    f"binary needs two classes; the data set has {len(layout.classes)} "
+                    f"({', '.join(layout.classes)}). Use classification",
+                )
+            )
+        if self.task == "classification" and len(layout.classes) == 1:
+            found.append(
+                (("task",), f"classification needs two classes or more; found {layout.classes[0]}")
+            )
+        return found + self._split_problems(layout)
+
+    def _split_problems(self, layout: SourceLayout) -> list[Problem]:
+        splits = self.data.splits
+        if splits is None:
+            return []
+        if splits.are_fractions and layout.splits:
+            own = {name: f"{name}[:90%]" for name in layout.splits}
+            return [
+                (
+                    ("data", "splits"),
+                    f"the data set brings its own splits ({', '.join(layout.splits)}): leave "
+                    "data.splits out to use them, or write slices of them such as "
+                    f'"{next(iter(own.values()))}"',
+                )
+            ]
+        if not splits.are_fractions:
+            known = layout.splits or ("train", "validation", "test")
+            return [
+                (("data", "splits", part), unknown_name("split", name, known))
+                for part, value in splits.model_dump().items()
+                for name in [value.partition("[")[0].strip()]
+                if name not in known
+            ]
+        return []
+
+    def _backbone_problems(self) -> list[Problem]:
+        name = self.model.backbone
+        if name not in registry.backbones.names():
+            return [
+                (
+                    ("model", "backbone"),
+                    unknown_name("backbone", name, registry.backbones.names()),
+                )
+            ]
+        spec = self.backbone
+        found: list[Problem] = [
+            (
+                ("model", "options", key),
+                f'unknown option of "{name}".{nearest(key, spec.options)} Allowed: '
+                f"{', '.join(spec.options) or 'none'}",
+            )
+            for key in self.model.options
+            if key not in spec.options
+        ]
+        size = self.data.image_size
+        if size is not None and size < spec.minimum_size:
+            found.append(
+                (
+                    ("data", "image_size"),
+                    f'"{name}" needs images of {spec.minimum_size} pixels or more; got {size}',
+                )
+            )
+        return found
+
+    def _training_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        fitting = LOSS_OF_TASK[self.task]
+        if self.training.loss.name != fitting:
+            found.append(
+                (
+                    ("training", "loss", "name"),
+                    f"{self.training.loss.name} does not fit task {self.task}; allowed: {fitting}",
+                )
+            )
+        if self.task == "regression" and self.data.balance != "none":
+            found.append(
+                (
+                    ("data", "balance"),
+                    f"{self.data.balance} needs classes, and task regression has none",
+                )
+            )
+        warmup_epochs, epochs = self.training.schedule.warmup_epochs, self.training.epochs
+        if warmup_epochs > epochs:
+            found.append(
+                (
+                    ("training", "schedule", "warmup_epochs"),
+                    f"a warm-up of {warmup_epochs:g} epochs is longer than the training ({epochs})",
+                )
+            )
+        stopping = self.training.early_stopping
+        monitors = MONITORS_OF_TASK[self.task]
+        if stopping is not None and stopping.monitor not in monitors:
+            found.append(
+                (
+                    ("training", "early_stopping", "monitor"),
+                    unknown_name("monitor", stopping.monitor, monitors),
+                )
+            )
+        return found
+
+    def resolved(self, splits: Splits | None = None) -> Experiment:
+        """Returns the experiment with every default that depends on the data written out.
+
+        Args:
+            splits: the splits that were used where `data.splits` left them open.
+        """
+        data = self.data.model_copy(
+            update={
+                "options": self.dataset_options.model_dump(),
+                "source_dir": str(self.source_dir.resolve()) if self.source_dir else None,
+                "data_dir": str(self.data_dir.resolve()),
+                "seed": self.data_seed,
+                "splits": splits or self.data.splits,
+            }
+        )
+        options = {**self.backbone.options, **self.model.options}
+        model = self.model.model_copy(update={"options": options})
+        return self.model_copy(update={"data": data, "model": model})
+
+
+def unknown_name(kind: str, name: str, known: Any) -> str:
+    """Words the problem of a name that is not among the known ones."""
+    return f'there is no {kind} "{name}".{nearest(name, known)} Allowed: {", ".join(known)}'

@@ -1,0 +1,204 @@
+"""From a YAML file to an `Experiment`, or to messages that say how to mend the file."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from lensnet import registry
+from lensnet.config.documents import Document, dump, parse_document, parse_value
+from lensnet.config.experiment import Experiment
+from lensnet.errors import ConfigurationError, UnknownNameError, nearest
+
+__all__ = ["json_schema", "load", "to_yaml", "validate"]
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Reads and checks an experiment file.
+
+    Args:
+        path: the YAML file.
+        overrides: `"dotted.key=value"` strings, applied in order; values are read as YAML.
+
+    Raises:
+        ConfigurationError: the file is missing, not YAML, or not an experiment; the message has
+            a line for every problem, with file, line, key and what is allowed.
+        DataError: the user's directory that it names is missing or holds no images.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(f"There is no experiment file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as a YAML file: {error}.") from None
+    document = parse_document(text, str(path))
+    for override in overrides:
+        _override(document, override)
+    return validate(document)
+
+
+def validate(document: Document) -> Experiment:
+    """Checks a parsed document.
+
+    Raises:
+        ConfigurationError: as `load`.
+    """
+    if not isinstance(document.content, dict):
+        raise ConfigurationError(
+            f"{document.name}: an experiment is a mapping with the keys "
+            f"{', '.join(Experiment.model_fields)}; got "
+            f"{'an empty file' if document.content is None else type(document.content).__name__}."
+        )
+    try:
+        experiment = Experiment.model_validate(document.content)
+    except ValidationError as error:
+        errors = error.errors()
+        if any(details["loc"] == ("task",) for details in errors):
+            # The loss follows from the task: without one, its absence is no second problem.
+            errors = [details for details in errors if details["type"] != "missing"]
+        problems = [_word(document, Experiment, (), details) for details in errors]
+        raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
+    _check_options(document, experiment)
+    problems = [
+        f"{document.place(path)}: {'.'.join(path)}: {message}."
+        for path, message in experiment.problems()
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return experiment
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """Writes an experiment, every default written out, as the YAML that `load` reads back."""
+    return dump(experiment.model_dump(mode="json"))
+
+
+def json_schema() -> dict[str, Any]:
+    """Returns the JSON schema of an experiment file, names of data sets and backbones included."""
+    schema = Experiment.model_json_schema()
+    definitions = schema["$defs"]
+    definitions["Data"]["properties"]["dataset"]["enum"] = registry.datasets.names()
+    definitions["Data"]["properties"]["options"]["anyOf"] = [
+        {"title": name, **registry.datasets.get(name).options.model_json_schema()}
+        for name in registry.datasets.names()
+    ]
+    definitions["Model"]["properties"]["backbone"]["enum"] = registry.backbones.names()
+    # Both are filled in by the task where they are missing.
+    schema["required"] = [key for key in schema["required"] if key != "training"]
+    definitions["Training"].pop("required", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _check_options(document: Document, experiment: Experiment) -> None:
+    """Words the problems of `data.options` by the data set's own schema."""
+    try:
+        options = experiment.dataset.options
+    except UnknownNameError:
+        return  # named by Experiment.problems
+    try:
+        options.model_validate(experiment.data.options)
+    except ValidationError as error:
+        prefix = ("data", "options")
+        problems = [_word(document, options, prefix, details) for details in error.errors()]
+        raise ConfigurationError("\n".join(problems)) from None
+
+
+def _override(document: Document, override: str) -> None:
+    key, equals, value = override.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        raise ConfigurationError(
+            f'--set takes key=value, such as training.epochs=3; got "{override}".'
+        )
+    origin = f"--set {override}"
+    document.override(path, parse_value(value, origin), origin)
+
+
+def _word(
+    document: Document,
+    model: type[BaseModel],
+    prefix: tuple[Any, ...],
+    details: ErrorDetails,
+) -> str:
+    """Words one of pydantic's errors for the person who wrote the file."""
+    path = prefix + _path_in_file(document.content, prefix, details)
+    place = document.place(path)
+    key = ".".join(str(part) for part in path) or "the experiment"
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        allowed = _allowed_keys(model, details["loc"][:-1])
+        return (
+            f"{place}: {key}: unknown key.{nearest(str(path[-1]), allowed)} "
+            f"Allowed: {', '.join(allowed)}."
+        )
+    if kind == "missing":
+        return f"{place}: {key}: this key is missing and has no default."
+    message = details["msg"].removeprefix("Value error, ").rstrip(".")
+    message = message[:1].lower() + message[1:]
+    if kind in ("literal_error", "union_tag_invalid"):
+        context = details.get("ctx", {})
+        allowed = [
+            part.strip(" '")
+            for part in str(context.get("expected") or context.get("expected_tags", ""))
+            .replace(" or ", ", ")
+            .split(",")
+        ]
+        given = details["input"] if kind == "literal_error" else context.get("tag")
+        return (
+            f"{place}: {key}: got {given!r}.{nearest(str(given), allowed)} "
+            f"Allowed: {', '.join(allowed)}."
+        )
+    if kind == "union_tag_not_found":
+        return f'{place}: {key}: needs a "name".'
+    if kind == "value_error":
+        return f"{place}: {key}: {message}."
+    return f"{place}: {key}: {message}; got {details['input']!r}."
+
+
+def _path_in_file(content: Any, prefix: tuple[Any, ...], details: ErrorDetails) -> tuple[Any, ...]:
+    """Drops from pydantic's location what is no key of the file: the tags of unions."""
+    for part in prefix:
+        content = content.get(part) if isinstance(content, dict) else None
+    location = details["loc"]
+    path: list[Any] = []
+    for index, part in enumerate(location):
+        is_last_key = index == len(location) - 1 and details["type"] in (
+            "missing",
+            "extra_forbidden",
+        )
+        if isinstance(content, dict) and (part in content or is_last_key):
+            path.append(part)
+            content = content.get(part)
+        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
+            path.append(part)
+            content = content[part]
+    if details["type"] == "union_tag_invalid":
+        path.append("name")
+    return tuple(path)
+
+
+def _allowed_keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
+    """The keys of the section at a location of the schema, which names unions by their tags."""
+    candidates = [model]
+    for part in location:
+        fields = candidates[0].model_fields
+        if len(candidates) > 1:
+            candidates = [m for m in candidates if m.model_fields["name"].default == part]
+        elif part in fields:
+            candidates = list(_models_in(fields[part].annotation)) or candidates
+    return list(candidates[0].model_fields)
+
+
+def _models_in(annotation: Any) -> typing.Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            yield from _models_in(argument)

@@ -1,0 +1,304 @@
+"""The sections of an experiment file as strict, frozen pydantic models.
+
+A key that is not here is an error, and so is a value of another type. The descriptions go into
+the JSON schema (`lensnet fit --print-schema`), by which editors complete keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from lensnet.errors import ConfigurationError
+from lensnet.symmetry import Symmetry
+
+__all__ = [
+    "Augmentation",
+    "Data",
+    "Evaluation",
+    "Head",
+    "Model",
+    "Normalization",
+    "Section",
+    "Splits",
+    "Tracking",
+    "Training",
+]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+Normalization = Literal[
+    "none",
+    "per_image_min_max",
+    "per_image_standard",
+    "dataset_min_max",
+    "dataset_standard",
+]
+Augmentation = Literal["flip", "rotate90"]
+
+
+class Splits(Section):
+    """How the examples are divided: three fractions, or three slices of the builder's splits."""
+
+    train: float | str = Field(0.8, description='A fraction, or TFDS slicing: "train[:90%]".')
+    validation: float | str = Field(0.1, description="Chooses the best epoch.")
+    test: float | str = Field(0.1, description="Measured once, at the end.")
+
+    @model_validator(mode="after")
+    def _all_fractions_or_all_slices(self) -> Splits:
+        values = (self.train, self.validation, self.test)
+        if all(isinstance(value, str) for value in values):
+            return self
+        fractions = [value for value in values if not isinstance(value, str)]
+        if len(fractions) < len(values):
+            raise ValueError(
+                "train, validation and test are either three fractions or three slices of the "
+                f"builder's splits; got {values}"
+            )
+        if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+            raise ValueError(
+                f"the fractions must be above 0 and add up to 1; got {fractions}, which add up "
+                f"to {sum(fractions):g}"
+            )
+        return self
+
+    @property
+    def are_fractions(self) -> bool:
+        """Whether the splits are fractions, not slices."""
+        return not isinstance(self.train, str)
+
+
+class Data(Section):
+    """What to learn from, and how an image becomes the network's input."""
+
+    dataset: str = Field(description='A builder, or "builder/config"; see `lensnet datasets`.')
+    source_dir: str | None = Field(
+        None, description="The user's own files, for data sets that read files."
+    )
+    data_dir: str | None = Field(
+        None,
+        description="Where prepared records go. Default: $LENSNET_DATA_DIR, else ~/.cache/lensnet.",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="What the data set takes; see `lensnet datasets`."
+    )
+    splits: Splits | None = Field(
+        None,
+        description="Default: the data set's own splits where it has them, else 0.8, 0.1, 0.1.",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        description="Seed of the splits and of simulated images. Default: the experiment's seed.",
+    )
+    image_size: int | None = Field(
+        None,
+        ge=4,
+        le=4096,
+        description="Images are resized to this many pixels a side, antialiased. Default: as "
+        "they come.",
+    )
+    normalization: Normalization = Field(
+        "per_image_min_max", description="How pixel values are scaled; per band."
+    )
+    balance: Literal["none", "oversample", "class_weights"] = Field(
+        "none", description="How unequal classes are treated, in the training split alone."
+    )
+    augmentation: list[Augmentation] = Field(
+        ["flip", "rotate90"], description="Random changes of training images."
+    )
+
+    @field_validator("augmentation")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"each augmentation may stand once; got {names}")
+        return names
+
+
+# --- model ----------------------------------------------------------------------------------------
+
+
+class Head(Section):
+    """The dense layers between the pooled features and the output."""
+
+    units: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=list, description="Sizes of the dense layers before the output layer."
+    )
+    normalization: Literal["none", "batch"] = Field(
+        "none", description="Normalisation after each of those dense layers."
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropout after each of them, or before the output if none."
+    )
+
+
+class Model(Section):
+    """The network."""
+
+    backbone: str = Field(description="A name of the zoo; see `lensnet models`.")
+    symmetry: str = Field("none", description="none, c4, d4, rot4, rot8, rot16 or rot4_inputs.")
+    width: float = Field(1.0, gt=0, le=16, description="Multiplier of every channel count.")
+    weights: str | None = Field(None, description="A .keras file or a run folder to start from.")
+    head: Head = Field(default_factory=lambda: Head())
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="What the backbone's family takes beside these."
+    )
+
+    @field_validator("symmetry")
+    @classmethod
+    def _symmetry_exists(cls, name: str) -> str:
+        try:
+            symmetry = Symmetry.parse(name)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        if symmetry.kind == "regular" and symmetry.group and not symmetry.group.exact_on_grid:
+            raise ValueError(
+                f'the layers of "{name}" do not exist: its filters would be turned by '
+                f"{360 / symmetry.group.rotations:g} degrees. Allowed: none, c4, d4, c2, d2, "
+                "rot4, rot8 and other rot<n>, rot4_inputs"
+            )
+        return str(symmetry)
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+class Adam(Section):
+    """Adam (Kingma & Ba 2015)."""
+
+    name: Literal["adam"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-7, gt=0)
+    clip_norm: float | None = Field(None, gt=0, description="Bound on the gradient's norm.")
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    weight_decay: float = Field(
+        1e-4, ge=0, description="Applied to kernels, never to biases or normalisation."
+    )
+
+
+class ConstantSchedule(Section):
+    """The same learning rate throughout, after a linear warm-up."""
+
+    name: Literal["constant"] = "constant"
+    warmup_epochs: float = Field(0, ge=0)
+
+
+class CosineSchedule(Section):
+    """Half a cosine from the learning rate to `final_fraction` of it, after a warm-up."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup_epochs: float = Field(0, ge=0)
+    final_fraction: float = Field(0.0, ge=0, le=1)
+
+
+class CategoricalCrossentropy(Section):
+    """For `task: classification`."""
+
+    name: Literal["categorical_crossentropy"] = "categorical_crossentropy"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class BinaryCrossentropy(Section):
+    """For `task: binary`."""
+
+    name: Literal["binary_crossentropy"] = "binary_crossentropy"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class MeanSquaredError(Section):
+    """For `task: regression`. Targets are standardised by the training split."""
+
+    name: Literal["mse"] = "mse"
+
+
+class EarlyStopping(Section):
+    """Training ends when the monitored value has not improved for `patience` epochs."""
+
+    monitor: str = Field("val_loss", description="A column of history.csv.")
+    patience: int = Field(5, ge=1)
+    min_delta: float = Field(0.0, ge=0)
+
+
+Optimizer = Annotated[Adam | AdamW, Field(discriminator="name")]
+Schedule = Annotated[ConstantSchedule | CosineSchedule, Field(discriminator="name")]
+Loss = Annotated[
+    CategoricalCrossentropy | BinaryCrossentropy | MeanSquaredError, Field(discriminator="name")
+]
+
+
+class Training(Section):
+    """How the network is fitted."""
+
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(64, ge=1, description="Of all replicas together.")
+    optimizer: Optimizer = Field(default_factory=AdamW)
+    schedule: Schedule = Field(default_factory=CosineSchedule)
+    loss: Loss = Field(description="Default: the one that fits the task.")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = Field(
+        "auto", description="auto: mirrored where there are two GPUs or more, else one_device."
+    )
+    jit_compile: bool | Literal["auto"] = Field(
+        "auto", description="XLA. auto: off on a CPU, where it is slower, on elsewhere."
+    )
+    early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_have_defaults(cls, raw: Any) -> Any:
+        """Lets `optimizer: {learning_rate: 1e-4}` keep the default optimizer."""
+        if not isinstance(raw, dict):
+            return raw
+        defaults = {"optimizer": AdamW().name, "schedule": CosineSchedule().name}
+        named = {
+            key: {"name": name, **raw[key]}
+            for key, name in defaults.items()
+            if isinstance(raw.get(key), dict)
+        }
+        return {**raw, **named}
+
+
+# --- evaluation and tracking ----------------------------------------------------------------------
+
+
+class Evaluation(Section):
+    """What is measured on the test split."""
+
+    rotations: int = Field(
+        4,
+        ge=2,
+        le=360,
+        description="Angles at which the rotation-invariance is measured, 360 / rotations "
+        "degrees apart.",
+    )
+
+
+class WandB(Section):
+    """Weights & Biases, where the package is installed (`pip install lensnet[wandb]`)."""
+
+    project: str
+    entity: str | None = None
+    mode: Literal["online", "offline", "disabled"] = "online"
+
+
+class Tracking(Section):
+    """Where the history goes beside history.csv."""
+
+    tensorboard: bool = Field(True, description="Event files under `tensorboard/`.")
+    wandb: WandB | None = None

@@ -1,0 +1,60 @@
+"""Errors that a user can cause, each with the exit code of the command line.
+
+The command line prints the message of a :class:`LensnetError` and nothing else: no traceback.
+A message says what was given, what is allowed, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ConfigurationError",
+    "DataError",
+    "LensnetError",
+    "RunError",
+    "UnknownNameError",
+    "nearest",
+]
+
+
+class LensnetError(Exception):
+    """Base of the errors that a user can cause and mend. Exit code 1."""
+
+    exit_code = 1
+
+
+class ConfigurationError(LensnetError):
+    """Wrong usage or configuration. Exit code 2."""
+
+    exit_code = 2
+
+
+class UnknownNameError(ConfigurationError, LookupError):
+    """A name that is not registered; the message names the nearest one that is."""
+
+
+class RunError(ConfigurationError):
+    """A run folder or model file that is missing, in the way, or not one of ours. Exit code 2."""
+
+
+class DataError(LensnetError):
+    """Bad input data: missing, unreadable, or not what the task needs. Exit code 3."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns `' Did you mean "x"?'` for the known name nearest to `name`, or an empty string.
+
+    Example:
+
+    >>> nearest("epoch", ["epochs", "batch_size"])
+    ' Did you mean "epochs"?'
+    >>> nearest("zzz", ["epochs"])
+    ''
+    """
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.6)
+    return f' Did you mean "{folded[close[0]]}"?' if close else ""

@@ -1,0 +1,239 @@
+"""The groups that an image can be turned and mirrored by, as small frozen values.
+
+A :class:`Group` is C_n (the rotations by multiples of 360/n degrees) or D_n (those and the
+mirrorings). Its elements are numbered: element `m * n + k` is a mirroring (if m is 1) followed by
+a counter-clockwise rotation by `k * 360 / n` degrees. The mirroring reverses the columns, as
+`numpy.fliplr` does. Tables of the product and the inverse, and the permutations by which a group
+acts on its own elements and on a grid of pixels, are computed when asked for and kept.
+
+Sources: Cohen & Welling 2016, "Group Equivariant Convolutional Networks" (arXiv:1602.07576),
+sections 4 and 6; Weiler & Cesa 2019, "General E(2)-Equivariant Steerable CNNs" (arXiv:1911.08251).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lensnet.errors import ConfigurationError
+
+__all__ = ["Group", "Symmetry"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """C_n or D_n.
+
+    Args:
+        rotations: n, the number of rotations, at least 1.
+        mirrors: whether the mirrorings belong to the group (D_n) or not (C_n).
+
+    Example:
+
+    >>> Group(4).order, Group(4, mirrors=True).order, str(Group(8, mirrors=True))
+    (4, 8, 'd8')
+    """
+
+    rotations: int
+    mirrors: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rotations, int) or self.rotations < 1:
+            raise ValueError(f"A group has 1 or more rotations; got {self.rotations!r}.")
+
+    @classmethod
+    def parse(cls, name: str | Group) -> Group:
+        """Reads `"c<n>"` or `"d<n>"`.
+
+        Raises:
+            ConfigurationError: the name is neither.
+        """
+        if isinstance(name, Group):
+            return name
+        match = re.fullmatch(r"([cd])([1-9]\d*)", str(name))
+        if match is None:
+            raise ConfigurationError(f'There is no group "{name}". Known: c4, d4, c8 and so on.')
+        return cls(int(match[2]), mirrors=match[1] == "d")
+
+    def __str__(self) -> str:
+        return f"{'d' if self.mirrors else 'c'}{self.rotations}"
+
+    @property
+    def order(self) -> int:
+        """The number of elements, |G|."""
+        return self.rotations * (2 if self.mirrors else 1)
+
+    @property
+    def exact_on_grid(self) -> bool:
+        """Whether every element maps the square pixel grid onto itself."""
+        return self.rotations in (1, 2, 4)
+
+    def angle(self, element: int) -> float:
+        """The element's rotation, in degrees counter-clockwise, applied after its mirroring."""
+        return 360.0 * (element % self.rotations) / self.rotations
+
+    def is_mirroring(self, element: int) -> bool:
+        """Whether the element mirrors the plane."""
+        return element >= self.rotations
+
+    def matrix(self, element: int) -> np.ndarray:
+        """The element as a 2x2 matrix acting on (x, y), x to the right and y upwards."""
+        angle = math.radians(self.angle(element))
+        rotation = np.array(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        )
+        return rotation @ np.diag([-1.0, 1.0]) if self.is_mirroring(element) else rotation
+
+    def product(self, left: int, right: int) -> int:
+        """The element that acts as `right` followed by `left`."""
+        return int(self.product_table()[left, right])
+
+    def inverse(self, element: int) -> int:
+        """The element that undoes `element`."""
+        return int(self.inverse_table()[element])
+
+    def product_table(self) -> np.ndarray:
+        """`table[g, h] = g h`, shape (order, order)."""
+        return _product_table(self)
+
+    def inverse_table(self) -> np.ndarray:
+        """`table[g]` is the inverse of g, shape (order,)."""
+        return _inverse_table(self)
+
+    def regular_permutation(self, element: int) -> np.ndarray:
+        """Where each channel of a regular field comes from when the input is transformed.
+
+        A regular field f transforms as `(g f)(h) = f(g^-1 h)`: channel h of the result is channel
+        `permutation[h] = g^-1 h` of the field.
+        """
+        return self.product_table()[self.inverse(element)]
+
+    def grid_permutation(self, element: int, size: int) -> np.ndarray:
+        """Where each pixel of a square grid comes from when the element transforms it.
+
+        Args:
+            element: an element that maps the grid onto itself.
+            size: pixels along a side.
+
+        Returns:
+            shape (size * size,): pixel i of the transformed, flattened grid is pixel
+            `permutation[i]` of the original.
+
+        Raises:
+            ValueError: the element does not map the grid onto itself.
+        """
+        return _grid_permutation(self, element, size)
+
+    def transform(self, images: np.ndarray, element: int) -> np.ndarray:
+        """Applies an exact element to images, shape (..., height, width, channels).
+
+        Raises:
+            ValueError: the element's rotation is not a multiple of 90 degrees.
+        """
+        quarter_turns = self._quarter_turns(element)
+        if self.is_mirroring(element):
+            images = images[..., :, ::-1, :]
+        return np.rot90(images, quarter_turns, axes=(-3, -2))
+
+    def _quarter_turns(self, element: int) -> int:
+        quarters, rest = divmod(4 * (element % self.rotations), self.rotations)
+        if rest:
+            raise ValueError(
+                f"Element {element} of {self} turns by {self.angle(element):g} degrees, which "
+                "does not map the pixel grid onto itself."
+            )
+        return quarters
+
+
+@functools.cache
+def _product_table(group: Group) -> np.ndarray:
+    n = group.rotations
+    elements = np.arange(group.order)
+    mirror, turn = elements // n, elements % n
+    # r^a s^p r^b s^q = r^(a + b) s^q where p = 0, and r^(a - b) s^(1 + q) where p = 1.
+    sign = np.where(mirror, -1, 1)
+    turns = (turn[:, None] + sign[:, None] * turn[None, :]) % n
+    mirrors = (mirror[:, None] + mirror[None, :]) % 2
+    return _read_only(mirrors * n + turns)
+
+
+@functools.cache
+def _inverse_table(group: Group) -> np.ndarray:
+    return _read_only(np.argmin(group.product_table(), axis=1))
+
+
+@functools.cache
+def _grid_permutation(group: Group, element: int, size: int) -> np.ndarray:
+    grid = np.arange(size * size).reshape(size, size, 1)
+    return _read_only(np.ascontiguousarray(group.transform(grid, element)).reshape(-1))
+
+
+def _read_only(table: np.ndarray) -> np.ndarray:
+    table.setflags(write=False)
+    return table
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """How a network treats the orientation of its input: the value of `model.symmetry`.
+
+    Args:
+        kind: `"none"`; `"regular"`, feature maps are stacks of regular fields of `group`; or
+            `"rotational"`, feature maps stay scalar and each convolution takes the maximum over
+            the rotations of `group` (`RotationalConv2D`).
+        group: None for `"none"`.
+        rotate: what a rotational convolution turns: its `"filters"` or its `"inputs"`.
+
+    Example:
+
+    >>> Symmetry.parse("d4").group
+    Group(rotations=4, mirrors=True)
+    >>> str(Symmetry.parse("rot4_inputs"))
+    'rot4_inputs'
+    """
+
+    kind: Literal["none", "regular", "rotational"] = "none"
+    group: Group | None = None
+    rotate: Literal["filters", "inputs"] = "filters"
+
+    @classmethod
+    def parse(cls, name: str | Symmetry | None) -> Symmetry:
+        """Reads `"none"`, `"c<n>"`, `"d<n>"`, `"rot<n>"` or `"rot4_inputs"`.
+
+        Raises:
+            ConfigurationError: the name is none of these.
+        """
+        if isinstance(name, Symmetry):
+            return name
+        if name in (None, "none"):
+            return cls()
+        if name == "rot4_inputs":
+            return cls("rotational", Group(4), rotate="inputs")
+        match = re.fullmatch(r"(c|d|rot)([1-9]\d*)", str(name))
+        if match is None or int(match[2]) < 2:
+            raise ConfigurationError(
+                f'There is no symmetry "{name}". Known: none, c4, d4 and other c<n> and d<n>, '
+                "rot4, rot8 and other rot<n>, rot4_inputs."
+            )
+        kind, rotations = match[1], int(match[2])
+        if kind == "rot":
+            return cls("rotational", Group(rotations))
+        return cls("regular", Group(rotations, mirrors=kind == "d"))
+
+    def __str__(self) -> str:
+        if self.group is None:
+            return "none"
+        if self.kind == "rotational":
+            suffix = "_inputs" if self.rotate == "inputs" else ""
+            return f"rot{self.group.rotations}{suffix}"
+        return str(self.group)
+
+    @property
+    def order(self) -> int:
+        """Channels of one field: |G| for regular fields, 1 for scalar ones."""
+        return self.group.order if self.kind == "regular" and self.group else 1

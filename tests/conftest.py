@@ -1,0 +1,62 @@
+"""What every test shares: quiet backends, and no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+if os.environ.get("LENSNET_BLOCK_TENSORFLOW"):
+    # Levels 0 to 2 must not need TensorFlow: with this, importing it fails.
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails a test that would download something."""
+
+    def refuse(self: socket.socket, address: object) -> None:
+        raise AssertionError(f"A test tried to connect to {address}.")
+
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if self.family == socket.AF_UNIX or host in ("127.0.0.1", "::1", "localhost"):
+            connect(self, address)  # type: ignore[arg-type]
+        else:
+            refuse(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty images of 32 pixels in two classes."""
+    from lens_images import write_folder
+
+    return write_folder(tmp_path_factory.mktemp("images") / "folder")
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the session's prepared records go."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(image_folder: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that tests may read and must not change."""
+    from lens_images import experiment_on
+
+    from lensnet.config import Experiment
+    from lensnet.training import fit
+
+    experiment = Experiment.model_validate(experiment_on(image_folder, data_dir))
+    return fit(experiment, tmp_path_factory.mktemp("runs") / "tiny").path

@@ -1,0 +1,79 @@
+"""What importing costs, and what it finds. Each check runs in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("LENSNET_BLOCK_TENSORFLOW")), reason="checks the imports of TensorFlow"
+)
+
+
+def run(code, **options):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "lensnet",
+        "lensnet.cli",
+        "lensnet.cli.fit",
+        "lensnet.config",
+        "lensnet.data",
+        "lensnet.datasets",
+        "lensnet.evaluation",
+        "lensnet.export",
+        "lensnet.models",
+        "lensnet.prediction",
+        "lensnet.registry",
+        "lensnet.reporting",
+        "lensnet.simulation",
+        "lensnet.symmetry",
+        "lensnet.training",
+    ],
+)
+def test_importing_does_not_import_tensorflow(module):
+    code = (
+        f"import sys, {module}\n"
+        "from lensnet import registry\n"
+        "registry.backbones.names(), registry.datasets.names()\n"
+        "print(sorted({'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert run(code) == "[]"
+
+
+def test_the_command_line_imports_click_alone():
+    code = (
+        "import sys, lensnet.cli\n"
+        "heavy = {'numpy', 'pydantic', 'yaml', 'rich', 'astropy'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize("order", ["import lensnet, keras", "import keras, lensnet"])
+def test_keras_knows_our_layers_in_either_order(order):
+    code = f"{order}\nprint(keras.saving.get_registered_object('lensnet>GroupConv2D'))"
+    assert "GroupConv2D" in run(code)
+
+
+def test_the_checkouts_datasets_folder_shadows_nothing():
+    """`datasets` is Hugging Face's name; ours is `lensnet.datasets`."""
+    code = (
+        "import importlib.util, lensnet.datasets\n"
+        "found = importlib.util.find_spec('datasets')\n"
+        "print(lensnet.datasets.__file__)\n"
+        "print(getattr(found, 'origin', None))"
+    )
+    ours, found = run(code, cwd=ROOT / "tests").splitlines()
+    assert Path(ours).parent.name == "datasets"
+    assert found != ours
