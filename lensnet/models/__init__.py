@@ -1,0 +1,49 @@
+"""The zoo: backbones by name, each in every symmetry.
+
+Importing this package registers the names without importing Keras: a family's file holds its
+table of variants and a builder that is written against a kit, and imports no framework.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any
+
+from lensnet import registry
+from lensnet.models import lens_cnn, resnet
+
+if TYPE_CHECKING:
+    from lensnet.models.creation import create
+    from lensnet.models.weights import load_weights
+
+__all__ = ["create", "list", "load_weights"]
+
+for _family in (lens_cnn, resnet):
+    for _spec in _family.SPECS:
+        registry.backbones.register(_spec.name, _spec)
+
+_LAZY = {
+    "create": "lensnet.models.creation:create",
+    "load_weights": "lensnet.models.weights:load_weights",
+}
+
+
+def list(pattern: str = "*") -> builtins.list[str]:
+    """Returns the names of the zoo that match a shell pattern.
+
+    Example:
+
+    >>> list("resnet1*")
+    ['resnet18']
+    """
+    return registry.backbones.names(pattern)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return registry.load_object(_LAZY[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> builtins.list[str]:
+    return sorted({*globals(), *_LAZY})
