@@ -1,0 +1,234 @@
+"""Measuring a finished run: metrics, predictions and figures into its folder."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lensnet import files
+from lensnet.errors import DataError
+from lensnet.evaluation import figures as draw
+from lensnet.evaluation import metrics as measure
+from lensnet.evaluation.invariance import Invariance, rotation_report
+from lensnet.prediction.loading import load
+from lensnet.progress import track
+from lensnet.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from lensnet.data import PreparedData
+
+__all__ = ["evaluate_run", "measure_invariance"]
+
+_log = logging.getLogger(__name__)
+
+# Test images are kept at hand for turning them; above this they are kept on disk.
+_MEMORY_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What measuring needs to know of a task."""
+
+    metrics: Callable[[np.ndarray, np.ndarray], dict[str, Any]]
+    header: Callable[[tuple[str, ...]], list[str]]
+    row: Callable[[Any, np.ndarray, tuple[str, ...]], list[Any]]
+
+
+def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, Any]:
+    """Measures a run's best model on the validation and the test split.
+
+    Writes `metrics.json`, `predictions.csv` and the figures into the run folder.
+
+    Args:
+        run: the run folder.
+        data: the run's data, if they are open already.
+
+    Returns:
+        what `metrics.json` holds.
+
+    Raises:
+        RunError: the run has no model yet.
+        DataError: the data cannot be prepared.
+    """
+    experiment = run.read_experiment()
+    model = load(run.path)
+    data = data or _open_data(run)
+    task = _TASKS[experiment.task]
+    with _outputs(model, data, "validation", keep_images=False) as (outputs, _):
+        examples = data.examples("validation")
+        validation = task.metrics(examples.labels, outputs)
+    with _outputs(model, data, "test", keep_images=True) as (outputs, images):
+        examples = data.examples("test")
+        test = task.metrics(examples.labels, outputs)
+        invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
+        if invariance is not None:
+            test.update(invariance.metrics())
+        _write_predictions(run, task, examples, outputs, data.classes)
+        _draw(run, experiment.task, data, examples.labels, outputs, images, invariance)
+    result = {"validation": validation, "test": test, "timing": _timing(run, data)}
+    run.write_json("metrics.json", result)
+    return result
+
+
+def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
+    """Measures how steady a run's best model is when its test images are turned.
+
+    Args:
+        run: the run folder.
+        rotations: number of angles, 360 / rotations degrees apart.
+
+    Raises:
+        DataError: the images are not square and the angles need them to be.
+    """
+    data = _open_data(run)
+    model = load(run.path)
+    with _outputs(model, data, "test", keep_images=True) as (_, images):
+        invariance = _invariance(run, data, model, images, rotations)
+    if invariance is None:
+        raise DataError("The rotation-invariance cannot be measured on these test images.")
+    return invariance
+
+
+def _open_data(run: RunFolder) -> PreparedData:
+    from lensnet.data import Preprocessing, prepare
+
+    # The statistics that the model was trained with, whatever has become of the data since.
+    preprocessing = Preprocessing.from_dict(run.read_json("data.json")["preprocessing"])
+    return prepare(run.read_experiment(), preprocessing=preprocessing)
+
+
+@contextmanager
+def _outputs(
+    model: Any, data: PreparedData, split: str, *, keep_images: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The model's outputs for a split and, if asked for, the images as the model takes them."""
+    count = len(data.examples(split).ids)
+    shape = (count if keep_images else 0, *data.image_shape)
+    batch_size = 64
+    with tempfile.TemporaryDirectory() as directory:
+        images: np.ndarray
+        if np.prod(shape) * 4 > _MEMORY_BYTES:
+            images = np.lib.format.open_memmap(
+                Path(directory) / "images.npy", mode="w+", dtype="float32", shape=shape
+            )
+        else:
+            images = np.empty(shape, "float32")
+        outputs, start = [], 0
+        for batch, _ in track(
+            data.batches(split, batch_size),
+            f"Measuring on the {split} split",
+            total=count,
+            count=lambda pair: len(pair[0]),
+        ):
+            outputs.append(np.asarray(model.predict_on_batch(batch)))
+            if keep_images:
+                images[start : start + len(batch)] = batch
+            start += len(batch)
+        yield np.concatenate(outputs), images
+
+
+def _invariance(
+    run: RunFolder, data: PreparedData, model: Any, images: np.ndarray, rotations: int
+) -> Invariance | None:
+    height, width = data.image_shape[:2]
+    if height != width and rotations % 4 == 0:
+        _log.warning(
+            "Images of %d x %d pixels cannot be turned by 90 degrees: rotation_std is left out.",
+            height,
+            width,
+        )
+        return None
+    target_std = None
+    if data.target_std is not None:
+        # In units of the spread of what was to be predicted.
+        target_std = float(np.std(data.examples("test").labels))
+        if target_std == 0:
+            _log.warning("All test targets are equal: rotation_std is left out.")
+            return None
+    return rotation_report(model, images, rotations, target_std=target_std)
+
+
+def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:
+    with run.history_file.open(newline="", encoding="utf-8") as stream:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(stream)]
+    images = sum(data.counts("train").values()) * len(seconds)
+    return {
+        "seconds": round(sum(seconds), 3),
+        "train_images_per_second": round(images / sum(seconds), 1),
+    }
+
+
+# --- the tasks ------------------------------------------------------------------------------------
+
+
+def _class_row(label: Any, output: np.ndarray, classes: tuple[str, ...]) -> list[Any]:
+    scores = output if len(output) > 1 else np.array([1 - output[0], output[0]])
+    predicted = classes[int(np.argmax(scores))]
+    return [classes[int(label)], predicted, *(f"{score:.7g}" for score in scores)]
+
+
+def _class_header(classes: tuple[str, ...]) -> list[str]:
+    return ["label", "predicted", *(f"score_{name}" for name in classes)]
+
+
+_TASKS = {
+    "classification": _Task(measure.classification_metrics, _class_header, _class_row),
+    "binary": _Task(
+        lambda labels, outputs: measure.binary_metrics(labels, outputs[:, 0]),
+        _class_header,
+        _class_row,
+    ),
+    "regression": _Task(
+        lambda targets, outputs: measure.regression_metrics(targets, outputs[:, 0]),
+        lambda classes: ["target", "prediction"],
+        lambda target, output, classes: [f"{float(target):.7g}", f"{output[0]:.7g}"],
+    ),
+}
+
+
+def _write_predictions(
+    run: RunFolder, task: _Task, examples: Any, outputs: np.ndarray, classes: tuple[str, ...]
+) -> None:
+    with files.replacing(run.predictions_file) as temporary:
+        with temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["id", *task.header(classes)])
+            for name, label, output in zip(examples.ids, examples.labels, outputs, strict=True):
+                writer.writerow([name, *task.row(label, output, classes)])
+
+
+def _draw(
+    run: RunFolder,
+    task: str,
+    data: PreparedData,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    images: np.ndarray,
+    invariance: Invariance | None,
+) -> None:
+    run.figures_dir.mkdir(exist_ok=True)
+    with run.history_file.open(newline="", encoding="utf-8") as stream:
+        history = list(csv.DictReader(stream))
+    drawn = {"training_curves": draw.training_curves(history)}
+    if task == "regression":
+        drawn["regression_scatter"] = draw.regression_scatter(labels, outputs[:, 0])
+    else:
+        scores = outputs[:, 0] if task == "binary" else outputs
+        names = list(data.classes)
+        drawn["roc_curve"] = draw.roc_curve(labels, scores, names)
+        drawn["confusion_matrix"] = draw.confusion_matrix(labels, scores, names)
+        drawn["reliability_diagram"] = draw.reliability_diagram(labels, scores)
+        drawn["score_histogram"] = draw.score_histogram(labels, scores, names)
+        drawn["example_gallery"] = draw.example_gallery(images, labels, scores, names)
+    if invariance is not None:
+        drawn["rotation_profile"] = draw.rotation_profile(invariance)
+    for name, figure in drawn.items():
+        draw.save(figure, run.figures_dir / f"{name}.png")

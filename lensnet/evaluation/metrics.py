@@ -1,0 +1,229 @@
+"""The figures of merit of each task, on NumPy arrays.
+
+One rule holds where a figure is undefined: its value is None (null in JSON), never NaN, and no
+warning is given. That is so
+
+- for every figure of a split without examples;
+- for `roc_auc`, `roc_auc_ovo`, `f1`, `tpr0`, `tpr10` and `average_precision` where some class
+  has no example in the split, since they compare classes;
+- for `r2` with fewer than two examples, or where a target has the same value throughout.
+
+scikit-learn computes what it has; the rest (calibration, lenses above the first false
+positive) is written here from the papers.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+
+import numpy as np
+import sklearn.metrics  # type: ignore[import-untyped]
+from numpy.typing import ArrayLike
+
+from lensnet.evaluation.calibration import expected_calibration_error
+from lensnet.evaluation.checks import (
+    FloatArray,
+    IntArray,
+    binary_labels_and_probabilities,
+    binary_labels_and_scores,
+    labels_and_probabilities,
+    targets_and_predictions,
+)
+
+__all__ = [
+    "binary_metrics",
+    "classification_metrics",
+    "expected_calibration_error",
+    "regression_metrics",
+    "true_positive_rate_at",
+]
+
+Metrics = dict[str, float | int | None]
+
+# Keras clips here too. Without it one saturated mistake makes the log loss infinite, and the
+# clip of scikit-learn changes with the dtype.
+SMALLEST_PROBABILITY = 1e-7
+
+
+def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
+    """Measure a classifier of K exclusive classes.
+
+    Args:
+        labels: Class indices in 0..K-1, shape (N,).
+        probabilities: Shape (N, K), rows summing to one.
+
+    Returns:
+        `accuracy`; `roc_auc`, the mean over classes of the area under one class's ROC curve
+        against all others; `roc_auc_ovo`, the mean over ordered pairs of classes (Hand & Till
+        2001, equation 7); `f1`, the mean over classes; `log_loss` in nats, probabilities clipped
+        to at least 1e-7; `ece`, the expected calibration error (Guo et al. 2017, 15 bins);
+        `examples`. None where undefined, see the module's docstring.
+
+    Raises:
+        ValueError: Shapes disagree, a label is out of range, or the probabilities are not finite,
+            not in [0, 1] or do not sum to one within 0.01.
+
+    Example:
+        >>> metrics = classification_metrics([0, 1, 2], [[.8, .1, .1], [.2, .7, .1], [.5, .1, .4]])
+        >>> round(metrics["accuracy"], 3), metrics["roc_auc"]
+        (0.667, 1.0)
+    """
+    classes, values = labels_and_probabilities(labels, probabilities)
+    num_classes = values.shape[1]
+    metrics: Metrics = dict.fromkeys(
+        ("accuracy", "roc_auc", "roc_auc_ovo", "f1", "log_loss", "ece")
+    )
+    metrics["examples"] = len(classes)
+    if not len(classes):
+        return metrics
+    predicted = values.argmax(axis=1)
+    metrics["accuracy"] = float(np.mean(predicted == classes))
+    metrics["log_loss"] = _log_loss(classes, values)
+    metrics["ece"] = expected_calibration_error(classes, values)
+    if len(np.unique(classes)) == num_classes:
+        one_vs_rest = [_roc_auc(classes == k, values[:, k]) for k in range(num_classes)]
+        metrics["roc_auc"] = float(np.mean(one_vs_rest))
+        metrics["roc_auc_ovo"] = _roc_auc_one_vs_one(classes, values)
+        metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted, average="macro"))
+    return metrics
+
+
+def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
+    """Measure a finder of one class (1, the lenses) among another (0).
+
+    Args:
+        labels: 0 or 1, shape (N,).
+        probabilities: Probability of class 1, shape (N,) or (N, 1).
+
+    Returns:
+        `accuracy` and `f1` of class 1, both counting as class 1 what has a probability above
+        0.5; `roc_auc`; `log_loss` in nats, probabilities clipped to [1e-7, 1 - 1e-7]; `ece`
+        (Guo et al. 2017, 15 bins); `tpr0` and `tpr10` (see `true_positive_rate_at`);
+        `average_precision`; `examples`. None where undefined, see the module's docstring.
+
+    Raises:
+        ValueError: Shapes disagree, a label is neither 0 nor 1, or a probability is not finite
+            or not in [0, 1].
+
+    Example:
+        >>> metrics = binary_metrics([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+        >>> metrics["accuracy"], metrics["roc_auc"], metrics["tpr0"]
+        (0.5, 0.75, 0.5)
+    """
+    classes, positive = binary_labels_and_probabilities(labels, probabilities)
+    metrics: Metrics = dict.fromkeys(
+        ("accuracy", "roc_auc", "f1", "log_loss", "ece", "tpr0", "tpr10", "average_precision")
+    )
+    metrics["examples"] = len(classes)
+    if not len(classes):
+        return metrics
+    predicted = positive > 0.5
+    metrics["accuracy"] = float(np.mean(predicted == classes))
+    metrics["log_loss"] = _log_loss(classes, np.stack([1 - positive, positive], axis=1))
+    metrics["ece"] = expected_calibration_error(classes, positive)
+    if len(np.unique(classes)) == 2:
+        metrics["roc_auc"] = _roc_auc(classes, positive)
+        metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted))
+        metrics["tpr0"] = true_positive_rate_at(classes, positive, 0)
+        metrics["tpr10"] = true_positive_rate_at(classes, positive, 10)
+        metrics["average_precision"] = float(
+            sklearn.metrics.average_precision_score(classes, positive)
+        )
+    return metrics
+
+
+def regression_metrics(targets: ArrayLike, predictions: ArrayLike) -> Metrics:
+    """Measure the prediction of one quantity or several.
+
+    Args:
+        targets: Shape (N,) or (N, T), in any unit.
+        predictions: The same shape and unit; (N, 1) goes with (N,).
+
+    Returns:
+        `mse` (unit squared), `mae` and `rmse` (in the unit), each the mean over examples and
+        targets (`rmse` is the root of `mse`); `r2`, the mean over targets of the share of
+        variance explained; `examples`. None where undefined, see the module's docstring.
+
+    Raises:
+        ValueError: Shapes disagree, or a value is not finite.
+
+    Example:
+        >>> metrics = regression_metrics([11.0, 12.0, 13.0], [11.0, 12.0, 12.0])
+        >>> round(metrics["rmse"], 4), metrics["r2"]
+        (0.5774, 0.5)
+    """
+    truth, guess = targets_and_predictions(targets, predictions)
+    metrics: Metrics = dict.fromkeys(("mse", "mae", "rmse", "r2"))
+    metrics["examples"] = len(truth)
+    if not truth.size:
+        return metrics
+    mse = float(sklearn.metrics.mean_squared_error(truth, guess))
+    metrics["mse"] = mse
+    metrics["mae"] = float(sklearn.metrics.mean_absolute_error(truth, guess))
+    metrics["rmse"] = math.sqrt(mse)
+    if len(truth) >= 2 and (np.ptp(truth, axis=0) > 0).all():
+        metrics["r2"] = float(sklearn.metrics.r2_score(truth, guess))
+    return metrics
+
+
+def true_positive_rate_at(
+    labels: ArrayLike, scores: ArrayLike, false_positives: int
+) -> float | None:
+    """The share of lenses ranked above the m-th false positive.
+
+    Metcalf et al. 2019 ("The strong gravitational lens finding challenge", A&A 625, A119) rank
+    finders by TPR0, the share of lenses found before a single false positive, and TPR10, the
+    share found with fewer than ten. Here m is `false_positives`, and 0 means the first, as 1
+    does. Doubt counts against the finder:
+
+    - a lens that ties with that false positive is not above it;
+    - with fewer than m non-lenses, the lowest-ranked non-lens stands for the m-th (every lens
+      would otherwise count as found).
+
+    Args:
+        labels: 0 or 1, shape (N,).
+        scores: Any finite score that grows with the belief in class 1, shape (N,).
+        false_positives: 0 for TPR0, 10 for TPR10.
+
+    Returns:
+        A fraction in [0, 1], or None without any lens or without any non-lens.
+
+    Raises:
+        ValueError: `false_positives` is negative, shapes disagree, a label is neither 0 nor 1,
+            or a score is not finite.
+
+    Example:
+        >>> true_positive_rate_at([1, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], false_positives=0)
+        0.6666666666666666
+    """
+    if false_positives < 0:
+        raise ValueError(f"false_positives must be 0 or more, but is {false_positives}")
+    classes, values = binary_labels_and_scores(labels, scores)
+    lenses, others = values[classes == 1], values[classes == 0]
+    if not len(lenses) or not len(others):
+        return None
+    rank = min(max(false_positives, 1), len(others))
+    threshold = np.partition(others, len(others) - rank)[len(others) - rank]
+    return float(np.mean(lenses > threshold))
+
+
+def _roc_auc(positive: IntArray | np.ndarray, scores: FloatArray) -> float:
+    return float(sklearn.metrics.roc_auc_score(positive, scores))
+
+
+def _roc_auc_one_vs_one(classes: IntArray, values: FloatArray) -> float:
+    # Pair by pair rather than by multi_class="ovo", which refuses rows that miss one by 1e-5, as
+    # those of a half-precision softmax do.
+    areas = []
+    for one, other in permutations(range(values.shape[1]), 2):
+        pair = (classes == one) | (classes == other)
+        areas.append(_roc_auc(classes[pair] == one, values[pair, one]))
+    return float(np.mean(areas))
+
+
+def _log_loss(classes: IntArray, values: FloatArray) -> float:
+    clipped = values.clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    normalised = clipped / clipped.sum(axis=1, keepdims=True)
+    labels = np.arange(values.shape[1])
+    return float(sklearn.metrics.log_loss(classes, normalised, labels=labels))

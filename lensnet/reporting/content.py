@@ -1,0 +1,288 @@
+"""What a report says: the parts of a run folder turned into sentences, tiles and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lensnet.reporting.metric_guide import (
+    DECISIVE,
+    as_text,
+    duration,
+    guide,
+    in_order,
+    whole,
+)
+from lensnet.reporting.run_contents import RunContents
+
+# More bad files than this are counted but not listed one by one.
+LISTED_BAD_FILES = 200
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure to be seen first, with a sentence that says what it means."""
+
+    value: str
+    label: str
+    sentence: str
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric on the validation and on the test split."""
+
+    key: str
+    name: str
+    better: str
+    validation: str
+    test: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column heads and rows of cells; the first cell of a row names it."""
+
+    heads: list[str]
+    rows: list[list[str]]
+
+
+def title(run: RunContents) -> str:
+    """Return the experiment's name, or the folder's where it has none."""
+    return str(run.setting("name") or run.path.resolve().name)
+
+
+def chips(run: RunContents) -> list[tuple[str, str]]:
+    """Return what the run is, in a few words each."""
+    facts = [
+        ("task", run.setting("task")),
+        ("backbone", run.setting("model", "backbone")),
+        ("symmetry", run.setting("model", "symmetry")),
+        ("data", run.setting("data", "dataset")),
+        ("date", f"{run.date.day} {run.date:%B %Y, %H:%M %Z}".strip() if run.date else None),
+    ]
+    return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def tiles(run: RunContents) -> list[Tile]:
+    """Return the decisive test metrics of the task and the steadiness under rotation."""
+    test = run.metrics.get("test", {})
+    task = str(run.setting("task"))
+    keys: Iterable[str] = DECISIVE.get(task) or [k for k in in_order(set(test)) if k != "examples"]
+    found = []
+    for key in list(keys)[:3]:
+        value = test.get(key)
+        if value is None:
+            found.append(Tile("–", guide(key).name, "not measured, or not defined here", True))
+        else:
+            found.append(Tile(*_headline(key, value), _sentence(key, value)))
+    return [*found, _rotation_tile(run, test, task == "regression")]
+
+
+def _headline(key: str, value: float) -> tuple[str, str]:
+    if key in ("accuracy", "tpr0", "tpr10", "ece"):
+        return f"{100 * value:.1f} %", guide(key).name
+    return as_text(key, value), guide(key).name
+
+
+def _sentence(key: str, value: float) -> str:
+    percent = f"{100 * value:.1f} %"
+    return {
+        "roc_auc": "0.5 is guessing, 1 is perfect ranking",
+        "accuracy": "of test images given their true class",
+        "ece": "average gap between stated probability and outcome",
+        "tpr0": "of lenses found before the first false alarm",
+        "tpr10": "of lenses found before the tenth false alarm",
+        "rmse": "typical error, in the target's unit",
+        "mae": "mean size of the error, in the target's unit",
+        "r2": f"{percent} of the target's variance is predicted",
+    }.get(key, guide(key).meaning)
+
+
+def _rotation_tile(run: RunContents, test: dict[str, float], regression: bool) -> Tile:
+    spread = test.get("rotation_std")
+    name = "Rotation"
+    if spread is None:
+        return Tile("–", name, "steadiness under rotation was not measured", True)
+    percent = f"{100 * spread:.2f} %"
+    if regression:
+        return Tile(
+            percent,
+            name,
+            f"predictions move by {percent} of the target's spread when the image turns",
+        )
+    flips = test.get("rotation_flip_rate")
+    classes = ""
+    if flips is not None:
+        classes = (
+            f"; {100 * flips:.2f} % of images change class" if flips else "; no image changes class"
+        )
+    return Tile(percent, name, f"scores move by {percent} when the image turns{classes}")
+
+
+def metric_rows(run: RunContents) -> list[MetricRow]:
+    """Return every metric of either split, in the guide's order."""
+    validation, test = run.metrics.get("validation", {}), run.metrics.get("test", {})
+    return [
+        MetricRow(
+            key=key,
+            name=guide(key).name,
+            better=guide(key).better,
+            validation=as_text(key, validation.get(key)),
+            test=as_text(key, test.get(key)),
+            meaning=guide(key).meaning,
+        )
+        for key in in_order(set(validation) | set(test))
+    ]
+
+
+def data_facts(run: RunContents) -> list[tuple[str, str]]:
+    """Return what the images are and how they were prepared."""
+    facts = [
+        ("Data set", run.setting("data", "dataset")),
+        ("Source folder", run.setting("data", "source_dir")),
+        ("Options", run.setting("data", "options")),
+        ("Image size", _pixels(run.setting("data", "image_size"))),
+        ("Normalisation", run.setting("data", "normalization")),
+        ("Augmentation", run.setting("data", "augmentation")),
+        ("Balance", run.setting("data", "balance")),
+        ("Splits", run.setting("data", "splits")),
+    ]
+    if run.test_targets:
+        low, middle, high = np.percentile(run.test_targets, [0, 50, 100])
+        facts.append(("Test targets", f"{low:.5g} to {high:.5g}, median {middle:.5g}"))
+    return _stated(facts)
+
+
+def class_table(run: RunContents) -> Table | None:
+    """Return the number of images of each class and split, as far as the run tells."""
+    counts = {split: dict(classes) for split, classes in run.class_counts.items()}
+    if "test" not in counts and run.test_labels:
+        counts["test"] = run.test_labels
+    splits: list[str] = [s for s in ("train", "validation", "test") if s in counts]
+    splits += [split for split in counts if split not in splits]
+    names = list(dict.fromkeys(name for split in splits for name in counts[split]))
+    rows = [[name or "images", *(whole(counts[s].get(name, 0)) for s in splits)] for name in names]
+    if len(names) > 1:
+        rows.append(["all", *(whole(sum(counts[split].values())) for split in splits)])
+    if not rows:
+        sizes = {split: values.get("examples") for split, values in run.metrics.items()}
+        splits = [split for split, size in sizes.items() if size is not None]
+        rows = [["images", *(whole(sizes[split] or 0) for split in splits)]] if splits else []
+    return Table(["", *splits], rows) if rows else None
+
+
+def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:
+    """Return the reasons of bad files with their number, the most common first."""
+    return Counter(reason for _, reason in run.bad_files or []).most_common()
+
+
+def model_facts(run: RunContents) -> list[tuple[str, str]]:
+    """Return what the network is."""
+    parameters = None
+    if run.parameters is not None:
+        parameters = f"{whole(run.parameters)} (batch statistics included)"
+    return _stated(
+        [
+            ("Backbone", run.setting("model", "backbone")),
+            ("Symmetry", run.setting("model", "symmetry")),
+            ("Width", run.setting("model", "width")),
+            ("Head", run.setting("model", "head")),
+            ("Start weights", run.setting("model", "weights")),
+            ("Parameters", parameters),
+        ]
+    )
+
+
+def training_facts(run: RunContents) -> list[tuple[str, str]]:
+    """Return how it was fitted and how long that took."""
+    timing = run.metrics.get("timing", {})
+    seconds, speed = timing.get("seconds"), timing.get("train_images_per_second")
+    planned = run.setting("training", "epochs")
+    epochs = f"{len(run.history)} of {planned} planned" if planned else f"{len(run.history)}"
+    return _stated(
+        [
+            ("Epochs", epochs if run.history else None),
+            ("Best epoch", _best_epoch(run)),
+            ("Time", duration(seconds) if seconds is not None else None),
+            ("Speed", f"{whole(speed)} training images a second" if speed else None),
+            ("Optimizer", run.setting("training", "optimizer")),
+            ("Schedule", run.setting("training", "schedule")),
+            ("Loss", run.setting("training", "loss")),
+            ("Batch size", run.setting("training", "batch_size")),
+            ("Precision", run.setting("training", "precision")),
+            ("Strategy", run.setting("training", "strategy")),
+            ("Seed", run.setting("seed")),
+        ]
+    )
+
+
+def environment_facts(run: RunContents) -> list[tuple[str, str]]:
+    """Return the environment as flat names and values."""
+    return list(_flat(run.environment))
+
+
+def _best_epoch(run: RunContents) -> str | None:
+    monitor = str(run.setting("training", "early_stopping", "monitor") or "val_loss")
+    values = []
+    for index, row in enumerate(run.history):
+        try:
+            values.append((float(row[monitor]), row.get("epoch") or str(index + 1)))
+        except (KeyError, ValueError):
+            continue
+    values = [(value, epoch) for value, epoch in values if np.isfinite(value)]
+    if not values:
+        return None
+    smaller = any(word in monitor for word in ("loss", "error", "mse", "mae", "ece"))
+    best, epoch = (min if smaller else max)(values, key=lambda pair: pair[0])
+    return f"{epoch} ({monitor} {best:.4g})"
+
+
+def _pixels(size: Any) -> str | None:
+    return None if size is None else f"{size} × {size} pixels"
+
+
+def _stated(facts: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Keep the facts that are known, as text."""
+    return [(name, _plainly(value)) for name, value in facts if value not in (None, {}, [], "")]
+
+
+def _plainly(value: Any) -> str:
+    """Return a setting as a reader would write it down.
+
+    Example:
+        >>> _plainly({"name": "adamw", "learning_rate": 0.001, "clip_norm": None})
+        'adamw, learning rate 0.001'
+        >>> _plainly(["flip", "rotate90"])
+        'flip, rotate90'
+    """
+    if isinstance(value, dict):
+        parts = [_plainly(value["name"])] if "name" in value else []
+        parts += [
+            f"{str(key).replace('_', ' ')} {_plainly(item)}"
+            for key, item in value.items()
+            if key != "name" and item not in (None, [], {})
+        ]
+        return ", ".join(parts)
+    if isinstance(value, list | tuple):
+        return ", ".join(_plainly(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in mapping.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if key == "command" and isinstance(value, list):
+            yield name, " ".join(map(str, value))
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{name} · ")
+        elif value not in (None, "", []):
+            yield name, _plainly(value)

@@ -1,0 +1,110 @@
+"""The figures of a run as a report shows them: in order, embedded, with a caption."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+# Keyed by file name without its ending, in the order in which a report shows them. A name of
+# which one of these is the beginning ("rotation_profile_8") gets its caption too.
+CAPTIONS: dict[str, tuple[str, str]] = {
+    "roc_curve": (
+        "ROC curve",
+        "True against false positive rate as the threshold falls. The area under the "
+        "curve is the chance that a member of the class outranks a non-member.",
+    ),
+    "confusion_matrix": (
+        "Confusion matrix",
+        "Where the test images of each true class (row) end up (column). Off the "
+        "diagonal are the errors.",
+    ),
+    "rotation_profile": (
+        "Rotation",
+        "Change of score as the test images are turned. A lens has no preferred "
+        "orientation: anything but a flat line is an error of the model.",
+    ),
+    "regression_scatter": (
+        "Prediction against truth",
+        "Predicted against true values of the test images; below, the residuals "
+        "with their running median.",
+    ),
+    "score_histogram": (
+        "Scores",
+        "Scores of the test images, by true class. Counts are logarithmic, so that "
+        "rare confident errors show.",
+    ),
+    "reliability_diagram": (
+        "Calibration",
+        "Accuracy against stated confidence. Points under the diagonal are overconfident.",
+    ),
+    "training_curves": (
+        "Training",
+        "Loss and metrics after each epoch. The weights kept are those of the best "
+        "epoch by validation, never by test.",
+    ),
+    "example_gallery": (
+        "Examples",
+        "The errors the model is surest of, and its surest hits.",
+    ),
+}
+
+# Figures are drawn at 160 pixels an inch; shown at 100, their type matches the text around them.
+SCREEN_SCALE = 100 / 160
+# Two figures up to this width, in CSS pixels, stand side by side.
+WIDEST_OF_A_PAIR = 760
+
+
+@dataclass(frozen=True)
+class EmbeddedFigure:
+    """A PNG image inside the page, with its size on the screen in CSS pixels."""
+
+    name: str
+    caption: str
+    data_uri: str
+    width: int
+    height: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether the figure takes a row of its own."""
+        return self.width > WIDEST_OF_A_PAIR
+
+
+def embed(paths: list[Path]) -> tuple[list[EmbeddedFigure], list[str]]:
+    """Return the figures in the order of `CAPTIONS`, unknown ones last, and what went wrong."""
+    figures, problems = [], []
+    for path in sorted(paths, key=lambda path: (_place(path.stem), path.stem)):
+        try:
+            content = path.read_bytes()
+            # The header chunk of a PNG: eight bytes in comes its length and name, then the size.
+            width, height = struct.unpack(">II", content[16:24])
+        except (OSError, struct.error) as error:
+            problems.append(f"figures/{path.name} cannot be read: {error}")
+            continue
+        name, caption = _described(path.stem)
+        figures.append(
+            EmbeddedFigure(
+                name=name,
+                caption=caption,
+                data_uri="data:image/png;base64," + base64.b64encode(content).decode("ascii"),
+                width=round(width * SCREEN_SCALE),
+                height=round(height * SCREEN_SCALE),
+            )
+        )
+    return figures, problems
+
+
+def _described(stem: str) -> tuple[str, str]:
+    """Return the name and the caption of a figure by its file name."""
+    for known, (name, caption) in CAPTIONS.items():
+        if stem.startswith(known):
+            rest = stem.removeprefix(known).strip("_").replace("_", " ")
+            return f"{name} ({rest})" if rest else name, caption
+    return stem.replace("_", " "), ""
+
+
+def _place(stem: str) -> int:
+    known = [place for place, name in enumerate(CAPTIONS) if stem.startswith(name)]
+    return known[0] if known else len(CAPTIONS)

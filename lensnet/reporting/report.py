@@ -1,0 +1,81 @@
+"""`report.html`: one file that holds a whole run and opens offline."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from lensnet import files
+from lensnet.reporting import content
+from lensnet.reporting.figure_captions import embed
+from lensnet.reporting.run_contents import RunContents, read_run_contents
+
+
+def write_report(run_dir: str | os.PathLike[str]) -> Path:
+    """Write `report.html` into a run folder, from what lies there.
+
+    Read are `experiment.yaml`, `environment.json`, `history.csv`, `metrics.json`,
+    `predictions.csv`, `figures/*.png`, `model.keras` (to count its weights) and, where they are
+    there, `quarantine.csv` (file, reason) and `data.json`
+    (``{"counts": {"train": {"class": 240}, ...}}``, the images of each class and split). The page
+    says what is missing. Figures and style are inside it; it loads nothing from anywhere and runs
+    no script; whatever names the data carry are shown as text.
+
+    Args:
+        run_dir: The run folder. An older report in it is replaced, at once and as a whole.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        RunError: There is no such folder, or it holds no `experiment.yaml`.
+        OSError: The report cannot be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> run = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (run / "experiment.yaml").write_text("{name: first-try, task: binary}")
+        >>> write_report(run).name
+        'report.html'
+    """
+    run = read_run_contents(run_dir)
+    target = run.path / "report.html"
+    # Half a surrogate pair, as broken file names have, has no place in UTF-8.
+    page = render(run).encode("utf-8", errors="replace")
+    with files.replacing(target) as part:
+        part.write_bytes(page)
+    return target
+
+
+def render(run: RunContents) -> str:
+    """Return the page of a run as HTML."""
+    from jinja2 import Environment, StrictUndefined
+
+    from lensnet import __version__
+
+    figures, figure_problems = embed(run.figures)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    room = resources.files(__package__ or "lensnet.reporting")
+    template = environment.from_string(room.joinpath("template.html").read_text("utf-8"))
+    return template.render(
+        style=room.joinpath("style.html").read_text("utf-8"),
+        title=content.title(run),
+        chips=content.chips(run),
+        problems=[*run.problems, *figure_problems],
+        tiles=content.tiles(run),
+        metric_rows=content.metric_rows(run),
+        figures=figures,
+        data_facts=content.data_facts(run),
+        class_table=content.class_table(run),
+        bad_files=run.bad_files,
+        bad_file_reasons=content.bad_file_reasons(run),
+        listed_bad_files=content.LISTED_BAD_FILES,
+        model_facts=content.model_facts(run),
+        training_facts=content.training_facts(run),
+        environment_facts=content.environment_facts(run),
+        experiment_text=run.experiment_text,
+        version=__version__,
+    )

@@ -1,0 +1,293 @@
+"""What lies in a run folder, read so that a missing or broken part never stops the rest.
+
+A run may have been interrupted at any moment. Each part is read on its own; what is missing or
+unreadable becomes a sentence in `RunContents.problems`, for the report to say.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lensnet.errors import RunError
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """The parts of a run, empty where they are missing.
+
+    Attributes:
+        path: The folder.
+        experiment: The experiment, resolved, as nested mappings.
+        experiment_text: The same as it stands in `experiment.yaml`.
+        environment: Versions, devices, revision and seed.
+        metrics: Split to metric to value; only finite numbers are kept.
+        history: A row an epoch, as text.
+        test_labels: Label to number of test images, from `predictions.csv`.
+        test_targets: The test targets of a regression, from the same file.
+        class_counts: Split to class to number of images, from `data.json`.
+        bad_files: File and reason of each entry of `quarantine.csv`; None where there is no such
+            file.
+        figures: The PNG files of `figures/`, by name.
+        parameters: Number of weights in `model.keras`; None where it cannot be told.
+        date: When the run was started, or as near to that as its files tell.
+        problems: What is missing or unreadable, in sentences.
+    """
+
+    path: Path
+    experiment: dict[str, Any] = field(default_factory=dict)
+    experiment_text: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    history: list[Row] = field(default_factory=list)
+    test_labels: dict[str, int] = field(default_factory=dict)
+    test_targets: list[float] = field(default_factory=list)
+    class_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    bad_files: list[tuple[str, str]] | None = None
+    figures: list[Path] = field(default_factory=list)
+    parameters: int | None = None
+    date: datetime | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def setting(self, *keys: str) -> Any:
+        """Return a value of the experiment by its path of keys, or None."""
+        value: Any = self.experiment
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
+    """Read a run folder.
+
+    Raises:
+        RunError: There is no such folder, or it holds no `experiment.yaml` and so is none of a
+            run.
+    """
+    path = Path(run_dir)
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise RunError(f"{path} {what}; a report is made of a run folder, as `lensnet fit` makes")
+    if not (path / "experiment.yaml").is_file():
+        raise RunError(
+            f"{path} is no run folder: it holds no experiment.yaml, which `lensnet fit` writes "
+            "first of all"
+        )
+    problems: list[str] = []
+    text = _text(path / "experiment.yaml", problems)
+    experiment = _experiment(text, problems)
+    regression = experiment.get("task") == "regression"
+    environment = _json(path / "environment.json", problems)
+    labels, targets = _predictions(path / "predictions.csv", regression, problems)
+    return RunContents(
+        path=path,
+        experiment=experiment,
+        experiment_text=text,
+        environment=environment,
+        metrics=_metrics(path / "metrics.json", problems),
+        history=_history(path / "history.csv", problems),
+        test_labels=labels,
+        test_targets=targets,
+        class_counts=_class_counts(path / "data.json", problems),
+        bad_files=_bad_files(path / "quarantine.csv", problems),
+        figures=_figures(path / "figures", problems),
+        parameters=_parameters(path / "model.keras", problems),
+        date=_date(path, environment),
+        problems=problems,
+    )
+
+
+@contextmanager
+def _surviving(path: Path, problems: list[str]) -> Iterator[None]:
+    """Turn what can go wrong in reading a file into a problem."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        problems.append(f"{path.name} cannot be read: {reason[:200]}")
+    except zipfile.BadZipFile:
+        problems.append(f"{path.name} cannot be read: it is cut off or not a Keras file")
+
+
+def _present(path: Path, problems: list[str], so: str) -> bool:
+    if path.is_file():
+        return True
+    problems.append(f"{path.name} is missing: {so}")
+    return False
+
+
+def _text(path: Path, problems: list[str]) -> str:
+    with _surviving(path, problems):
+        return path.read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
+def _experiment(text: str, problems: list[str]) -> dict[str, Any]:
+    with _surviving(Path("experiment.yaml"), problems):
+        content = yaml.safe_load(text)
+        if isinstance(content, dict):
+            return content
+        problems.append("experiment.yaml holds no settings")
+    return {}
+
+
+def _json(path: Path, problems: list[str]) -> dict[str, Any]:
+    if not _present(path, problems, "versions and devices are not known"):
+        return {}
+    with _surviving(path, problems):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+        problems.append(f"{path.name} holds no mapping")
+    return {}
+
+
+def _metrics(path: Path, problems: list[str]) -> dict[str, dict[str, float]]:
+    if not path.is_file():
+        problems.append("metrics.json is missing: the run was not evaluated yet")
+        return {}
+    content = _json(path, problems)
+    return {
+        split: {name: float(value) for name, value in values.items() if _is_number(value)}
+        for split, values in content.items()
+        if isinstance(values, dict)
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        for row in csv.DictReader(file):
+            # A row cut short has None for values, one too long a None key.
+            yield {key: value or "" for key, value in row.items() if key is not None}
+
+
+def _history(path: Path, problems: list[str]) -> list[Row]:
+    if not _present(path, problems, "no epoch was finished"):
+        return []
+    with _surviving(path, problems):
+        return list(_rows(path))
+    return []
+
+
+def _predictions(
+    path: Path, regression: bool, problems: list[str]
+) -> tuple[dict[str, int], list[float]]:
+    if not _present(path, problems, "the test images were not predicted"):
+        return {}, []
+    with _surviving(path, problems):
+        column = None
+        labels: Counter[str] = Counter()
+        targets: list[float] = []
+        for row in _rows(path):
+            if column is None:
+                column = next((name for name in ("label", "target") if name in row), None)
+                if column is None:
+                    problems.append("predictions.csv has no column label")
+                    return {}, []
+            if regression:
+                targets.append(float(row[column]))
+            else:
+                labels[row[column]] += 1
+        return dict(labels), targets
+    return {}, []
+
+
+def _class_counts(path: Path, problems: list[str]) -> dict[str, dict[str, int]]:
+    """Read `{"counts": {split: {class: number}}}`; the file is optional."""
+    if not path.is_file():
+        return {}
+    with _surviving(path, problems):
+        counts = json.loads(path.read_text(encoding="utf-8"))["counts"]
+        return {
+            str(split): {str(name): int(number) for name, number in classes.items()}
+            for split, classes in counts.items()
+            if isinstance(classes, dict)
+        }
+    return {}
+
+
+def _bad_files(path: Path, problems: list[str]) -> list[tuple[str, str]] | None:
+    if not path.is_file():
+        return None
+    with _surviving(path, problems):
+        found = []
+        for row in _rows(path):
+            names = list(row)
+            file = next((row[name] for name in ("file", "path", "id") if name in row), "")
+            reason = row.get("reason") or (row[names[-1]] if len(names) > 1 else "")
+            found.append((file or row[names[0]], reason))
+        return found
+    return None
+
+
+def _figures(folder: Path, problems: list[str]) -> list[Path]:
+    found: list[Path] = []
+    if folder.is_dir():
+        with _surviving(folder, problems):
+            for path in sorted(folder.glob("*.png")):
+                with path.open("rb") as file:
+                    whole = file.read(8) == b"\x89PNG\r\n\x1a\n"
+                if whole:
+                    found.append(path)
+                else:
+                    problems.append(f"figures/{path.name} is no PNG image")
+    if not found:
+        problems.append("figures are missing: none was drawn yet")
+    return found
+
+
+def _parameters(path: Path, problems: list[str]) -> int | None:
+    """Count the weights of a saved model, batch statistics included, optimizer and seeds not."""
+    if not _present(path, problems, "no epoch was finished, or the model was moved"):
+        return None
+    import io
+
+    import h5py  # type: ignore[import-untyped]
+
+    with _surviving(path, problems):
+        count = 0
+
+        def add(name: str, item: Any) -> None:
+            nonlocal count
+            dtype = getattr(item, "dtype", None)
+            if dtype is not None and dtype.kind != "u" and not name.startswith("optimizer/"):
+                count += item.size
+
+        with zipfile.ZipFile(path) as archive:
+            weights = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(weights, "r") as file:
+            file.visititems(add)
+        return count
+    return None
+
+
+def _date(path: Path, environment: dict[str, Any]) -> datetime | None:
+    """Return when the run was started, or else the time of the newest file that it ends with."""
+    try:
+        return datetime.fromisoformat(str(environment["started"]))
+    except (KeyError, ValueError):
+        pass
+    for name in ("metrics.json", "model.keras", "history.csv", "experiment.yaml"):
+        try:
+            return datetime.fromtimestamp((path / name).stat().st_mtime).astimezone()
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,258 @@
+"""Metrics against scikit-learn's own multi-class functions, brute force and hand computation."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from lensnet.evaluation import (
+    binary_metrics,
+    classification_metrics,
+    regression_metrics,
+    true_positive_rate_at,
+)
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def random_classes(num_classes, number=400, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, number)
+    labels[:num_classes] = np.arange(num_classes)
+    logits = rng.normal(size=(number, num_classes))
+    logits[np.arange(number), labels] += 1.0
+    exponentials = np.exp(logits)
+    return labels, (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(dtype)
+
+
+@pytest.mark.parametrize("num_classes", [3, 5, 20])
+def test_classification_agrees_with_scikit_learn(num_classes):
+    labels, probabilities = random_classes(num_classes)
+    metrics = classification_metrics(labels, probabilities)
+    reference = {
+        "accuracy": sklearn.metrics.accuracy_score(labels, probabilities.argmax(1)),
+        "roc_auc": sklearn.metrics.roc_auc_score(labels, probabilities, multi_class="ovr"),
+        "roc_auc_ovo": sklearn.metrics.roc_auc_score(labels, probabilities, multi_class="ovo"),
+        "f1": sklearn.metrics.f1_score(labels, probabilities.argmax(1), average="macro"),
+        "log_loss": sklearn.metrics.log_loss(labels, probabilities),
+    }
+    for name, value in reference.items():
+        assert metrics[name] == pytest.approx(value, abs=1e-12), name
+    assert metrics["examples"] == 400
+
+
+def test_binary_agrees_with_scikit_learn():
+    labels, probabilities = random_classes(2)
+    positive = probabilities[:, 1]
+    metrics = binary_metrics(labels, positive)
+    reference = {
+        "accuracy": sklearn.metrics.accuracy_score(labels, positive > 0.5),
+        "roc_auc": sklearn.metrics.roc_auc_score(labels, positive),
+        "f1": sklearn.metrics.f1_score(labels, positive > 0.5),
+        "log_loss": sklearn.metrics.log_loss(labels, positive),
+        "average_precision": sklearn.metrics.average_precision_score(labels, positive),
+    }
+    for name, value in reference.items():
+        assert metrics[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_two_classes_give_the_binary_figures():
+    labels, probabilities = random_classes(2)
+    two = classification_metrics(labels, probabilities)
+    one = binary_metrics(labels, probabilities[:, 1])
+    for name in ("accuracy", "roc_auc", "log_loss", "ece"):
+        assert two[name] == pytest.approx(one[name], abs=1e-12), name
+
+
+def test_column_of_probabilities_and_float_labels_are_taken():
+    labels, probabilities = random_classes(2)
+    column = binary_metrics(labels.astype(np.float32)[:, None], probabilities[:, 1:])
+    assert column == binary_metrics(labels, probabilities[:, 1])
+
+
+def test_regression_by_hand():
+    metrics = regression_metrics([1.0, 2.0, 4.0], [1.5, 2.0, 3.0])
+    assert metrics["mse"] == pytest.approx((0.25 + 0 + 1) / 3)
+    assert metrics["mae"] == pytest.approx(0.5)
+    assert metrics["rmse"] == pytest.approx(math.sqrt(1.25 / 3))
+    # Total sum of squares about the mean 7/3: 16/9 + 1/9 + 25/9 = 42/9.
+    assert metrics["r2"] == pytest.approx(1 - 1.25 / (42 / 9))
+    assert metrics["examples"] == 3
+
+
+def test_regression_of_several_targets():
+    rng = np.random.default_rng(0)
+    targets, predictions = rng.normal(size=(2, 50, 3))
+    metrics = regression_metrics(targets, predictions)
+    assert metrics["mse"] == pytest.approx(np.mean((targets - predictions) ** 2))
+    each = [
+        1 - np.sum((t - p) ** 2) / np.sum((t - t.mean()) ** 2)
+        for t, p in zip(targets.T, predictions.T, strict=True)
+    ]
+    assert metrics["r2"] == pytest.approx(np.mean(each))
+
+
+def test_regression_never_broadcasts():
+    """(N,) minus (N, 1) is (N, N) in NumPy: a wrong error without a complaint."""
+    targets = np.arange(5.0)
+    assert regression_metrics(targets, targets[:, None])["mse"] == 0
+    with pytest.raises(ValueError, match="same number"):
+        regression_metrics(np.zeros((5, 2)), np.zeros(5))
+
+
+# --- undefined values -----------------------------------------------------------------------------
+
+
+def test_absent_class_gives_none_where_classes_are_compared():
+    metrics = classification_metrics([0, 1, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1]])
+    assert [metrics[name] for name in ("roc_auc", "roc_auc_ovo", "f1")] == [None] * 3
+    assert metrics["accuracy"] == pytest.approx(2 / 3)
+    assert metrics["log_loss"] is not None and metrics["ece"] is not None
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_alone_gives_none(label):
+    metrics = binary_metrics([label] * 4, [0.1, 0.4, 0.6, 0.9])
+    for name in ("roc_auc", "f1", "tpr0", "tpr10", "average_precision"):
+        assert metrics[name] is None, name
+    assert metrics["accuracy"] == 0.5
+
+
+def test_no_examples_give_none_and_a_count_of_zero():
+    for metrics in (
+        classification_metrics(np.zeros(0, int), np.zeros((0, 3))),
+        binary_metrics(np.zeros(0, int), np.zeros(0)),
+        regression_metrics(np.zeros(0), np.zeros(0)),
+    ):
+        assert metrics.pop("examples") == 0
+        assert set(metrics.values()) == {None}
+
+
+@pytest.mark.parametrize("targets", [[3.0], [3.0, 3.0, 3.0]])
+def test_r2_needs_variance(targets):
+    metrics = regression_metrics(targets, [2.0] * len(targets))
+    assert metrics["r2"] is None
+    assert metrics["rmse"] == 1.0
+
+
+def test_values_are_json_without_nan():
+    labels, probabilities = random_classes(3)
+    for metrics in (
+        classification_metrics(labels, probabilities),
+        classification_metrics([0], [[0.5, 0.5]]),
+        binary_metrics([1], [0.3]),
+        regression_metrics([1.0], [2.0]),
+    ):
+        json.dumps(metrics, allow_nan=False)
+
+
+def test_saturated_mistake_has_a_finite_log_loss_whatever_the_dtype():
+    for dtype in (np.float32, np.float64):
+        metrics = binary_metrics([1, 0], np.array([0.0, 0.0], dtype))
+        # -ln(1e-7) / 2; the other example adds 5e-8.
+        assert metrics["log_loss"] == pytest.approx(-math.log(1e-7) / 2, abs=1e-6)
+
+
+def test_half_precision_rows_are_taken():
+    """Their sums miss one by more than scikit-learn allows."""
+    labels, probabilities = random_classes(20, dtype=np.float16)
+    assert np.abs(probabilities.astype(float).sum(1) - 1).max() > 1e-5
+    exact = classification_metrics(*random_classes(20))
+    rounded = classification_metrics(labels, probabilities)
+    # float16 keeps three digits.
+    assert rounded["roc_auc_ovo"] == pytest.approx(exact["roc_auc_ovo"], abs=2e-3)
+
+
+# --- lenses above the first false positive --------------------------------------------------------
+
+
+def brute_force_rate(labels, scores, false_positives):
+    """Lower a threshold over every score; keep the best rate with few enough false positives."""
+    allowed = max(false_positives, 1) - 1
+    lenses, others = scores[labels == 1], scores[labels == 0]
+    best = 0.0
+    for threshold in np.unique(scores):
+        if np.sum(others >= threshold) <= allowed:
+            best = max(best, np.mean(lenses >= threshold))
+    return best
+
+
+@pytest.mark.parametrize("false_positives", [0, 1, 3, 10])
+@pytest.mark.parametrize("digits", [1, 6])  # with one digit nearly all scores are tied
+def test_true_positive_rate_by_brute_force(false_positives, digits):
+    rng = np.random.default_rng(false_positives)
+    labels = rng.integers(0, 2, 200)
+    scores = np.round(rng.normal(size=200) + labels, digits)
+    assert (labels == 0).sum() > 10
+    rate = true_positive_rate_at(labels, scores, false_positives)
+    assert rate == pytest.approx(brute_force_rate(labels, scores, false_positives))
+
+
+def test_tied_lens_does_not_count():
+    assert true_positive_rate_at([1, 0, 1], [0.9, 0.5, 0.5], 0) == 0.5
+
+
+def test_few_negatives_count_against_the_finder():
+    """With three non-lenses the lowest of them stands for the tenth."""
+    labels = [1, 0, 1, 0, 1, 0, 1]
+    scores = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    assert true_positive_rate_at(labels, scores, 10) == 0.75
+    assert true_positive_rate_at(labels, scores, 0) == 0.25
+
+
+def test_scores_of_any_range_are_ranked():
+    assert true_positive_rate_at([0, 1], [-30.0, 12.0], 0) == 1.0
+    assert true_positive_rate_at([1, 1], [0.1, 0.2], 0) is None
+    assert true_positive_rate_at([0, 0], [0.1, 0.2], 0) is None
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "1 of 4 values"),
+        ([0, 1, 1], [[0.5, 0.5], [0.5, 0.5]], r"\(3, K\).*\(2, 2\)"),
+        ([0, 2], [[0.5, 0.5], [0.5, 0.5]], r"0\.\.1.*0\.\.2"),
+        ([0, -1], [[0.5, 0.5], [0.5, 0.5]], r"-1\.\.0"),
+        ([0, 1], [[0.5, 0.6], [0.5, 0.5]], "row 0 sums to 1.1"),
+        ([0, 1], [[3.0, -2.0], [0.5, 0.5]], r"\[-2, 3\].*softmax"),
+        ([[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], "one-hot"),
+        (["a", "b"], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
+        ([0.5, 1], [[0.5, 0.5], [0.5, 0.5]], "whole"),
+        ([0, 1], [0.2, 0.8], "at least 2 classes"),
+    ],
+)
+def test_bad_classification_input(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
+        classification_metrics(labels, probabilities)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        ([0, 1], [0.5, np.inf], "finite"),
+        ([0, 2], [0.5, 0.5], r"\[2\]"),
+        ([0, 1], [[0.5, 0.5], [0.5, 0.5]], r"\(2,\)"),
+        ([0, 1], [-4.0, 2.0], "sigmoid"),
+        ([0, 1], [0.5], r"\(1,\)"),
+    ],
+)
+def test_bad_binary_input(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
+        binary_metrics(labels, probabilities)
+
+
+def test_bad_regression_input():
+    with pytest.raises(ValueError, match="targets must be finite"):
+        regression_metrics([np.nan], [1.0])
+    with pytest.raises(ValueError, match="predictions must have shape"):
+        regression_metrics([1.0], np.zeros((1, 1, 1)))
+
+
+def test_negative_count_of_false_positives():
+    with pytest.raises(ValueError, match="-1"):
+        true_positive_rate_at([0, 1], [0.1, 0.2], -1)
