@@ -1,0 +1,123 @@
+"""Many images: their order, their independence of the processes, and how these end."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensnet.simulation import SubstructureSimulator, simulate_many
+
+SIMULATOR = SubstructureSimulator(image_size=24)
+
+
+def jobs(count):
+    """Classes and indices in an order that no sorting would give."""
+    return [(SIMULATOR.classes[n % 3], (7 * n) % count, 5) for n in range(count)]
+
+
+def test_images_come_in_the_order_of_the_jobs_whatever_the_processes():
+    wanted = [SIMULATOR.simulate(*job) for job in jobs(150)]
+    for processes in (1, 2):
+        results = list(simulate_many(SIMULATOR, iter(jobs(150)), processes))
+        assert len(results) == 150
+        for result, want in zip(results, wanted, strict=True):
+            np.testing.assert_array_equal(result.image, want.image)
+            np.testing.assert_equal(dict(result.metadata), dict(want.metadata))
+            assert result.label == want.label
+
+
+def test_endless_jobs_are_read_a_little_ahead_and_closing_ends_the_processes():
+    taken = itertools.count()
+    endless = (("cdm", next(taken), 0) for _ in itertools.count())
+    before = set(multiprocessing.active_children())
+    images = simulate_many(SIMULATOR, endless, processes=2)
+    next(images)
+    assert len(set(multiprocessing.active_children()) - before) == 2
+    images.close()
+    assert set(multiprocessing.active_children()) <= before
+    assert next(taken) < 500
+
+
+def test_one_process_reads_one_job_at_a_time():
+    taken = itertools.count()
+    images = simulate_many(SIMULATOR, (("cdm", next(taken), 0) for _ in itertools.count()))
+    next(images)
+    assert next(taken) == 1
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_no_jobs_no_images(processes):
+    assert list(simulate_many(SIMULATOR, [], processes)) == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_wrong_job_is_an_error(processes):
+    images = simulate_many(SIMULATOR, [("cdm", 0, 0), ("warm", 0, 0)], processes)
+    with pytest.raises(ValueError, match="got 'warm'"):
+        list(images)
+
+
+@pytest.mark.parametrize("processes", [0, -1, 1.5, None])
+def test_a_wrong_number_of_processes_is_an_error(processes):
+    with pytest.raises(ValueError, match="processes must be an integer of at least 1"):
+        simulate_many(SIMULATOR, [], processes)
+
+
+ENDLESS_SCRIPT = """
+import itertools, multiprocessing
+from lensnet.simulation import SubstructureSimulator, simulate_many
+
+if __name__ == "__main__":
+    simulator = SubstructureSimulator(image_size=24)
+    jobs = (("cdm", index, 0) for index in itertools.count())
+    for number, _ in enumerate(simulate_many(simulator, jobs, processes=2)):
+        if number == 100:
+            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_an_interrupted_or_killed_parent(how, tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS_SCRIPT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    # To the whole session, as a terminal sends Ctrl-C, unless it is the kill of the parent alone.
+    if how == signal.SIGINT:
+        os.killpg(parent.pid, how)
+    else:
+        parent.kill()
+    _, errors = parent.communicate(timeout=60)
+    # The parent's own traceback, and none of its children's.
+    assert errors.count("Traceback") == (1 if how == signal.SIGINT else 0)
+    deadline = time.monotonic() + 20
+    while any(map(runs, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(runs, workers))
+
+
+def runs(pid):
+    """Whether a process is there and not merely waiting to be reaped by its adoptive parent."""
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()
+    return status != "Z"
