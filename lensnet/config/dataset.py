@@ -44,7 +44,7 @@ class SourceLayout:
 
     Args:
         classes: the class names in label order, () for regression targets.
-        splits: the splits that the directory itself names, () where it names none.
+        splits: the splits on offer where the directory names its own, () where it names none.
     """
 
     classes: tuple[str, ...]

@@ -180,7 +180,8 @@ class TestImageFolder:
     def test_own_splits_exclude_fractions(self, write, tmp_path):
         source = self.folder(tmp_path, "train/a", "train/b", "val/a", "val/b")
         experiment = config.load(write(), [*self.OVERRIDES, source])
-        assert experiment.layout.splits == ("train", "validation")
+        # There is no test folder: a part of the training folder will serve.
+        assert experiment.layout.splits == ("train", "validation", "test")
         fractions = "data.splits={train: 0.8, validation: 0.1, test: 0.1}"
         with pytest.raises(ConfigurationError, match="brings its own splits"):
             config.load(write(), [*self.OVERRIDES, source, fractions])

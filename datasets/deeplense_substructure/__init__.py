@@ -1,0 +1,1 @@
+"""The deeplense_substructure data set."""

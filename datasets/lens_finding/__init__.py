@@ -1,0 +1,1 @@
+"""The lens_finding data set."""

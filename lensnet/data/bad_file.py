@@ -1,0 +1,38 @@
+"""The one exception that says why a file is no image."""
+
+from __future__ import annotations
+
+import os
+
+from lensnet.errors import DataError
+
+__all__ = ["BadFileError", "first_words"]
+
+
+class BadFileError(DataError):
+    """A file that is not a usable image.
+
+    Preparation lists it with its reason in `quarantine.csv` and goes on; reading a single image
+    raises it. Exit code 3.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it, as one short phrase without a full stop.
+
+    >>> str(BadFileError("lens/7.npy", "the file is empty"))
+    'lens/7.npy: the file is empty.'
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str):
+        self.path = os.fspath(path)
+        self.reason = reason
+        super().__init__(f"{self.path}: {reason}.")
+
+    def __reduce__(self) -> tuple[type[BadFileError], tuple[str, str]]:
+        """Lets the exception cross from one process to another."""
+        return type(self), (self.path, self.reason)
+
+
+def first_words(error: BaseException) -> str:
+    """Returns the beginning of an error's message, short enough to stand inside a reason."""
+    return str(error).split("\n")[0].rstrip(".")[:80] or type(error).__name__

@@ -1,0 +1,142 @@
+"""Images to predict on: files and folders of any size, read ahead, a batch at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lensnet.data.bad_file import BadFileError
+from lensnet.data.fits_files import without_astropy_warnings
+from lensnet.data.listing import BandPattern, Example, group_bands, readable, walk_images
+from lensnet.data.readers import image_ending
+from lensnet.data.reading_ahead import read_ahead
+from lensnet.data.sources import FileReader
+from lensnet.errors import DataError
+
+__all__ = ["Input", "list_inputs", "read_inputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """One image to predict on, or the reason why there is none.
+
+    Args:
+        id: its name: below a folder that was given, the path from there; else the file's own
+            path; without band and ending.
+        path: its file; of several bands, the first.
+        image: (H, W, C) float32 as it comes; None for a bad file.
+        error: what is wrong with it; None for a good one.
+    """
+
+    id: str
+    path: str
+    image: np.ndarray | None = None
+    error: BadFileError | None = None
+
+
+def read_inputs(
+    inputs: Sequence[str | os.PathLike[str]],
+    native_shape: tuple[int, int, int],
+    *,
+    batch_size: int = 64,
+    reader: FileReader | None = None,
+) -> Generator[list[Input], None, None]:
+    """Yields batches of images, in a stable order, read ahead by threads.
+
+    Memory does not grow with the number of images: folders are listed as they are come to, and no
+    more than a few batches are held.
+
+    Args:
+        inputs: files and folders; folders are searched for images, through all folders below.
+        native_shape: (H, W, C) of the images that the network was trained on; any other shape is
+            a bad file.
+        batch_size: images in a batch, bad ones included; the last one may have fewer.
+        reader: how files are read, as in training; see `FileReader.from_options`.
+
+    Raises:
+        DataError: one of the inputs does not exist, or a folder holds no image.
+    """
+    how = reader or FileReader()
+
+    def load(example: Example) -> Input:
+        path = example.files[0] if example.files else example.id
+        try:
+            if example.problem is not None:
+                raise BadFileError(path, example.problem)
+            image = how.read(example.files).image
+            if image.shape != tuple(native_shape):
+                raise BadFileError(
+                    path, f"shape {image.shape}; the network takes {tuple(native_shape)}"
+                )
+        except BadFileError as error:
+            return Input(example.id, path, error=error)
+        return Input(example.id, path, image=image)
+
+    examples = list_inputs(inputs, how)
+    ahead = max(64, 2 * batch_size)
+    with (
+        without_astropy_warnings(),
+        contextlib.closing(read_ahead(load, examples, ahead=ahead)) as loading,
+    ):
+        while batch := list(itertools.islice(loading, batch_size)):
+            yield batch
+
+
+def list_inputs(
+    inputs: Sequence[str | os.PathLike[str]], reader: FileReader | None = None
+) -> Iterator[Example]:
+    """Yields what there is to read in files and folders, in a stable order.
+
+    Args:
+        inputs: files and folders.
+        reader: how files are read; with bands, the files of an object come together.
+
+    Raises:
+        DataError: one of the inputs does not exist, or a folder holds no image.
+    """
+    paths = [Path(path).expanduser() for path in inputs]
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise DataError(f"There is no file or folder {path}.")
+    bands = reader.bands if reader is not None else None
+    # Files that stand next to each other are listed together: bands of one object among them.
+    for is_folder, group in itertools.groupby(paths, key=_is_folder):
+        if not is_folder:
+            yield from _examples([path.as_posix() for path in group], bands, "")
+            continue
+        for folder in group:
+            found = False
+            for names in _by_directory(walk_images(folder)):
+                for example in _examples(names, bands, f"{folder.as_posix()}/"):
+                    found = True
+                    yield example
+            if not found:
+                wanted = f" of the bands {', '.join(bands.bands)}" if bands else ""
+                raise DataError(f"The folder {folder} holds no image{wanted}.")
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not image_ending(path.name)
+
+
+def _by_directory(names: Iterable[str]) -> Iterator[list[str]]:
+    """Groups the names of files by the directory that they lie in."""
+    for _, group in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
+        yield list(group)
+
+
+def _examples(names: Sequence[str], bands: BandPattern | None, prefix: str) -> Iterator[Example]:
+    """Yields what the files of one directory hold, the prefix being no part of their ids."""
+    if bands is not None:
+        for name, files, problem in group_bands(names, bands)[0]:
+            yield Example(readable(name), tuple(prefix + f for f in files), problem=problem)
+        return
+    for name in names:
+        ending = image_ending(name) or ""
+        yield Example(readable(name[: len(name) - len(ending)]), (prefix + name,))

@@ -1,0 +1,296 @@
+"""A data set ready to train on, and the one call that gets it there."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lensnet.config import Experiment
+from lensnet.config.sections import Splits
+from lensnet.data.augmentation import check_augmentations
+from lensnet.data.balance import Oversampling, class_weights
+from lensnet.data.builder import LensDatasetBuilder
+from lensnet.data.ledger import Ledger, Quarantined, read_ledger
+from lensnet.data.preparation import prepared_builder
+from lensnet.data.preprocessing import Preprocessing
+from lensnet.data.records import open_records
+from lensnet.data.split_data import SplitData
+from lensnet.data.splits import SPLITS, check_splits
+from lensnet.data.training_stream import TrainingStream
+from lensnet.errors import ConfigurationError, DataError
+from lensnet.registry import load_object
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["Examples", "PreparedData", "prepare"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Examples(NamedTuple):
+    """What is known of the examples of a split, in the order of `PreparedData.batches`.
+
+    Args:
+        ids: (N,) str.
+        labels: (N,) the label's number, int64; for regression the target, float64.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+
+
+def prepare(experiment: Experiment, *, preprocessing: Preprocessing | None = None) -> PreparedData:
+    """Prepares the data of an experiment, if they are not yet, and opens them.
+
+    Preparing reads or simulates every image once, with its progress on standard error, and writes
+    records to `data.data_dir`; the next call for the same files and options opens them.
+
+    Args:
+        experiment: what to prepare.
+        preprocessing: that of an earlier run on these data, whose statistics are to be kept; by
+            default made from the experiment and the training split.
+
+    Raises:
+        DataError: the data are missing or bad, or cannot serve the experiment.
+        ConfigurationError: `data.splits` or `data.augmentation` do not fit the data, or nothing
+            can be written to `data.data_dir`.
+        LensnetError: the disk is full.
+    """
+    spec = experiment.dataset
+    builder_class: type[LensDatasetBuilder] = load_object(spec.builder)
+    variant = spec.name.partition("/")[2]
+    config = builder_class.configure(
+        variant,
+        experiment.dataset_options,
+        source_dir=experiment.source_dir,
+        splits=experiment.data.splits,
+        seed=experiment.data_seed,
+    )
+    if config.listing is not None and config.listing.left_out:
+        _logger.warning(
+            "%d image files in %s are of none of the bands asked for, such as %s.",
+            len(config.listing.left_out),
+            experiment.source_dir,
+            config.listing.left_out[0],
+        )
+    builder = prepared_builder(builder_class, config, experiment.data_dir)
+    return PreparedData(experiment, builder, preprocessing)
+
+
+class PreparedData:
+    """The splits of a prepared data set, preprocessed and in batches.
+
+    Images are float32 (N, H, W, C), preprocessed. Labels are float32: one-hot (N, K) for
+    classification; (N, 1) for binary, where the second class is 1; for regression the target in
+    its own units (N, 1).
+
+    Args:
+        experiment: what the data are for.
+        builder: the data set's builder, prepared.
+        preprocessing: from pixels as they come to the network's input; by default made from the
+            experiment and the training split.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        builder: LensDatasetBuilder,
+        preprocessing: Preprocessing | None = None,
+    ):
+        self.experiment = experiment
+        self.builder = builder
+        self.native_shape: tuple[int, int, int] = builder.image_shape
+        self.classes: tuple[str, ...] = tuple(builder.source.classes)
+        self.directory = Path(builder.data_dir)
+        self._ledger: Ledger = read_ledger(self.directory, self.classes)
+        plan = builder.plan(builder.builder_config)
+        # Where the splits of folders were completed from the training folder there is nothing
+        # shorter to say than the names of all three.
+        own = Splits(train="train", validation="validation", test="test")
+        fractions = plan.fractions and Splits(
+            train=plan.fractions[0], validation=plan.fractions[1], test=plan.fractions[2]
+        )
+        self.splits: Splits = experiment.data.splits or fractions or own
+        parts = {name: getattr(self.splits, name) for name in SPLITS}
+        self._records = {
+            name: open_records(builder, self._ledger, part if isinstance(part, str) else name)
+            for name, part in parts.items()
+        }
+        self._check_parts()
+        if self._ledger.quarantine:
+            _logger.warning(
+                "%d bad files were left out; %s says why.",
+                len(self._ledger.quarantine),
+                self.directory / "quarantine.csv",
+            )
+        if self._ledger.num_filled:
+            _logger.warning(
+                "Pixels that are not finite were filled with the median of their band, in %d of "
+                "the images; the metadata in %s say which.",
+                self._ledger.num_filled,
+                self.directory / "examples.csv",
+            )
+        self.preprocessing = preprocessing or self._fit_preprocessing()
+        if self.preprocessing.native_shape != self.native_shape:
+            raise DataError(
+                f"The images are {self.native_shape} (height, width, channels), and the "
+                f"preprocessing is made for {self.preprocessing.native_shape}."
+            )
+        self.image_shape: tuple[int, int, int] = self.preprocessing.image_shape
+        check_augmentations(experiment.data.augmentation, self.image_shape)
+        self._opened: dict[str, SplitData] = {}
+
+    @property
+    def quarantine(self) -> tuple[Quarantined, ...]:
+        """The bad files that were left out, and why."""
+        return self._ledger.quarantine
+
+    def examples(self, split: str) -> Examples:
+        """Returns ids and labels or targets of a split, in the order of `batches`.
+
+        Args:
+            split: `train`, `validation` or `test`.
+        """
+        records = self._records[_checked(split)]
+        return Examples(records.ids, records.labels)
+
+    def counts(self, split: str) -> dict[str, int]:
+        """Returns how many examples of each class a split has; for regression under "all"."""
+        records = self._records[_checked(split)]
+        if not self.classes:
+            return {"all": len(records)}
+        counts = np.bincount(records.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Returns the batches in an epoch of training, the last of which may be smaller."""
+        oversampling = self._oversampling
+        total = len(self._records["train"]) if oversampling is None else oversampling.total
+        return -(-total // batch_size)
+
+    @property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """The weight of each class with `balance: class_weights`, else None."""
+        if self.experiment.data.balance != "class_weights" or not self.classes:
+            return None
+        weights = class_weights(self._records["train"].labels, len(self.classes))
+        return tuple(weights.tolist())
+
+    @property
+    def target_mean(self) -> float | None:
+        """Mean of the training targets; None for classification."""
+        return None if self.classes else float(np.mean(self._records["train"].labels))
+
+    @property
+    def target_std(self) -> float | None:
+        """Standard deviation of the training targets; None for classification."""
+        return None if self.classes else float(np.std(self._records["train"].labels))
+
+    def batches(self, split: str, batch_size: int) -> tf.data.Dataset:
+        """Returns batches (images, labels) of a split, in order and unaugmented.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            batch_size: examples in a batch; the last one may have fewer.
+        """
+        return self._split_data(_checked(split)).ordered(batch_size)
+
+    def training_batches(
+        self, batch_size: int, *, first_epoch: int = 0, epochs: int
+    ) -> tf.data.Dataset:
+        """Returns shuffled and augmented batches of the training split, epoch after epoch.
+
+        The whole is one dataset of `(epochs - first_epoch) * steps_per_epoch(batch_size)` batches,
+        for `model.fit(..., steps_per_epoch=...)`. Each epoch is a pure function of the
+        experiment's seed and the epoch's number.
+
+        Args:
+            batch_size: examples in a batch; the last one of an epoch may have fewer.
+            first_epoch: the epoch to begin with, from 0; more than 0 to resume.
+            epochs: the epoch to end before.
+
+        Returns:
+            Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
+
+        Raises:
+            ValueError: there is no epoch from `first_epoch` to `epochs`.
+        """
+        if not 0 <= first_epoch < epochs:
+            raise ValueError(
+                f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
+            )
+        weights = self.class_weights
+        values = self._records["train"].labels
+        stream = TrainingStream(
+            self._split_data("train"),
+            batch_size,
+            seed=self.experiment.seed,
+            augmentation=self.experiment.data.augmentation,
+            oversampling=self._oversampling,
+            weights=None if weights is None else np.array(weights, np.float32)[values],
+        )
+        return stream.batches(first_epoch, epochs)
+
+    @functools.cached_property
+    def _oversampling(self) -> Oversampling | None:
+        if self.experiment.data.balance != "oversample" or not self.classes:
+            return None
+        return Oversampling.of(self._records["train"].labels, len(self.classes))
+
+    def _split_data(self, split: str) -> SplitData:
+        if split not in self._opened:
+            records = self._records[split]
+            labels = self._encode(records.labels)
+            self._opened[split] = SplitData(records, labels, self.preprocessing)
+        return self._opened[split]
+
+    def _encode(self, values: np.ndarray) -> np.ndarray:
+        """Returns labels or targets as the network is to say them, (N, K) float32."""
+        if self.experiment.task == "classification":
+            return np.eye(len(self.classes), dtype=np.float32)[values]
+        return values.astype(np.float32)[:, np.newaxis]
+
+    def _fit_preprocessing(self) -> Preprocessing:
+        data = self.experiment.data
+        return Preprocessing.fit(
+            self.native_shape,
+            data.image_size,
+            data.normalization,
+            self._records["train"].images(),
+        )
+
+    def _check_parts(self) -> None:
+        """Checks the splits that are used, which slices may have made of those prepared.
+
+        Raises:
+            ConfigurationError: two of them share an example.
+            DataError: the training split lacks a class.
+        """
+        slices = () if self.splits.are_fractions else itertools.combinations(SPLITS, 2)
+        for one, other in slices:
+            shared = np.intersect1d(self._records[one].ids, self._records[other].ids)
+            if len(shared):
+                raise ConfigurationError(
+                    f"data.splits: {one} ({getattr(self.splits, one)!r}) and {other} "
+                    f"({getattr(self.splits, other)!r}) share {len(shared)} examples, such as "
+                    f'"{shared[0]}". Every example may stand in one split only.'
+                )
+        check_splits(
+            {
+                name: self.counts(name) if self.classes else {"": len(self._records[name])}
+                for name in SPLITS
+            },
+            self.classes,
+        )
+
+
+def _checked(split: str) -> str:
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}.")
+    return split

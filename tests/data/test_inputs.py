@@ -1,0 +1,136 @@
+"""Images to predict on come in a stable order, the bad ones with their reason."""
+
+import itertools
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from lensnet.data import FileReader, read_inputs
+from lensnet.data.inputs import list_inputs
+from lensnet.data.listing import BandPattern
+from lensnet.data.reading_ahead import read_ahead
+from lensnet.errors import DataError
+
+SHAPE = (6, 6, 1)
+
+
+def save(path, value=0.0, shape=(6, 6)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.arange(np.prod(shape), dtype=np.float32).reshape(shape) + value)
+    return path
+
+
+def read(inputs, **options):
+    options = {"native_shape": SHAPE, **options}
+    return list(itertools.chain.from_iterable(read_inputs(inputs, **options)))
+
+
+def test_files_and_folders_in_order(tmp_path):
+    for name, value in (("b.npy", 1), ("a.npy", 2), ("deep/er/c.npy", 3)):
+        save(tmp_path / "field" / name, value)
+    single = save(tmp_path / "one.npy", 4)
+    found = read([single, tmp_path / "field"])
+    assert [item.id for item in found] == [
+        str(tmp_path / "one"),
+        "a",
+        "b",
+        "deep/er/c",
+    ]
+    assert [float(item.image[0, 0, 0]) for item in found] == [4, 2, 1, 3]
+    assert found[1].path == str(tmp_path / "field" / "a.npy")
+    assert all(item.error is None and item.image.shape == SHAPE for item in found)
+
+
+def test_batches_keep_order_and_count(tmp_path):
+    for index in range(25):
+        save(tmp_path / f"{index:02}.npy", index)
+    batches = list(read_inputs([tmp_path], SHAPE, batch_size=10))
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    assert [float(item.image[0, 0, 0]) for batch in batches for item in batch] == list(range(25))
+
+
+def test_bad_files_stand_in_their_place(tmp_path):
+    save(tmp_path / "a.npy")
+    (tmp_path / "b.npy").write_bytes(b"")
+    save(tmp_path / "c.npy", shape=(6, 5))
+    (tmp_path / "d.npy").mkdir()
+    found = read([tmp_path])
+    assert [item.id for item in found] == ["a", "b", "c", "d"]
+    assert [item.image is None for item in found] == [False, True, True, True]
+    assert [item.error and item.error.reason for item in found] == [
+        None,
+        "the file is empty",
+        "shape (6, 5, 1); the network takes (6, 6, 1)",
+        "a directory, not a file",
+    ]
+
+
+def test_bands_of_folders_and_of_single_files(tmp_path):
+    for name, band in itertools.product(("x", "sub/y"), "gr"):
+        save(tmp_path / f"{name}_{band}.npy", 100 * (band == "r"))
+    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
+    options = {"native_shape": (6, 6, 2), "reader": reader}
+    found = read([tmp_path], **options)
+    assert [item.id for item in found] == ["x", "sub/y"]
+    assert found[0].image[0, 0].tolist() == [0, 100]
+    (tmp_path / "x_r.npy").unlink()
+    assert read([tmp_path], **options)[0].error.reason == "band r is missing"
+    files = [tmp_path / "sub" / f"y_{band}.npy" for band in "rg"]
+    (single,) = read(files, **options)
+    assert single.id == str(tmp_path / "sub" / "y") and single.image[0, 0].tolist() == [0, 100]
+
+
+def test_what_does_not_exist_is_said_before_anything_is_read(tmp_path):
+    save(tmp_path / "a.npy")
+    with pytest.raises(DataError, match="There is no file or folder"):
+        next(read_inputs([tmp_path / "a.npy", tmp_path / "gone"], SHAPE))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no image"):
+        read([tmp_path / "empty"])
+
+
+def test_a_file_that_is_no_image_is_bad(tmp_path):
+    (tmp_path / "notes.txt").write_text("notes")
+    (item,) = read([tmp_path / "notes.txt"])
+    assert "known kinds" in item.error.reason
+
+
+def test_folders_are_listed_as_they_are_come_to(tmp_path, monkeypatch):
+    for index in range(5):
+        save(tmp_path / f"{index}" / "a.npy")
+    listed = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (listed.append(str(path)), scan(path))[1])
+    next(list_inputs([tmp_path]))
+    # The folder itself, the one of the first image, and one ahead.
+    assert len(listed) <= 3
+
+
+# --- reading ahead --------------------------------------------------------------------------------
+
+
+def test_no_more_is_read_ahead_than_asked():
+    done, lock = [], threading.Lock()
+
+    def work(item):
+        with lock:
+            done.append(item)
+        return item
+
+    results = read_ahead(work, itertools.count(), threads=2, ahead=32)
+    assert [next(results) for _ in range(10)] == list(range(10))
+    results.close()
+    assert max(done) < 10 + 2 * 32
+
+
+def test_an_exception_arrives_in_its_place():
+    def work(item):
+        if item == 20:
+            raise RuntimeError("twenty")
+        return item
+
+    results = read_ahead(work, range(100))
+    with pytest.raises(RuntimeError, match="twenty"):
+        assert list(results) == []

@@ -1,0 +1,171 @@
+"""What the other rooms see of a data set."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from lensnet.data import Preprocessing, prepare
+from lensnet.errors import ConfigurationError, DataError, UnknownNameError
+
+
+@pytest.fixture
+def source(write_folder):
+    return write_folder({"a": 30, "b": 30})
+
+
+def labels_of(data, split="train"):
+    return np.concatenate([labels for _, labels in data.batches(split, 8)])
+
+
+def test_shapes_counts_and_splits(source, make_experiment):
+    data = prepare(make_experiment(source, image_size=6))
+    assert data.classes == ("a", "b")
+    assert data.native_shape == (8, 8, 1) and data.image_shape == (6, 6, 1)
+    assert data.splits.model_dump() == {"train": 0.8, "validation": 0.1, "test": 0.1}
+    counts = [data.counts(split) for split in ("train", "validation", "test")]
+    assert {name: sum(count[name] for count in counts) for name in "ab"} == {"a": 30, "b": 30}
+    assert data.steps_per_epoch(16) == -(-sum(counts[0].values()) // 16)
+    assert data.target_mean is None and data.class_weights is None and data.quarantine == ()
+    images, _ = next(iter(data.batches("test", 4)))
+    assert images.dtype == "float32" and images.shape[1:] == (6, 6, 1)
+
+
+def test_labels_fit_the_task(source, make_experiment):
+    data = prepare(make_experiment(source))
+    one_hot = labels_of(data)
+    assert one_hot.dtype == np.float32 and one_hot.shape[1] == 2
+    np.testing.assert_array_equal(one_hot.argmax(axis=1), data.examples("train").labels)
+    binary = labels_of(prepare(make_experiment(source, task="binary")))
+    np.testing.assert_array_equal(binary[:, 0], one_hot[:, 1])
+    other = make_experiment(source, task="binary", options={"classes": ["b", "a"]})
+    assert prepare(other).classes == ("b", "a")
+
+
+def test_a_split_that_is_none(source, make_experiment):
+    data = prepare(make_experiment(source))
+    with pytest.raises(ValueError, match="split must be one of train, validation, test"):
+        data.batches("val", 4)
+    with pytest.raises(ValueError, match="first_epoch"):
+        data.training_batches(4, first_epoch=2, epochs=2)
+
+
+def test_the_preprocessing_of_a_run_is_kept(source, make_experiment):
+    experiment = make_experiment(source, normalization="dataset_standard")
+    fitted = prepare(experiment).preprocessing
+    assert fitted.offset is not None
+    kept = Preprocessing((8, 8, 1), None, "dataset_standard", (0.25,), (2.0,))
+    data = prepare(experiment, preprocessing=kept)
+    assert data.preprocessing == kept
+    raw = prepare(make_experiment(source, normalization="none"))
+    images, expected = (next(iter(which.batches("test", 4)))[0] for which in (data, raw))
+    np.testing.assert_allclose(images, (expected - 0.25) / 2, atol=1e-6)
+    with pytest.raises(DataError, match="made for"):
+        prepare(experiment, preprocessing=Preprocessing((9, 9, 1)))
+
+
+def test_statistics_are_of_the_training_split_alone(source, make_experiment):
+    data = prepare(make_experiment(source, normalization="dataset_standard"))
+    ids = data.examples("train").ids
+    pixels = np.stack([np.load(source / f"{name}.npy") for name in ids]).astype(np.float64)
+    np.testing.assert_allclose(data.preprocessing.offset, [pixels.mean()])
+    np.testing.assert_allclose(data.preprocessing.scale, [pixels.std()])
+
+
+def test_augmentations_are_checked(write_folder, make_experiment, source):
+    oblong = write_folder({}, "oblong")
+    for label in "ab":
+        (oblong / label).mkdir(parents=True)
+        for index in range(20):
+            np.save(oblong / label / f"{index}.npy", np.random.default_rng(index).random((4, 6)))
+    with pytest.raises(ConfigurationError, match="needs square images"):
+        prepare(make_experiment(oblong))
+    assert prepare(make_experiment(oblong, augmentation=["flip"])).image_shape == (4, 6, 1)
+    experiment = make_experiment(source)
+    unknown = experiment.data.model_copy(update={"augmentation": ["turn"]})
+    with pytest.raises(UnknownNameError):
+        prepare(experiment.model_copy(update={"data": unknown}))
+
+
+def test_what_a_run_writes_down_leads_to_the_same_records(source, make_experiment, monkeypatch):
+    monkeypatch.chdir(source.parent)
+    experiment = make_experiment(source.relative_to(source.parent), options={"max_bad": 0.2})
+    data = prepare(experiment)
+    resolved = experiment.resolved(data.splits)
+    assert resolved.data.options != experiment.data.options
+    assert prepare(resolved).directory == data.directory
+
+
+# --- folders of splits ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def split_source(write_folder):
+    write_folder({"train/a": 40, "train/b": 40})
+    return write_folder({"val/a": 6, "val/b": 6})
+
+
+def test_own_splits_and_one_cut_from_training(split_source, make_experiment):
+    data = prepare(make_experiment(split_source))
+    assert data.splits.model_dump() == {
+        "train": "train",
+        "validation": "validation",
+        "test": "test",
+    }
+    assert data.counts("validation") == {"a": 6, "b": 6}
+    cut = sum(data.counts("test").values())
+    assert 2 <= cut <= 16 and sum(data.counts("train").values()) == 80 - cut
+    # What a run folder writes down leads to the same records.
+    resolved = make_experiment(split_source, splits=data.splits.model_dump())
+    assert resolved.layout.splits == ("train", "validation", "test")
+    assert prepare(resolved).directory == data.directory
+
+
+def test_slices_of_own_splits(split_source, make_experiment):
+    """DeepLense's common test: `val` is the test set, and `train` is divided."""
+    splits = {"train": "train[:90%]", "validation": "train[90%:]", "test": "validation"}
+    data = prepare(make_experiment(split_source, splits=splits))
+    assert data.splits.model_dump() == splits
+    assert [sum(data.counts(s).values()) for s in ("train", "validation", "test")] == [72, 8, 12]
+    assert all(name.startswith("val/") for name in data.examples("test").ids)
+    for split in ("train", "validation", "test"):
+        np.testing.assert_array_equal(
+            labels_of(data, split).argmax(axis=1), data.examples(split).labels
+        )
+    expected = {name for name in data.examples("validation").ids}
+    tfds_slice = data.builder.as_dataset(split="train[90%:]")
+    assert {record["id"].numpy().decode() for record in tfds_slice} == expected
+
+
+def test_slices_of_prepared_splits(source, make_experiment):
+    splits = {"train": "train[:50%]", "validation": "validation", "test": "test+train[80%:]"}
+    data = prepare(make_experiment(source, splits=splits))
+    whole = prepare(make_experiment(source))
+    assert data.directory == whole.directory
+    ids, count = whole.examples("train").ids, len(whole.examples("train").ids)
+    assert list(data.examples("train").ids) == list(ids[: round(0.5 * count)])
+    assert set(whole.examples("test").ids) < set(data.examples("test").ids)
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (("train", "train[90%:]", "test"), "train .* and validation .* share"),
+        (("train[:x%]", "validation", "test"), "no slice of the splits"),
+        (("train", "validation[:0]", "test"), "holds no example"),
+    ],
+)
+def test_slices_that_cannot_serve(source, make_experiment, splits, message):
+    named = dict(zip(("train", "validation", "test"), splits, strict=True))
+    with pytest.raises(ConfigurationError, match=message):
+        prepare(make_experiment(source, splits=named))
+
+
+def test_a_class_missing_from_a_split_is_said_each_time(write_folder, make_experiment, caplog):
+    write_folder({"train/a": 20, "train/b": 20, "val/a": 5, "val/b": 5})
+    source = write_folder({"test/a": 5})
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            prepare(make_experiment(source))
+        assert "The test split has no image of b" in caplog.text

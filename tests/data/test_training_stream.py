@@ -1,0 +1,150 @@
+"""An epoch is a pure function of (seed, epoch): shuffled, complete, and the same after a resume."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lensnet.data import prepare, split_data, training_stream
+
+EPOCHS, SIZE = 3, 15
+
+
+@pytest.fixture(params=["in memory", "on disk"])
+def data(request, write_folder, make_experiment, monkeypatch):
+    """Returns prepared data of 60 + 15 images by the options of `data`, kept in either place."""
+
+    def make(**options):
+        if request.param == "on disk":
+            # Several shards, and windows of about two of them.
+            monkeypatch.setattr(split_data, "CACHE_BYTES", 0)
+            monkeypatch.setattr(training_stream, "WINDOW_BYTES", 20 * 8 * 8 * 4)
+            monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+        options = {"normalization": "none", "augmentation": [], **options}
+        prepared = prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
+        if request.param == "on disk":
+            assert len(prepared._records["train"].files) > 3
+        return prepared
+
+    return make
+
+
+def collect(dataset):
+    return [tuple(part.numpy() for part in batch) for batch in dataset]
+
+
+def identify(data, images):
+    """Returns the position in the training split of each image, however it was turned."""
+    known = np.concatenate([images for images, _ in data.batches("train", 16)])
+    # The sum of the pixels' cubes does not change when they move.
+    marks = np.sum(known.astype(np.float64) ** 3, axis=(1, 2, 3))
+    found = np.sum(images.astype(np.float64) ** 3, axis=(1, 2, 3))
+    distance = abs(found[:, np.newaxis] - marks)
+    assert np.all(np.sort(distance, axis=1)[:, 1] > 1e-4)
+    return distance.argmin(axis=1)
+
+
+def epochs_of(data, batches):
+    steps = data.steps_per_epoch(SIZE)
+    return [batches[at : at + steps] for at in range(0, len(batches), steps)]
+
+
+@pytest.mark.parametrize("options", [{}, {"balance": "oversample", "augmentation": ["flip"]}])
+def test_an_epoch_does_not_depend_on_those_before(data, options):
+    data = data(**options)
+    whole = collect(data.training_batches(SIZE, epochs=EPOCHS))
+    for first in range(1, EPOCHS):
+        resumed = collect(data.training_batches(SIZE, first_epoch=first, epochs=EPOCHS))
+        expected = whole[first * data.steps_per_epoch(SIZE) :]
+        assert len(resumed) == len(expected)
+        for one, other in zip(resumed, expected, strict=True):
+            for part, same in zip(one, other, strict=True):
+                np.testing.assert_array_equal(part, same)
+
+
+def test_each_epoch_has_every_example_once_in_another_order(data):
+    data = data()
+    count = len(data.examples("train").ids)
+    batches = collect(data.training_batches(SIZE, epochs=EPOCHS))
+    orders = []
+    for epoch in epochs_of(data, batches):
+        assert [len(images) for images, _ in epoch] == [SIZE] * (count // SIZE) + [count % SIZE]
+        found = identify(data, np.concatenate([images for images, _ in epoch]))
+        np.testing.assert_array_equal(np.sort(found), np.arange(count))
+        labels = np.concatenate([labels for _, labels in epoch])
+        np.testing.assert_array_equal(labels.argmax(axis=1), data.examples("train").labels[found])
+        orders.append(found)
+    assert len(orders) == EPOCHS
+    for one, other in ((0, 1), (1, 2)):
+        assert np.mean(orders[one] == orders[other]) < 0.2
+    # Neither order is that of the records.
+    assert all(np.mean(order == np.arange(count)) < 0.2 for order in orders)
+
+
+def test_the_seed_changes_order_and_augmentation(data):
+    one = data(augmentation=["rotate90"])
+    images, _ = collect(one.training_batches(SIZE, epochs=1))[0]
+    other = type(one)(one.experiment.model_copy(update={"seed": 5}), one.builder)
+    others, _ = collect(other.training_batches(SIZE, epochs=1))[0]
+    assert not np.array_equal(images, others)
+
+
+def test_the_global_seed_of_tensorflow_does_not_matter(data):
+    data = data(augmentation=["flip", "rotate90"])
+    tf.random.set_seed(1)
+    one = collect(data.training_batches(SIZE, epochs=1))
+    tf.random.set_seed(2)
+    other = collect(data.training_batches(SIZE, epochs=1))
+    for (images, _), (same, _) in zip(one, other, strict=True):
+        np.testing.assert_array_equal(images, same)
+
+
+def test_an_example_is_turned_differently_in_each_epoch(data):
+    data = data(augmentation=["rotate90", "flip"])
+    versions = {}
+    for images, _ in collect(data.training_batches(SIZE, epochs=10)):
+        for position, image in zip(identify(data, images), images, strict=True):
+            versions.setdefault(position, set()).add(image.tobytes())
+    # Ten draws of eight: fewer than three different ones has a probability of 1e-5.
+    assert all(3 <= len(found) <= 8 for found in versions.values())
+
+
+def test_oversampling_balances_exactly_with_different_turns(data):
+    data = data(balance="oversample", augmentation=["flip", "rotate90"])
+    larger = max(data.counts("train").values())
+    for epoch in epochs_of(data, collect(data.training_batches(SIZE, epochs=EPOCHS))):
+        labels = np.concatenate([labels for _, labels in epoch])
+        np.testing.assert_array_equal(labels.sum(axis=0), [larger, larger])
+        images = np.concatenate([images for images, _ in epoch])
+        found = identify(data, images)
+        np.testing.assert_array_equal(np.unique(found), np.arange(len(data.examples("train").ids)))
+        copies = images[found == np.bincount(found).argmax()]
+        assert len({copy.tobytes() for copy in copies}) > 1
+    # The other splits stay as they are.
+    assert sum(len(images) for images, _ in collect(data.batches("test", 4))) == len(
+        data.examples("test").ids
+    )
+
+
+def test_class_weights_come_with_the_batches(data):
+    data = data(balance="class_weights")
+    weights = np.array(data.class_weights)
+    counts = np.array(list(data.counts("train").values()))
+    np.testing.assert_allclose(weights * counts, weights[0] * counts[0], rtol=1e-6)
+    for _, labels, given in collect(data.training_batches(SIZE, epochs=1)):
+        np.testing.assert_array_equal(given, weights[labels.argmax(axis=1)].astype(np.float32))
+
+
+def test_ordered_batches_are_in_the_order_of_the_examples(data):
+    data = data()
+    for split in ("train", "validation", "test"):
+        batches = collect(data.batches(split, 7))
+        labels = np.concatenate([labels for _, labels in batches])
+        np.testing.assert_array_equal(labels.argmax(axis=1), data.examples(split).labels)
+        assert int(data.batches(split, 7).cardinality()) == len(batches)
+
+
+def test_batches_are_known_in_number_and_shape(data):
+    batches = data().training_batches(SIZE, epochs=2, first_epoch=1)
+    assert int(batches.cardinality()) == sum(1 for _ in batches)
+    assert batches.element_spec[0].shape.as_list() == [None, 8, 8, 1]
+    assert batches.element_spec[1].shape.as_list() == [None, 2]
