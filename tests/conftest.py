@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_backbone
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -34,6 +35,12 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             refuse(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tiny_backbone() -> None:
+    """Lets experiments of tests name the backbone `tiny`."""
+    tiny_backbone.register()
 
 
 @pytest.fixture(scope="session")

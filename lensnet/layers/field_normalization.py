@@ -77,19 +77,17 @@ class FieldNormalization(keras.layers.Layer):
             )
         shape = (channels // self._group.order,)
 
-        def weight(name: str, initializer: Any, trainable: bool = True) -> Any:
+        def weight(name: str, initializer: Any, **options: Any) -> Any:
             return self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=initializer,
-                trainable=trainable,
-                autocast=False,
+                name=name, shape=shape, initializer=initializer, autocast=False, **options
             )
 
         self.gamma = weight("gamma", self.gamma_initializer) if self.scale else None
         self.beta = weight("beta", self.beta_initializer) if self.center else None
-        self.moving_mean = weight("moving_mean", "zeros", trainable=False)
-        self.moving_variance = weight("moving_variance", "ones", trainable=False)
+        # Of several replicas each sees a part of the batch; all keep the mean of what they saw.
+        follows = {"trainable": False, "aggregation": "mean"}
+        self.moving_mean = weight("moving_mean", "zeros", **follows)
+        self.moving_variance = weight("moving_variance", "ones", **follows)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         # Half precision overflows in the squares: statistics are taken in float32 or better.

@@ -1,0 +1,74 @@
+"""`lensnet fit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("fit", short_help="Train and measure the network that a YAML file describes.")
+@click.argument("experiment", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key, such as training.epochs=3. Repeatable.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="The run folder. Default: runs/ and the experiment's name.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run folder from its last whole epoch.")
+@click.option("--overwrite", is_flag=True, help="Replace the run folder if it exists.")
+@click.option("--print-schema", is_flag=True, help="Print the JSON schema of EXPERIMENT and stop.")
+def command(
+    experiment: Path | None,
+    overrides: tuple[str, ...],
+    run_dir: Path | None,
+    resume: bool,
+    overwrite: bool,
+    print_schema: bool,
+) -> None:
+    """Train and measure the network that EXPERIMENT, a YAML file, describes.
+
+    Prepares the data, trains with progress, keeps the best model by validation, measures it once
+    on the test split and writes a report, all into the run folder. EXPERIMENT may be left out
+    with --resume --run-dir, for the run folder holds it.
+
+    \b
+    Examples:
+        lensnet fit experiments/quickstart.yaml
+        lensnet fit my.yaml --set model.symmetry=d4 --set training.epochs=20 --run-dir runs/d4
+        lensnet fit --resume --run-dir runs/d4
+    """
+    from lensnet import config
+    from lensnet.run_folder import RunFolder, default_run_dir
+
+    if print_schema:
+        click.echo(json.dumps(config.json_schema(), indent=2))
+        return
+    if resume and overwrite:
+        raise click.UsageError("--resume keeps the run folder, --overwrite removes it: choose one.")
+    if experiment is None:
+        if not (resume and run_dir):
+            raise click.UsageError("Name an EXPERIMENT file, or --resume a --run-dir.")
+        experiment = RunFolder.open(run_dir).experiment_file
+    loaded = config.load(experiment, overrides)
+    if not resume:
+        RunFolder.check_free(run_dir or default_run_dir(loaded), overwrite=overwrite)
+
+    from lensnet.cli.results import print_results
+    from lensnet.cli.startup import start_tensorflow
+
+    start_tensorflow()
+
+    from lensnet.training import fit
+
+    run = fit(loaded, run_dir, resume=resume, overwrite=overwrite)
+    print_results(run)

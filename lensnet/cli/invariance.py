@@ -1,0 +1,51 @@
+"""`lensnet invariance`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("invariance", short_help="Measure how steady scores are when images turn.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--rotations",
+    type=click.IntRange(2, 360),
+    default=4,
+    show_default=True,
+    help="Number of angles, 360 / ROTATIONS degrees apart.",
+)
+def command(run: Path, rotations: int) -> None:
+    """Turn the test images of RUN, a run folder, and measure how much its scores change.
+
+    Turns by 90 degrees are exact. For other angles images are interpolated, and only their
+    inscribed disk is kept, at every angle. Writes figures/rotation_profile_N.png.
+    """
+    from lensnet.cli.results import table
+    from lensnet.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    folder.require_model()
+
+    from lensnet.cli.startup import start_tensorflow
+
+    start_tensorflow()
+
+    from lensnet.evaluation import figures
+    from lensnet.evaluation.evaluating import measure_invariance
+
+    measured = measure_invariance(folder, rotations)
+    rows = [
+        [f"{angle:g}", float(change)]
+        for angle, change in zip(measured.angles, measured.mean_change, strict=True)
+    ]
+    click.echo(table(["angle (degrees)", "mean change"], rows))
+    click.echo()
+    click.echo(table(["metric", "test"], [[k, v] for k, v in measured.metrics().items()]))
+    folder.figures_dir.mkdir(exist_ok=True)
+    figure = folder.figures_dir / f"rotation_profile_{rotations}.png"
+    figures.save(figures.rotation_profile(measured), figure)
+    click.echo(f"Figure: {figure}")

@@ -1,0 +1,47 @@
+"""`lensnet predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("predict", short_help="Score files and folders of images.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The CSV file to write.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace the CSV file if it exists.")
+def command(
+    run: Path, inputs: tuple[Path, ...], output: Path, batch_size: int, overwrite: bool
+) -> None:
+    """Score INPUTS, image files or folders of them, by the best model of RUN.
+
+    Images must have the shape of those the run was trained on; they are preprocessed as those
+    were. Where the run stacks bands from several files, so does this. Writes a row an image; files
+    that cannot be used are listed with the reason in OUTPUT's neighbour, *.quarantine.csv.
+
+    \b
+    Example:
+        lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
+    """
+    from lensnet.run_folder import RunFolder
+
+    RunFolder.open(run).require_model()
+
+    from lensnet.cli.startup import start_tensorflow
+
+    start_tensorflow()
+
+    from lensnet.prediction import score_files
+
+    score_files(run, inputs, output, batch_size=batch_size, overwrite=overwrite)

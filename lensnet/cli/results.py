@@ -1,0 +1,60 @@
+"""How results are shown on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from lensnet.run_folder import RunFolder
+
+__all__ = ["print_results", "table"]
+
+
+def table(header: list[str], rows: list[list[Any]]) -> str:
+    """Sets rows in aligned columns; numbers to the right.
+
+    Example:
+
+    >>> print(table(["metric", "test"], [["accuracy", 0.5]]))
+    metric     test
+    accuracy  0.500
+    """
+    cells = [header, *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    numeric = [
+        any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))
+    ]
+    lines = []
+    for row in cells:
+        columns = zip(row, widths, numeric, strict=True)
+        line = "  ".join(c.rjust(w) if right else c.ljust(w) for c, w, right in columns)
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def print_results(run: RunFolder) -> None:
+    """Prints the metrics of a run and where its report lies."""
+    metrics = run.read_json("metrics.json")
+    validation, test = metrics["validation"], metrics["test"]
+    click.echo()
+    click.echo(
+        table(
+            ["metric", "validation", "test"],
+            [[name, validation.get(name, ""), value] for name, value in test.items()],
+        )
+    )
+    click.echo()
+    if test.get("rotation_std") is not None:
+        share = 100 * test["rotation_std"]
+        click.echo(f"Scores move by {share:.2g} % when the image turns.")
+    click.echo(f"Report: {run.path / 'report.html'}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
+    return str(value)

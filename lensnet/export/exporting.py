@@ -1,0 +1,77 @@
+"""Writing a run's model, with its preprocessing, for deployment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lensnet.errors import RunError
+from lensnet.prediction.predictor import Predictor
+
+__all__ = ["FORMATS", "export_run"]
+
+
+def export_run(
+    run_dir: str | Path, format: str, output: str | Path | None = None, *, overwrite: bool = False
+) -> Path:
+    """Exports a run's best model together with its preprocessing.
+
+    The export takes images as they come, float32 (batch, height, width, channels) in the shape of
+    the run's data, and gives probabilities (batch, classes), of class 1 alone for a binary task,
+    (batch, 1), or targets in their own unit, (batch, 1).
+
+    Args:
+        run_dir: the run folder.
+        format: a key of `FORMATS`.
+        output: what to write. Default: `export/<format>` in the run folder.
+        overwrite: replace what is there.
+
+    Returns:
+        what was written.
+
+    Raises:
+        RunError: the run has no model yet, or the output exists.
+    """
+    predictor = Predictor.open(run_dir)
+    target = Path(output) if output is not None else Path(run_dir) / "export" / format
+    if target.exists() and not overwrite:
+        raise RunError(f"{target} exists already. Replace it by --overwrite, or name another -o.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as directory:
+        made = Path(directory) / target.name
+        FORMATS[format](predictor, made)
+        if target.exists():
+            shutil.rmtree(target)
+        made.rename(target)
+    return target
+
+
+def _saved_model(predictor: Predictor, target: Path) -> None:
+    """A TensorFlow SavedModel with the signature `serving_default`: image to output."""
+    import tensorflow as tf
+
+    signature = tf.TensorSpec((None, *predictor.native_shape), tf.float32, name="images")
+    model, preprocessing = predictor.model, predictor.preprocessing
+
+    @tf.function(input_signature=[signature])
+    def serve(images: Any) -> dict[str, Any]:
+        name = "probabilities" if predictor.classes else "predictions"
+        return {name: model(preprocessing(images), training=False)}
+
+    module = tf.Module()
+    module.model = model  # so that its variables are saved
+    module.serve = serve
+    tf.saved_model.save(module, str(target), signatures={"serving_default": serve})
+    description = {
+        "input": {"images": ["batch", *predictor.native_shape]},
+        "classes": list(predictor.classes),
+        "experiment": predictor.experiment.name,
+    }
+    (target / "lensnet.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+FORMATS: dict[str, Callable[[Predictor, Path], None]] = {"saved_model": _saved_model}

@@ -1,0 +1,29 @@
+"""Prediction: a trained model on new images."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lensnet.prediction.loading import load
+    from lensnet.prediction.predictor import Predictor
+    from lensnet.prediction.scoring import score_files
+
+__all__ = ["Predictor", "load", "score_files"]
+
+_LAZY = {
+    "Predictor": "lensnet.prediction.predictor",
+    "load": "lensnet.prediction.loading",
+    "score_files": "lensnet.prediction.scoring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

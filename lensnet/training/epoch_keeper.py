@@ -1,0 +1,122 @@
+"""What happens at the end of each epoch: the history, the best model, the checkpoint, the stop."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from lensnet import files
+from lensnet.config.sections import EarlyStopping
+from lensnet.errors import LensnetError
+from lensnet.run_folder import RunFolder
+from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
+
+__all__ = ["EpochKeeper"]
+
+
+class EpochKeeper(keras.callbacks.Callback):
+    """Keeps a run folder up to date, and can take up where it left off.
+
+    One callback instead of Keras's CSVLogger, ModelCheckpoint and EarlyStopping, because their
+    states must be saved and restored together for a resumed run to equal one never stopped.
+
+    Args:
+        run: the run folder.
+        early_stopping: when to stop; None for never. The best model is chosen by its `monitor`,
+            or by `val_loss`.
+        finished_model: gives the model to save, with probabilities or targets as output.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        early_stopping: EarlyStopping | None,
+        finished_model: Callable[[], keras.Model],
+    ):
+        super().__init__()
+        self.run = run
+        self.early_stopping = early_stopping
+        self.finished_model = finished_model
+        self.monitor = early_stopping.monitor if early_stopping else "val_loss"
+        self.history: list[dict[str, Any]] = []
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.epochs_since_best = 0
+        self.ended = False
+        self._epoch_start = 0.0
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch with which training goes on, counted from 0."""
+        return len(self.history)
+
+    def restore(self, model: keras.Model) -> bool:
+        """Takes up the state of the run's checkpoint; returns whether there is one."""
+        if not self.run.checkpoint_file.is_file():
+            return False
+        state = restore_checkpoint(self.run.checkpoint_file, model)
+        self.history = state["history"]
+        self.best = state["best"]
+        self.best_epoch = state["best_epoch"]
+        self.epochs_since_best = state["epochs_since_best"]
+        self.ended = state["ended"]
+        return True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch_start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        # Seven digits are what single precision has.
+        values = {name: float(f"{float(value):.7g}") for name, value in (logs or {}).items()}
+        if not math.isfinite(values["loss"]):
+            raise LensnetError(
+                f"The training loss became {values['loss']} in epoch {epoch + 1}. Try a lower "
+                "training.optimizer.learning_rate, a warm-up (training.schedule.warmup_epochs), "
+                "or training.optimizer.clip_norm=1."
+            )
+        seconds = round(time.monotonic() - self._epoch_start, 3)
+        self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
+        self._judge(epoch, values[self.monitor])
+        self.ended = epoch + 1 == self.params["epochs"] or self._should_stop()
+        if self.epochs_since_best == 0:
+            with files.replacing(self.run.model_file) as temporary:
+                self.finished_model().save(temporary)
+        self._write_history()
+        state = {
+            "history": self.history,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "epochs_since_best": self.epochs_since_best,
+            "ended": self.ended,
+        }
+        save_checkpoint(self.run.checkpoint_file, self.model, state)
+        if self._should_stop():
+            self.model.stop_training = True
+
+    def _judge(self, epoch: int, value: float) -> None:
+        # Losses and errors are better when they are smaller, scores when they are larger.
+        lower_is_better = self.monitor in ("val_loss", "val_mae")
+        gain = 0.0
+        if self.best is not None:
+            gain = (self.best - value) if lower_is_better else (value - self.best)
+        needed = self.early_stopping.min_delta if self.early_stopping else 0.0
+        if self.best is None or gain > needed:
+            self.best, self.best_epoch, self.epochs_since_best = value, epoch + 1, 0
+        else:
+            self.epochs_since_best += 1
+
+    def _should_stop(self) -> bool:
+        stopping = self.early_stopping
+        return stopping is not None and self.epochs_since_best >= stopping.patience
+
+    def _write_history(self) -> None:
+        with files.replacing(self.run.history_file) as temporary:
+            with temporary.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.DictWriter(stream, fieldnames=list(self.history[0]))
+                writer.writeheader()
+                writer.writerows(self.history)

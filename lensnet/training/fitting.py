@@ -1,0 +1,251 @@
+"""The main job: from an experiment to a run folder with a model, its metrics and a report."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from lensnet import losses, metrics, models, optimizers, schedules
+from lensnet.config import Experiment
+from lensnet.errors import RunError
+from lensnet.run_folder import RunFolder, default_run_dir
+from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
+from lensnet.training.environment import describe_environment
+from lensnet.training.epoch_keeper import EpochKeeper
+from lensnet.training.multi_worker import fitting_with_workers, is_chief
+from lensnet.training.progress_bar import ProgressBar
+from lensnet.training.tracking import tracking_callbacks
+
+if TYPE_CHECKING:
+    from lensnet.data import PreparedData
+
+__all__ = ["fit"]
+
+_log = logging.getLogger(__name__)
+
+
+def fit(
+    experiment: Experiment,
+    run_dir: str | Path | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> RunFolder:
+    """Prepares the data, trains the network, measures it on the test split, writes the report.
+
+    Args:
+        experiment: what to do.
+        run_dir: the run folder. Default: `runs/<name>`.
+        resume: go on with the run folder from its last whole epoch. A run resumed ends with the
+            weights of one never stopped, bit for bit on a CPU.
+        overwrite: replace a run folder that exists.
+
+    Returns:
+        the run folder.
+
+    Raises:
+        ConfigurationError: the experiment cannot be run as it is, or the run folder is in the way.
+        DataError: the data are missing, bad, or not what the task needs.
+    """
+    from lensnet.data import prepare
+
+    path = Path(run_dir) if run_dir is not None else default_run_dir(experiment)
+    resuming = resume and (path / "experiment.yaml").is_file()
+    if not resuming:
+        # Refuse before the work, but leave nothing behind if the data turn out to be bad.
+        RunFolder.check_free(path, overwrite=overwrite)
+    strategy = create_strategy(experiment.training.strategy)
+    data = prepare(experiment)
+    resolved = experiment.resolved(data.splits)
+    with contextlib.ExitStack() as stack:
+        if not is_chief(strategy):
+            # All workers do the same work on the same data; one of them keeps the results.
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+        run = _open_or_create(path, resolved, data, resume=resuming, overwrite=overwrite)
+        stack.enter_context(_logging_to(run.log_file))
+        _log.info("Run folder: %s", run.path)
+        _train(resolved, data, run, strategy)
+        if is_chief(strategy):
+            _measure(run, data)
+    return run
+
+
+def _open_or_create(
+    path: Path, resolved: Experiment, data: PreparedData, *, resume: bool, overwrite: bool
+) -> RunFolder:
+    if resume:
+        run = RunFolder.open(path)
+        _check_same(run.read_experiment(), resolved, run)
+        return run
+    run = RunFolder.create(path, overwrite=overwrite)
+    run.write_experiment(resolved)
+    run.write_json("environment.json", describe_environment(resolved.seed))
+    _describe_data(run, data)
+    return run
+
+
+def _check_same(before: Experiment, now: Experiment, run: RunFolder) -> None:
+    """A resumed run must be the same experiment."""
+    ours, theirs = now.model_dump(), before.model_dump()
+    # Where prepared records lie changes nothing of what is learned.
+    changed = sorted(
+        f"{section}.{key}"
+        for section, values in ours.items()
+        if isinstance(values, dict)
+        for key in values
+        if values[key] != theirs[section].get(key) and (section, key) != ("data", "data_dir")
+    ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
+    if changed:
+        raise RunError(
+            f"The run {run.path} was started with other values of {', '.join(changed)}; a resumed "
+            "run must be the same experiment. Start a new one with --run-dir, or replace it by "
+            "--overwrite."
+        )
+
+
+def _describe_data(run: RunFolder, data: PreparedData) -> None:
+    run.write_json(
+        "data.json",
+        {
+            "classes": list(data.classes),
+            "native_shape": list(data.native_shape),
+            "image_shape": list(data.image_shape),
+            "counts": {split: data.counts(split) for split in ("train", "validation", "test")},
+            "target_mean": data.target_mean,
+            "target_std": data.target_std,
+            "preprocessing": data.preprocessing.to_dict(),
+        },
+    )
+    quarantine = data.directory / "quarantine.csv"
+    if quarantine.is_file():
+        shutil.copyfile(quarantine, run.path / "quarantine.csv")
+
+
+def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy: Any) -> None:
+    training = experiment.training
+    keras.utils.set_random_seed(experiment.seed)
+    steps_per_epoch = data.steps_per_epoch(training.batch_size)
+    with strategy.scope(), dtype_policy(training.precision):
+        model = _create_model(experiment, data)
+        model.compile(
+            optimizer=optimizers.create(
+                training.optimizer,
+                schedules.create(
+                    training.schedule,
+                    training.optimizer.learning_rate,
+                    epochs=training.epochs,
+                    steps_per_epoch=steps_per_epoch,
+                ),
+            ),
+            loss=losses.create(training.loss),
+            metrics=metrics.create(experiment.task, len(data.classes)),
+            jit_compile=jit_compile(training.jit_compile),
+        )
+        keeper = EpochKeeper(
+            run, training.early_stopping, lambda: _finished(model, experiment.task, data)
+        )
+        if keeper.restore(model):
+            _log.info("Resuming after epoch %d.", keeper.next_epoch)
+    if keeper.ended:
+        return
+    _log.info(
+        "Training %s (%s, %s parameters) on %d images of %d x %d pixels, %d steps an epoch.",
+        experiment.model.backbone,
+        experiment.model.symmetry,
+        f"{model.count_params():,}",
+        sum(data.counts("train").values()),
+        *data.image_shape[:2],
+        steps_per_epoch,
+    )
+    bar = ProgressBar(training.epochs, steps_per_epoch)
+    batches = data.training_batches(
+        training.batch_size, first_epoch=keeper.next_epoch, epochs=training.epochs
+    )
+    try:
+        with fitting_with_workers(model, strategy, outputs=model.output_shape[-1]):
+            model.fit(
+                _standardized(batches, data),
+                steps_per_epoch=steps_per_epoch,
+                initial_epoch=keeper.next_epoch,
+                epochs=training.epochs,
+                validation_data=_standardized(
+                    data.batches("validation", training.batch_size), data
+                ),
+                callbacks=[keeper, bar, *tracking_callbacks(experiment, run.path)],
+                # They come shuffled, by a rule that a resumed run can follow.
+                shuffle=False,
+                verbose=0,
+            )
+    finally:
+        bar.close()
+    _log.info("Best epoch: %s (%s %.4f)", keeper.best_epoch, keeper.monitor, keeper.best)
+
+
+def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
+    section = experiment.model
+    return models.create(
+        section.backbone,
+        input_shape=data.image_shape,
+        num_outputs=len(data.classes) if experiment.task == "classification" else 1,
+        symmetry=section.symmetry,
+        width=section.width,
+        weights=section.weights,
+        head=section.head,
+        **section.options,
+    )
+
+
+def _finished(model: keras.Model, task: str, data: PreparedData) -> keras.Model:
+    """The model as it is saved: with probabilities, or targets in their own unit, as output."""
+    if task == "regression":
+        last: keras.Layer = keras.layers.Rescaling(
+            data.target_std, offset=data.target_mean, dtype="float32", name="target"
+        )
+    else:
+        activation = "softmax" if task == "classification" else "sigmoid"
+        last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
+    return keras.Model(model.input, last(model.output), name=model.name)
+
+
+def _standardized(batches: Any, data: PreparedData) -> Any:
+    """Regression learns targets of mean 0 and standard deviation 1."""
+    if data.target_std is None:
+        return batches
+    mean, std = data.target_mean, data.target_std
+    return batches.map(lambda images, targets: (images, (targets - mean) / std))
+
+
+def _measure(run: RunFolder, data: PreparedData) -> None:
+    from lensnet.evaluation.evaluating import evaluate_run
+    from lensnet.reporting import write_report
+
+    start = time.monotonic()
+    evaluate_run(run, data=data)
+    _log.info("Measured in %.1f s.", time.monotonic() - start)
+    write_report(run.path)
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Writes what lensnet logs to a file as well."""
+    logger = logging.getLogger("lensnet")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logger.addHandler(handler)
+    level = logger.level
+    # The command line has set it already; in a notebook it is the root logger's, too quiet.
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()

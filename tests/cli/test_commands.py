@@ -1,0 +1,213 @@
+"""The command line as its users meet it: what it prints, and its exit codes."""
+
+import csv
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lens_images import experiment_on
+
+from lensnet import config
+from lensnet.cli import main
+from lensnet.config.documents import dump
+
+
+@pytest.fixture
+def lensnet(capsys):
+    """Runs the command in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as leave:
+            code = leave.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def experiment(image_folder, data_dir, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(dump(experiment_on(image_folder, data_dir)))
+    return path
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_teaches(lensnet, flag):
+    code, out, _ = lensnet(flag)
+    assert code == 0
+    for command in ("fit", "evaluate", "invariance", "predict", "export", "report", "prepare"):
+        assert f"  {command}" in out
+    assert "Exit codes" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    "fit evaluate invariance predict export report prepare models datasets".split(),
+)
+def test_each_command_has_help(lensnet, command):
+    code, out, _ = lensnet(command, "--help")
+    assert code == 0 and "Usage: lensnet" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ftt", "x.yaml"], 'There is no command "ftt". Did you mean "fit"?'),
+        (["fit"], "Name an EXPERIMENT file"),
+        (["fit", "none.yaml"], "There is no experiment file none.yaml"),
+        (["fit", "x.yaml", "--resume", "--overwrite"], "choose one"),
+        (["fit", "x.yaml", "--epochs", "3"], "No such option"),
+        (["evaluate", "none"], "There is no run folder none"),
+        (["predict", "none", "x.npy", "-o", "y.csv"], "There is no run folder none"),
+        (["predict", "none", "x.npy"], "Missing option '-o'"),
+        (["export", "none", "--format", "saved"], "is not 'saved_model'"),
+        (["invariance", "none", "--rotations", "1"], "1 is not in the range"),
+        (["models", "resnet81"], 'Did you mean "resnet18"?'),
+        (["datasets", "lens_finding/simulate"], 'Did you mean "lens_finding/simulated"?'),
+    ],
+)
+def test_wrong_usage_is_one_message_and_exit_code_2(lensnet, arguments, message):
+    code, _, err = lensnet(*arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_wrong_key_names_file_line_and_nearest(lensnet, experiment):
+    experiment.write_text(experiment.read_text().replace("epochs:", "epoch:"))
+    code, _, err = lensnet("fit", experiment)
+    line = 1 + experiment.read_text().splitlines().index("  epoch: 2")
+    assert code == 2
+    assert f'{experiment}:{line}: training.epoch: unknown key. Did you mean "epochs"?' in err
+
+
+def test_bad_data_is_exit_code_3(lensnet, experiment):
+    code, _, err = lensnet("fit", experiment, "--set", "data.source_dir=/no/such/place")
+    assert code == 3
+    assert "/no/such/place does not exist" in err
+
+
+def test_print_schema(lensnet):
+    code, out, _ = lensnet("fit", "--print-schema")
+    assert code == 0
+    assert json.loads(out)["title"] == "Experiment"
+
+
+def test_models_and_datasets(lensnet):
+    _, out, _ = lensnet("models", "res*")
+    assert "resnet50" in out and "lens_cnn" not in out
+    _, out, _ = lensnet("datasets", "image_folder")
+    assert "options.bands" in out and "Default" in out
+
+
+def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
+    """fit, then everything that can be done with its run folder."""
+    run = tmp_path / "run"
+    code, out, err = lensnet("fit", experiment, "--run-dir", run, "--set", "training.epochs=1")
+    assert code == 0, err
+    assert "roc_auc" in out and "Scores move by" in out and f"Report: {run}/report.html" in out
+    assert "Epoch 1/1" in err, "progress is on standard error"
+
+    code, _, err = lensnet("fit", experiment, "--run-dir", run)
+    assert code == 2 and "exists already" in err
+
+    before = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").unlink()
+    (run / "report.html").unlink()
+    code, out, err = lensnet("evaluate", run)
+    assert code == 0, err
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["test"]["log_loss"] == pytest.approx(before["test"]["log_loss"], rel=1e-5)
+    assert (run / "report.html").is_file()
+
+    code, out, _ = lensnet("invariance", run, "--rotations", "6")
+    assert code == 0
+    assert "60" in out and "rotation_std" in out
+    assert (run / "figures" / "rotation_profile_6.png").is_file()
+
+    scores = tmp_path / "scores.csv"
+    code, _, err = lensnet(
+        "predict", run, image_folder / "ring", image_folder / "blob" / "1.npy", "-o", scores
+    )
+    assert code == 0, err
+    with scores.open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 31
+
+    code, out, _ = lensnet("export", run, "--format", "saved_model")
+    assert code == 0
+    assert (run / "export" / "saved_model" / "saved_model.pb").is_file()
+
+    (run / "report.html").unlink()
+    code, out, _ = lensnet("report", run)
+    assert code == 0 and (run / "report.html").is_file()
+
+    code, _, err = lensnet("fit", "--resume", "--run-dir", run)
+    assert code == 0, "a finished run has nothing left to do but to be measured"
+
+
+def test_prepare(lensnet, experiment):
+    code, out, _ = lensnet("prepare", experiment)
+    assert code == 0
+    assert "ring" in out and "Images: 32 x 32 pixels, 1 channel(s)" in out
+
+
+def test_bad_images_above_the_allowed_share(lensnet, experiment, image_folder, tmp_path):
+    folder = tmp_path / "bad"
+    shutil.copytree(image_folder, folder)
+    bad = np.full((32, 32), np.nan, "float32")
+    for index in range(5):
+        np.save(folder / "ring" / f"{index}.npy", bad)
+    code, _, err = lensnet("fit", experiment, "--set", f"data.source_dir={folder}")
+    assert code == 3
+    assert "data.options.max_bad" in err and "ring/0" in err
+    code, out, err = lensnet(
+        "fit", experiment, "--set", f"data.source_dir={folder}",
+        "--set", "data.options.max_bad=0.2", "--set", "training.epochs=1",
+        "--run-dir", tmp_path / "run",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "5 bad files" in err
+    assert (tmp_path / "run" / "quarantine.csv").read_text().count("ring/") == 5
+
+
+def _limit_file_size():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def test_a_full_disk_leaves_nothing_that_looks_whole(experiment, data_dir, tmp_path):
+    """The system refuses to write more than 100 kB into any one file."""
+    run = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-m", "lensnet", "fit", str(experiment), "--run-dir", str(run),
+         "--set", "model.width=0.5"],
+        capture_output=True, text=True, timeout=300, preexec_fn=_limit_file_size,
+        env={**os.environ, "LENSNET_DATA_DIR": str(data_dir)},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "The disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (run / "model.keras").exists()
+    assert not list(run.rglob(".*")), "no temporary file is left"
+
+
+def test_python_m_lensnet():
+    done = subprocess.run(
+        [sys.executable, "-m", "lensnet", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and done.stdout.startswith("lensnet ")
+
+
+def test_the_quickstart_is_a_valid_experiment():
+    root = Path(__file__).parent.parent.parent
+    for path in sorted((root / "experiments").glob("*.yaml")):
+        assert config.load(path).name

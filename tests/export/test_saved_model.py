@@ -1,0 +1,56 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lensnet.errors import RunError
+from lensnet.export import export_run
+
+# Runs where lensnet and Keras cannot be imported, and prints the scores.
+ELSEWHERE = """
+import sys
+sys.modules["lensnet"] = sys.modules["keras"] = None
+import json
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+images = np.load(sys.argv[2])
+print(json.dumps(model(images=tf.constant(images))["probabilities"].numpy().tolist()))
+"""
+
+
+def test_plain_tensorflow_gives_the_runs_predictions(tiny_run, image_folder, tmp_path):
+    exported = export_run(tiny_run, "saved_model", tmp_path / "exported")
+    with (tiny_run / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        predictions = list(csv.DictReader(stream))
+    images = np.stack([np.load(image_folder / f"{row['id']}.npy") for row in predictions])
+    np.save(tmp_path / "images.npy", images[..., None])
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(exported), str(tmp_path / "images.npy")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = np.array(json.loads(done.stdout))
+    expected = np.array([[float(row["score_ring"])] for row in predictions])
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    description = json.loads((exported / "lensnet.json").read_text())
+    assert description["classes"] == ["blob", "ring"]
+
+
+def test_an_export_is_never_overwritten_unasked(tiny_run, tmp_path):
+    target = tmp_path / "exported"
+    target.mkdir()
+    (target / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="exists already"):
+        export_run(tiny_run, "saved_model", target)
+    assert (target / "mine.txt").exists()
+
+
+def test_no_such_run(tmp_path):
+    with pytest.raises(RunError, match="no run folder"):
+        export_run(tmp_path / "none", "saved_model")

@@ -1,0 +1,301 @@
+import csv
+import json
+import logging
+import shutil
+import sys
+from typing import ClassVar
+
+import keras
+import numpy as np
+import pytest
+from lens_images import experiment_on
+
+from lensnet import config
+from lensnet.config import Experiment
+from lensnet.errors import ConfigurationError, LensnetError, RunError
+from lensnet.prediction import load
+from lensnet.training import epoch_keeper, fit
+
+
+def experiment(image_folder, data_dir, **sections):
+    return Experiment.model_validate(experiment_on(image_folder, data_dir, **sections))
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def weights(run):
+    return load(run).get_weights()
+
+
+def assert_equal_weights(one, other):
+    for mine, theirs in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+class TestRunFolder:
+    def test_everything_is_there(self, tiny_run):
+        names = {path.name for path in tiny_run.iterdir()}
+        assert names >= {
+            "experiment.yaml",
+            "environment.json",
+            "history.csv",
+            "checkpoints",
+            "model.keras",
+            "metrics.json",
+            "predictions.csv",
+            "figures",
+            "report.html",
+            "log.txt",
+        }
+        assert not [name for name in names if name.startswith(".")], "no temporary file is left"
+
+    def test_metrics(self, tiny_run):
+        metrics = json.loads((tiny_run / "metrics.json").read_text())
+        expected = {"accuracy", "roc_auc", "f1", "log_loss", "ece", "tpr0", "tpr10"}
+        expected |= {"average_precision", "examples"}
+        assert set(metrics["validation"]) == expected
+        assert set(metrics["test"]) == expected | {"rotation_std", "rotation_flip_rate"}
+        assert metrics["test"]["rotation_std"] <= 1e-5
+        assert metrics["test"]["rotation_flip_rate"] == 0
+        assert metrics["timing"]["seconds"] > 0
+        assert metrics["timing"]["train_images_per_second"] > 0
+
+    def test_history_has_a_row_an_epoch(self, tiny_run):
+        history = rows(tiny_run / "history.csv")
+        assert [row["epoch"] for row in history] == ["1", "2"]
+        assert {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc"} <= set(history[0])
+
+    def test_predictions_are_the_models(self, tiny_run):
+        """Recomputed from the source files by the documented preprocessing."""
+        model = load(tiny_run)
+        source = config.load(tiny_run / "experiment.yaml").source_dir
+        predictions = rows(tiny_run / "predictions.csv")
+        metrics = json.loads((tiny_run / "metrics.json").read_text())
+        assert len(predictions) == metrics["test"]["examples"] > 4
+        for row in predictions:
+            image = np.load(source / f"{row['id']}.npy").astype("float32")
+            image = (image - image.min()) / (image.max() - image.min())
+            score = model.predict_on_batch(image[None, :, :, None])[0, 0]
+            assert float(row["score_ring"]) == pytest.approx(score, abs=1e-5)
+            assert float(row["score_blob"]) == pytest.approx(1 - score, abs=1e-5)
+            assert row["label"] == row["id"].split("/")[0]
+            assert row["predicted"] == ("ring" if score > 0.5 else "blob")
+
+    def test_the_resolved_experiment_is_the_same_experiment(self, tiny_run, tmp_path):
+        """Fitting it again gives the same weights and scores."""
+        again = fit(config.load(tiny_run / "experiment.yaml"), tmp_path / "again")
+        assert_equal_weights(tiny_run, again.path)
+        one = (tiny_run / "predictions.csv").read_text()
+        assert (again.path / "predictions.csv").read_text() == one
+
+    def test_the_environment_is_recorded(self, tiny_run):
+        environment = json.loads((tiny_run / "environment.json").read_text())
+        assert environment["seed"] == 0
+        assert environment["packages"]["keras"] == keras.__version__
+
+
+def test_a_run_folder_is_never_overwritten_unasked(tiny_run, image_folder, data_dir, tmp_path):
+    before = (tiny_run / "metrics.json").read_bytes()
+    with pytest.raises(RunError, match="exists already. Go on with it by --resume") as caught:
+        fit(experiment(image_folder, data_dir), tiny_run)
+    assert caught.value.exit_code == 2
+    assert (tiny_run / "metrics.json").read_bytes() == before
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.tex").write_text("years of work")
+    with pytest.raises(RunError, match="is no run folder, so it is left alone"):
+        fit(experiment(image_folder, data_dir), other, overwrite=True)
+    assert (other / "chapter.tex").read_text() == "years of work"
+
+
+@pytest.fixture(scope="module")
+def whole(image_folder, data_dir, tmp_path_factory):
+    """A run never stopped, of the experiment of `TestResume`."""
+    sections = experiment(image_folder, data_dir, **TestResume.SECTIONS)
+    return fit(sections, tmp_path_factory.mktemp("whole") / "run").path
+
+
+class TestResume:
+    """A run stopped after any epoch and resumed ends with the weights of one never stopped."""
+
+    SECTIONS: ClassVar = {
+        "training": {"epochs": 3},
+        # Dropout draws random numbers, whose state must be taken up too, and batch normalisation
+        # has moving statistics.
+        "model": {"backbone": "tiny", "head": {"units": [8], "dropout": 0.5}},
+    }
+
+    def stop_after(self, monkeypatch, epochs):
+        save = epoch_keeper.save_checkpoint
+
+        def save_then_stop(path, model, state):
+            save(path, model, state)
+            if len(state["history"]) == epochs:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(epoch_keeper, "save_checkpoint", save_then_stop)
+
+    @pytest.mark.parametrize("epochs", [1, 3])
+    def test_resumed_equals_never_stopped(
+        self, monkeypatch, whole, image_folder, data_dir, tmp_path, epochs
+    ):
+        same = experiment(image_folder, data_dir, **self.SECTIONS)
+        with monkeypatch.context() as patch:
+            self.stop_after(patch, epochs)
+            with pytest.raises(KeyboardInterrupt):
+                fit(same, tmp_path / "run")
+        assert not (tmp_path / "run" / "metrics.json").exists()
+        resumed = fit(same, tmp_path / "run", resume=True).path
+        assert_equal_weights(whole, resumed)
+        for name in ("predictions.csv",):
+            assert (resumed / name).read_text() == (whole / name).read_text()
+        stories = [rows(run / "history.csv") for run in (whole, resumed)]
+        for row in [*stories[0], *stories[1]]:
+            del row["seconds"]
+        assert stories[0] == stories[1]
+
+    def test_another_experiment_is_refused(self, whole, image_folder, data_dir):
+        other = experiment(image_folder, data_dir, **{**self.SECTIONS, "seed": 1})
+        with pytest.raises(RunError, match="started with other values of data.seed, seed"):
+            fit(other, whole, resume=True)
+
+    def test_a_damaged_checkpoint(self, whole, image_folder, data_dir, tmp_path):
+        run = tmp_path / "run"
+        shutil.copytree(whole, run)
+        checkpoint = run / "checkpoints" / "last.npz"
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+        same = experiment(image_folder, data_dir, **self.SECTIONS)
+        with pytest.raises(RunError, match="last.npz cannot be read"):
+            fit(same, run, resume=True)
+
+
+def test_early_stopping_keeps_the_best_epoch(image_folder, data_dir, tmp_path):
+    """With a learning rate that ruins the network, the first epochs stay the best."""
+    ruined = experiment(
+        image_folder,
+        data_dir,
+        training={
+            "epochs": 8,
+            "optimizer": {"name": "adam", "learning_rate": 0.5},
+            "schedule": {"name": "constant"},
+            "early_stopping": {"patience": 2},
+        },
+    )
+    run = fit(ruined, tmp_path / "run").path
+    history = rows(run / "history.csv")
+    best = int(np.argmin([float(row["val_loss"]) for row in history]))
+    assert len(history) == min(best + 3, 8)
+    metrics = json.loads((run / "metrics.json").read_text())
+    expected = float(history[best]["val_accuracy"])
+    assert metrics["validation"]["accuracy"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_loss_that_is_not_finite_ends_with_advice(image_folder, data_dir, tmp_path):
+    exploding = experiment(
+        image_folder,
+        data_dir,
+        training={
+            "optimizer": {"name": "adam", "learning_rate": 1e30},
+            "schedule": {"name": "constant"},
+        },
+    )
+    with pytest.raises(LensnetError, match="Try a lower training.optimizer.learning_rate"):
+        fit(exploding, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"task": "classification", "data": {"balance": "class_weights"}},
+        {"data": {"balance": "oversample", "normalization": "dataset_standard"}},
+        {"training": {"precision": "mixed_bfloat16"}, "model": {"symmetry": "d4"}},
+        {"model": {"backbone": "resnet18", "symmetry": "rot4"}, "data": {"image_size": 40}},
+    ],
+    ids=["class weights", "oversampling", "bfloat16", "resnet18 rot4"],
+)
+def test_other_experiments(image_folder, data_dir, tmp_path, sections):
+    base = experiment_on(image_folder, data_dir, training={"epochs": 1})
+    merged = {
+        key: {**value, **sections.get(key, {})}
+        if isinstance(value, dict)
+        else sections.get(key, value)
+        for key, value in base.items()
+    }
+    run = fit(Experiment.model_validate(merged), tmp_path / "run").path
+    metrics = json.loads((run / "metrics.json").read_text())
+    # bfloat16 has three digits; turning the image changes the order of its sums.
+    tolerance = 1e-2 if "training" in sections else 1e-5
+    assert metrics["test"]["rotation_std"] <= tolerance
+    assert (run / "report.html").stat().st_size > 10_000
+
+
+def test_without_symmetry_scores_move(image_folder, data_dir, tmp_path):
+    """The negative control of the run's rotation_std."""
+    plain = experiment(image_folder, data_dir, model={"symmetry": "none"})
+    run = fit(plain, tmp_path / "run").path
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["rotation_std"] > 1e-4
+
+
+def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
+    mass = Experiment.model_validate(
+        {
+            "name": "mass",
+            "task": "regression",
+            "data": {
+                "dataset": "halo_mass/simulated",
+                "data_dir": str(data_dir),
+                "options": {"image_size": 32, "examples": 60},
+            },
+            "model": {
+                "backbone": "lens_cnn",
+                "symmetry": "c4",
+                "width": 0.125,
+                "head": {"units": [16, 8], "normalization": "batch", "dropout": 0.3},
+            },
+            "training": {"epochs": 2, "batch_size": 16},
+        }
+    )
+    run = fit(mass, tmp_path / "run").path
+    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    assert set(metrics) == {"mse", "mae", "rmse", "r2", "rotation_std", "examples"}
+    assert metrics["rotation_std"] <= 1e-5
+    predictions = rows(run / "predictions.csv")
+    for row in predictions:
+        assert 11.5 <= float(row["target"]) <= 12.5
+        assert 10.5 <= float(row["prediction"]) <= 13.5, "a log10 mass, not a standardised one"
+    errors = [float(row["prediction"]) - float(row["target"]) for row in predictions]
+    assert metrics["mae"] == pytest.approx(np.mean(np.abs(errors)), rel=1e-4)
+
+
+def test_tensorboard_events(image_folder, data_dir, tmp_path):
+    from tensorflow.python.summary.summary_iterator import summary_iterator
+
+    tracked = experiment(image_folder, data_dir, tracking={"tensorboard": True})
+    run = fit(tracked, tmp_path / "run").path
+    (events,) = (run / "tensorboard").iterdir()
+    losses = [
+        float(np.frombuffer(value.tensor.tensor_content or value.tensor.float_val, "float32")[0])
+        if value.tensor.tensor_content
+        else value.tensor.float_val[0]
+        for event in summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag == "val_loss"
+    ]
+    expected = [float(row["val_loss"]) for row in rows(run / "history.csv")]
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
+def test_wandb_that_is_not_installed(image_folder, data_dir, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    tracked = experiment(image_folder, data_dir, tracking={"wandb": {"project": "lenses"}})
+    with pytest.raises(ConfigurationError, match="needs the wandb package"):
+        fit(tracked, tmp_path / "run")
+
+
+def test_the_log_is_written(tiny_run):
+    assert "Best epoch" in (tiny_run / "log.txt").read_text()
+    assert not [h for h in logging.getLogger("lensnet").handlers if hasattr(h, "baseFilename")]
