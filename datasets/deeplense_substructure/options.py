@@ -6,9 +6,7 @@ from lensnet.config.dataset import DatasetOptions, DatasetSpec
 
 __all__ = ["SPECS", "SimulatedOptions"]
 
-_BUILDER = (
-    "lensnet.datasets.deeplense_substructure.deeplense_substructure_dataset_builder:Builder"
-)
+_BUILDER = "lensnet.datasets.deeplense_substructure.deeplense_substructure_dataset_builder:Builder"
 
 
 class SimulatedOptions(DatasetOptions):

@@ -25,9 +25,7 @@ class Builder(LensDatasetBuilder):
         """Returns the user's folder as a source of examples."""
         root, options = cls._root(config), cls._options(config)
         layout = inspect(root, options)
-        return FolderSource(
-            root, options, layout.classes, split_folders(root, options.classes)
-        )
+        return FolderSource(root, options, layout.classes, split_folders(root, options.classes))
 
     @classmethod
     def own_splits(cls, config: LensConfig) -> tuple[str, ...]:

@@ -1,8 +1,12 @@
 import csv
 import json
 import logging
+import os
 import shutil
+import signal
+import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import keras
@@ -299,3 +303,42 @@ def test_wandb_that_is_not_installed(image_folder, data_dir, tmp_path, monkeypat
 def test_the_log_is_written(tiny_run):
     assert "Best epoch" in (tiny_run / "log.txt").read_text()
     assert not [h for h in logging.getLogger("lensnet").handlers if hasattr(h, "baseFilename")]
+
+
+KILLED = """
+import json, os, signal, sys
+import tiny_backbone
+tiny_backbone.register()
+from lensnet.config import Experiment
+from lensnet.training import fit, epoch_keeper
+class DiesInEpoch(epoch_keeper.EpochKeeper):
+    def on_train_batch_end(self, batch, logs=None):
+        if (len(self.history), batch) == (1, 2):
+            os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[3] == "die":
+    import lensnet.training.fitting
+    lensnet.training.fitting.EpochKeeper = DiesInEpoch
+fit(Experiment.model_validate(json.loads(sys.argv[1])), sys.argv[2], resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_an_epoch(whole, image_folder, data_dir, tmp_path):
+    """By the system, in another process: the resumed run still equals the one never stopped."""
+    content = experiment_on(image_folder, data_dir, **TestResume.SECTIONS)
+    tests = str(Path(__file__).parent.parent)
+
+    def run(fate):
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, json.dumps(content), str(tmp_path / "run"), fate],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": tests},
+        )
+
+    assert run("die").returncode == -signal.SIGKILL
+    assert len(rows(tmp_path / "run" / "history.csv")) == 1
+    done = run("live")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_equal_weights(whole, tmp_path / "run")
