@@ -113,6 +113,49 @@ class Group:
         """
         return self.product_table()[self.inverse(element)]
 
+    def contains(self, subgroup: Group) -> bool:
+        """Whether every element of `subgroup` is one of this group's.
+
+        C_m lies in C_n and D_n, and D_m in D_n, where m divides n. Mirrorings are those of the
+        same axis: the one that reverses the columns, and what rotations make of it.
+        """
+        return self.rotations % subgroup.rotations == 0 and self.mirrors >= subgroup.mirrors
+
+    def embed(self, subgroup: Group) -> np.ndarray:
+        """The numbers that a subgroup's elements have in this group.
+
+        Returns:
+            shape (subgroup.order,): element h of the subgroup is element `table[h]` here.
+
+        Raises:
+            ValueError: this group does not contain it.
+
+        Example:
+
+        >>> Group(8, mirrors=True).embed(Group(4)).tolist()
+        [0, 2, 4, 6]
+        """
+        return _embedding(self, subgroup)
+
+    def right_cosets(self, subgroup: Group) -> np.ndarray:
+        """This group's elements, sorted into the cosets H c of a subgroup H.
+
+        Each coset is represented by its element of the lowest number, and the cosets stand in the
+        order of these.
+
+        Returns:
+            shape (order / |H|, |H|): `table[i, h]` is the element `h c_i`.
+
+        Raises:
+            ValueError: this group does not contain the subgroup.
+
+        Example:
+
+        >>> Group(4).right_cosets(Group(2)).tolist()
+        [[0, 2], [1, 3]]
+        """
+        return _right_cosets(self, subgroup)
+
     def grid_permutation(self, element: int, size: int) -> np.ndarray:
         """Where each pixel of a square grid comes from when the element transforms it.
 
@@ -165,6 +208,26 @@ def _product_table(group: Group) -> np.ndarray:
 @functools.cache
 def _inverse_table(group: Group) -> np.ndarray:
     return _read_only(np.argmin(group.product_table(), axis=1))
+
+
+@functools.cache
+def _embedding(group: Group, subgroup: Group) -> np.ndarray:
+    if not group.contains(subgroup):
+        raise ValueError(
+            f"{subgroup} is no subgroup of {group}: it would need a number of rotations that "
+            f"divides {group.rotations}{'' if group.mirrors else ', and no mirrorings'}."
+        )
+    mirror, turn = np.divmod(np.arange(subgroup.order), subgroup.rotations)
+    step = group.rotations // subgroup.rotations
+    return _read_only(mirror * group.rotations + turn * step)
+
+
+@functools.cache
+def _right_cosets(group: Group, subgroup: Group) -> np.ndarray:
+    # Column c holds the coset H c.
+    cosets = group.product_table()[group.embed(subgroup)]
+    representatives = np.flatnonzero(cosets.min(axis=0) == np.arange(group.order))
+    return _read_only(np.ascontiguousarray(cosets[:, representatives].T))
 
 
 @functools.cache

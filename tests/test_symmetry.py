@@ -55,6 +55,44 @@ def test_regular_permutation_is_an_action():
         np.testing.assert_array_equal(once, field[group.regular_permutation(group.product(g, h))])
 
 
+SUBGROUPS = [
+    (group, subgroup) for group in GROUPS for subgroup in GROUPS if group.contains(subgroup)
+]
+
+
+def test_a_group_contains_those_whose_rotations_divide_its_own():
+    # Of the six numbers of rotations above 17 pairs divide: C in C, C in D and D in D.
+    assert len(SUBGROUPS) == 17 * 3
+
+
+@pytest.mark.parametrize(("group", "subgroup"), SUBGROUPS, ids=str)
+def test_a_subgroups_elements_are_the_same_transformations(group, subgroup):
+    for element, in_group in enumerate(group.embed(subgroup)):
+        np.testing.assert_allclose(subgroup.matrix(element), group.matrix(in_group), atol=1e-12)
+
+
+@pytest.mark.parametrize(("group", "subgroup"), SUBGROUPS, ids=str)
+def test_right_cosets_divide_the_group(group, subgroup):
+    cosets = group.right_cosets(subgroup)
+    assert sorted(cosets.reshape(-1)) == list(range(group.order))
+    for coset in cosets:
+        assert coset[0] == coset.min()
+        for h, element in enumerate(coset):
+            assert element == group.product(group.embed(subgroup)[h], coset[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("c8", "c3"), ("c8", "d4"), ("c4", "c8"), ("d4", "d8")]
+)
+def test_what_is_no_subgroup_is_refused(name, other):
+    group, subgroup = Group.parse(name), Group.parse(other)
+    assert not group.contains(subgroup)
+    with pytest.raises(ValueError, match=f"{other} is no subgroup of {name}"):
+        group.embed(subgroup)
+    with pytest.raises(ValueError, match="is no subgroup"):
+        group.right_cosets(subgroup)
+
+
 def test_inexact_element_is_refused():
     with pytest.raises(ValueError, match="turns by 45 degrees"):
         Group(8).grid_permutation(1, 5)

@@ -1,8 +1,37 @@
 """Layers that keep the symmetry of an image, for every Keras backend."""
 
+from lensnet.layers.circular_mask import CircularMask
+from lensnet.layers.drop_path import DropPath
+from lensnet.layers.field_drop_block import FieldDropBlock
+from lensnet.layers.field_dropout import FieldDropout
+from lensnet.layers.field_gate import FieldGate
+from lensnet.layers.field_layer_normalization import FieldLayerNormalization
 from lensnet.layers.field_normalization import FieldNormalization
+from lensnet.layers.folding import fold
+from lensnet.layers.group_averaged import GroupAveraged
 from lensnet.layers.group_conv2d import GroupConv2D
+from lensnet.layers.group_depthwise_conv2d import GroupDepthwiseConv2D
 from lensnet.layers.group_pool import GroupPool
+from lensnet.layers.group_separable_conv2d import GroupSeparableConv2D
 from lensnet.layers.rotational_conv2d import RotationalConv2D
+from lensnet.layers.subgroup_restriction import SubgroupRestriction
+from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
 
-__all__ = ["FieldNormalization", "GroupConv2D", "GroupPool", "RotationalConv2D"]
+__all__ = [
+    "CircularMask",
+    "DropPath",
+    "FieldDropBlock",
+    "FieldDropout",
+    "FieldGate",
+    "FieldLayerNormalization",
+    "FieldNormalization",
+    "GroupAveraged",
+    "GroupConv2D",
+    "GroupDepthwiseConv2D",
+    "GroupPool",
+    "GroupSeparableConv2D",
+    "RotationalConv2D",
+    "SubgroupRestriction",
+    "SymmetricDownsample2D",
+    "fold",
+]

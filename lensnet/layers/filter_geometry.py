@@ -24,7 +24,7 @@ def expansion_index(group: Group, kernel_size: int, lifting: bool) -> np.ndarray
     `K[p, j, h] = w[h^-1 p, h^-1 j]`, with p the position in the filter.
 
     Args:
-        group: a group that maps the pixel grid onto itself.
+        group: a group that maps the pixel grid onto itself, or any where the filter is one tap.
         kernel_size: taps along a side.
         lifting: the input is an image of scalar channels, not of regular fields.
 
@@ -35,7 +35,9 @@ def expansion_index(group: Group, kernel_size: int, lifting: bool) -> np.ndarray
     elements_in = 1 if lifting else group.order
     index = np.empty((kernel_size**2, elements_in, group.order), dtype="int32")
     for h in range(group.order):
-        position = group.grid_permutation(h, kernel_size)
+        position = (
+            np.zeros(1, dtype=int) if kernel_size == 1 else group.grid_permutation(h, kernel_size)
+        )
         element = np.zeros(1, dtype=int) if lifting else group.regular_permutation(h)
         index[:, :, h] = position[:, None] * elements_in + element[None, :]
     index.setflags(write=False)

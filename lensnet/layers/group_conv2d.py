@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from lensnet.layers.filter_geometry import expansion_index
+from lensnet.layers.group_filters import GroupFilters
+from lensnet.layers.grouped_convolution import grouped_convolution
 from lensnet.layers.symmetric_conv import SymmetricConv2D, channels_of
 from lensnet.symmetry import Group
 
@@ -24,6 +25,12 @@ class GroupConv2D(SymmetricConv2D):
     w(h^-1 (y - x), h^-1 j)` (Cohen & Welling 2016, arXiv:1602.07576, equations 10 and 11).
     Transforming the input by g transforms the output by g: `out'[x, h] = out[g^-1 x, g^-1 h]`.
 
+    Of c4, d4 and their subgroups the weights are the filter's taps, which turn exactly. Of other
+    groups, such as c8 and d16, the filter is a sum of circular harmonics that is sampled in every
+    orientation (`lensnet.layers.circular_harmonics`; Weiler & Cesa 2019, arXiv:1911.08251): turns
+    by 90 degrees are exact, those between approximate, and filters of 5x5 do what 3x3 do in a
+    plain network. A pointwise filter (kernel_size 1) is exact for every group.
+
     Computed as one plain convolution whose kernel is the expanded filter. Where the filter covers
     the whole map, the map is turned instead, which is the same sum without the large kernel.
 
@@ -34,17 +41,19 @@ class GroupConv2D(SymmetricConv2D):
         filters: number of filters, and so of output fields; the output has `filters * |G|`
             channels, `channel = field * |G| + element`.
         kernel_size: side of the square filters, in pixels.
-        group: `"c4"`, `"d4"` or `"c2"`, `"d2"`, `"d1"`: groups that map the pixel grid onto
-            itself.
+        group: `"c4"`, `"d4"`, `"c8"`, `"d8"` and so on.
         lifting: whether the input is an image, whose channels do not change places when it is
             turned; otherwise it is a stack of regular fields of `group`.
+        groups: number of groups that the input's fields and the filters are cut into, each group
+            of filters seeing its group of fields only. With `lifting`, of channels.
         strides: step of the output, in pixels.
         padding: `"same"` (symmetric, see `SymmetricConv2D`) or `"valid"`.
         dilation_rate: spacing of the filter's taps.
         use_bias: adds one bias a field.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in
             `keras.layers.Conv2D`; they see the filter's own weights, shape (kernel_size,
-            kernel_size, elements in, fields in, filters).
+            kernel_size, elements in, fields in / groups, filters), or (basis functions, elements
+            in, fields in / groups, filters).
 
     Input shape:
         (batch, height, width, channels); channels is fields * |G| unless `lifting`.
@@ -53,89 +62,97 @@ class GroupConv2D(SymmetricConv2D):
         (batch, new height, new width, filters * |G|).
 
     Raises:
-        ValueError: the group does not map the grid onto itself, an argument is out of range, or
-            the input's channels are not whole fields.
+        ValueError: an argument is out of range, the input's channels are not whole fields, or
+            fields or filters cannot be cut into `groups`.
 
     Example:
 
     >>> import keras
     >>> images = keras.random.normal((2, 65, 65, 1))
-    >>> x = GroupConv2D(8, 3, "c4", lifting=True)(images)
-    >>> tuple(GroupConv2D(16, 3, "c4", strides=2)(x).shape)
-    (2, 33, 33, 64)
+    >>> x = GroupConv2D(8, 5, "c8", lifting=True)(images)
+    >>> tuple(GroupConv2D(16, 5, "c8", strides=2)(x).shape)
+    (2, 33, 33, 128)
     """
 
     def __init__(
-        self, filters: int, kernel_size: int, group: str, lifting: bool = False, **kwargs: Any
+        self,
+        filters: int,
+        kernel_size: int,
+        group: str,
+        lifting: bool = False,
+        groups: int = 1,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
     ):
-        super().__init__(filters, kernel_size, **kwargs)
+        super().__init__(kernel_size, **kwargs)
+        self.check_positive(filters=filters, groups=groups)
+        if filters % groups:
+            raise ValueError(f"{filters} filters cannot be cut into {groups} groups.")
+        self.filters = filters
         self.group = str(group)
         self.lifting = lifting
+        self.groups = groups
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self._group = Group.parse(self.group)
-        if not self._group.exact_on_grid:
-            raise ValueError(
-                f"GroupConv2D turns filters by multiples of 90 degrees; {self.group} turns by "
-                f"{360 / self._group.rotations:g}. Use c4 or d4."
-            )
+        self._filters = GroupFilters(self._group, kernel_size)
 
-    @property
-    def output_channels(self) -> int:
+    def output_channels(self, input_channels: int | None) -> int | None:
         return self.filters * self._group.order
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = channels_of(input_shape, self.name)
-        order = 1 if self.lifting else self._group.order
-        if channels % order:
+        elements_in = 1 if self.lifting else self._group.order
+        if channels % elements_in:
             raise ValueError(
                 f"{self.name}: the input has {channels} channels, which are not whole fields of "
-                f"{self.group} ({order} channels each). For an image, set lifting=True."
+                f"{self.group} ({elements_in} channels each). For an image, set lifting=True."
             )
-        self._fields_in = channels // order
-        self.kernel = self.add_kernel(
-            (self.kernel_size, self.kernel_size, order, self._fields_in, self.filters)
+        fields = channels // elements_in
+        if fields % self.groups:
+            raise ValueError(
+                f"{self.name}: the input's {fields} fields cannot be cut into {self.groups} groups."
+            )
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self._filters.shape(), elements_in, fields // self.groups, self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            # In half precision too the filter is turned in full, and rounded once.
+            autocast=False,
         )
-        self.bias = self.add_bias()
+        self.bias = self.add_bias(self.filters)
 
     def expanded_kernel(self) -> Any:
         """The kernel of the equal plain convolution.
 
         Returns:
-            tensor of shape (kernel_size, kernel_size, channels in, filters * |G|).
+            tensor of shape (kernel_size, kernel_size, channels in / groups, filters * |G|).
         """
-        size, order = self.kernel_size, self._group.order
-        index = expansion_index(self._group, size, self.lifting)
-        taps, elements_in, _ = index.shape
-        rows = ops.reshape(self.kernel, (taps * elements_in, self._fields_in * self.filters))
-        kernel = ops.take(rows, index.reshape(-1), axis=0)
-        kernel = ops.reshape(kernel, (taps, elements_in, order, self._fields_in, self.filters))
-        kernel = ops.transpose(kernel, (0, 3, 1, 4, 2))
-        return ops.reshape(kernel, (size, size, -1, self.filters * order))
+        return self._filters.expand(self.kernel)
 
     def expanded_bias(self) -> Any:
         """The bias of the equal plain convolution, shape (filters * |G|,), or None."""
         return None if self.bias is None else ops.repeat(self.bias, self._group.order)
 
     def call(self, inputs: Any) -> Any:
-        if self.covers(inputs):
-            outputs = self._cover(inputs)
+        if self.groups > 1:
+            operation = functools.partial(grouped_convolution, groups=self.groups)
+            outputs = self.convolve(inputs, self.expanded_kernel(), operation)
+        elif self.covers(inputs):
+            outputs = self._filters.cover(inputs, ops.cast(self.kernel, self.compute_dtype))
         else:
             outputs = self.convolve(inputs, self.expanded_kernel())
         return outputs if self.bias is None else outputs + self.expanded_bias()
 
-    def _cover(self, inputs: Any) -> Any:
-        """One output pixel: the map, turned back by every element, times the filter."""
-        order = self._group.order
-        index = expansion_index(self._group, self.kernel_size, self.lifting)
-        taps, elements_in, _ = index.shape
-        rows = ops.reshape(inputs, (-1, taps, self._fields_in, elements_in))
-        rows = ops.transpose(rows, (0, 1, 3, 2))
-        rows = ops.reshape(rows, (-1, taps * elements_in, self._fields_in))
-        # The filter's row i stands at tap index^-1[i] of orientation h, so it meets that input.
-        back = np.argsort(index.reshape(-1, order), axis=0).T.reshape(-1)
-        rows = ops.reshape(ops.take(rows, back, axis=1), (-1, taps * elements_in * self._fields_in))
-        kernel = ops.reshape(self.kernel, (-1, self.filters))
-        outputs = ops.reshape(ops.matmul(rows, kernel), (-1, order, self.filters))
-        return ops.reshape(ops.transpose(outputs, (0, 2, 1)), (-1, 1, 1, self.filters * order))
-
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "group": self.group, "lifting": self.lifting}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "group": self.group,
+            "lifting": self.lifting,
+            "groups": self.groups,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }

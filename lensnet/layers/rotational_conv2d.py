@@ -66,19 +66,24 @@ class RotationalConv2D(SymmetricConv2D):
         rotations: int = 4,
         rotate: str = "filters",
         circular_mask: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(filters, kernel_size, **kwargs)
+        super().__init__(kernel_size, **kwargs)
+        self.check_positive(filters=filters)
         if not isinstance(rotations, int) or rotations < 1:
             raise ValueError(f"rotations is a positive integer; got {rotations!r}.")
         if rotate not in ("filters", "inputs"):
             raise ValueError(f'rotate is "filters" or "inputs"; got {rotate!r}.')
+        self.filters = filters
         self.rotations = rotations
         self.rotate = rotate
         self.circular_mask = circular_mask
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    @property
-    def output_channels(self) -> int:
+    def output_channels(self, input_channels: int | None) -> int | None:
         return self.filters
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -88,10 +93,13 @@ class RotationalConv2D(SymmetricConv2D):
                 f"{input_shape[1]} x {input_shape[2]} pixels."
             )
         self._channels_in = channels_of(input_shape, self.name)
-        self.kernel = self.add_kernel(
-            (self.kernel_size, self.kernel_size, self._channels_in, self.filters)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, self.kernel_size, self._channels_in, self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
         )
-        self.bias = self.add_bias()
+        self.bias = self.add_bias(self.filters)
 
     def call(self, inputs: Any) -> Any:
         if self.rotate == "inputs":
@@ -171,7 +179,10 @@ class RotationalConv2D(SymmetricConv2D):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "filters": self.filters,
             "rotations": self.rotations,
             "rotate": self.rotate,
             "circular_mask": self.circular_mask,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

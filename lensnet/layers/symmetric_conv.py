@@ -33,30 +33,17 @@ class SymmetricConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters: int,
         kernel_size: int,
         strides: int = 1,
         padding: str = "same",
         dilation_rate: int = 1,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name, value in (
-            ("filters", filters),
-            ("kernel_size", kernel_size),
-            ("strides", strides),
-            ("dilation_rate", dilation_rate),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"{type(self).__name__} takes {name} as one positive integer (filters are "
-                    f"square, so that they can be turned); got {value!r}."
-                )
+        self.check_positive(kernel_size=kernel_size, strides=strides, dilation_rate=dilation_rate)
         if padding not in ("same", "valid"):
             raise ValueError(f'padding is "same" or "valid"; got {padding!r}.')
         if padding == "same" and kernel_size % 2 == 0:
@@ -64,59 +51,66 @@ class SymmetricConv2D(keras.layers.Layer):
                 f'A filter of even size ({kernel_size}) cannot be padded "same" on all sides '
                 'alike, which symmetry needs. Use an odd kernel_size or padding="valid".'
             )
-        self.filters = filters
         self.kernel_size = kernel_size
         self.strides = strides
         self.padding = padding
         self.dilation_rate = dilation_rate
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
 
-    @property
     @abstractmethod
-    def output_channels(self) -> int:
-        """Channels of the output."""
+    def output_channels(self, input_channels: int | None) -> int | None:
+        """Channels of the output, from those of the input."""
 
-    def add_kernel(self, shape: tuple[int, ...]) -> Any:
-        """Makes the kernel's variable."""
-        return self.add_weight(
-            name="kernel",
-            shape=shape,
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-        )
+    def check_positive(self, **arguments: Any) -> None:
+        """Asks that each argument is a positive integer.
 
-    def add_bias(self) -> Any:
-        """Makes the bias's variable, one value a filter, or None."""
+        Raises:
+            ValueError: one is not.
+        """
+        for name, value in arguments.items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"{type(self).__name__} takes {name} as one positive integer (filters are "
+                    f"square, so that they can be turned); got {value!r}."
+                )
+
+    def add_bias(self, values: int) -> Any:
+        """Makes the bias's variable, or None."""
         if not self.use_bias:
             return None
         return self.add_weight(
             name="bias",
-            shape=(self.filters,),
+            shape=(values,),
             initializer=self.bias_initializer,
             regularizer=self.bias_regularizer,
         )
 
-    def convolve(self, inputs: Any, kernel: Any) -> Any:
-        """A plain convolution with the layer's stride, dilation and symmetric padding."""
+    def convolve(self, inputs: Any, kernel: Any, operation: Any = ops.conv) -> Any:
+        """A plain convolution with the layer's stride, dilation and symmetric padding.
+
+        Args:
+            inputs: shape (batch, height, width, channels).
+            kernel: as `operation` takes it; it is cast to the layer's compute dtype.
+            operation: `keras.ops.conv` or another with its arguments.
+        """
+        kernel = ops.cast(kernel, self.compute_dtype)
         if self.strides > 1 and self.dilation_rate > 1:
             # No backend has both at once: every pixel is computed, and every n-th is kept.
             step = self.strides
-            return self._convolve(inputs, kernel, strides=1)[:, ::step, ::step, :]
-        return self._convolve(inputs, kernel, strides=self.strides)
+            return self._convolve(inputs, kernel, operation, strides=1)[:, ::step, ::step, :]
+        return self._convolve(inputs, kernel, operation, strides=self.strides)
 
-    def _convolve(self, inputs: Any, kernel: Any, strides: int) -> Any:
+    def _convolve(self, inputs: Any, kernel: Any, operation: Any, strides: int) -> Any:
         padding = "valid"
         if self.padding == "same":
             if strides == 1:
                 padding = "same"  # symmetric at stride 1, and quicker than padding by hand
-            else:
+            elif self.kernel_size > 1:
                 pixels = self._pad_pixels
                 inputs = ops.pad(inputs, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-        return ops.conv(
+        return operation(
             inputs,
             kernel,
             strides=strides,
@@ -139,7 +133,7 @@ class SymmetricConv2D(keras.layers.Layer):
             None if side is None else (side + 2 * self._pad_pixels - extent) // self.strides + 1
             for side in input_shape[1:3]
         ]
-        return (input_shape[0], *sides, self.output_channels)
+        return (input_shape[0], *sides, self.output_channels(input_shape[-1]))
 
     @property
     def _pad_pixels(self) -> int:
@@ -148,14 +142,11 @@ class SymmetricConv2D(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
             "dilation_rate": self.dilation_rate,
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
         }
