@@ -287,6 +287,14 @@ class Evaluation(Section):
         description="Angles at which the rotation-invariance is measured, 360 / rotations "
         "degrees apart.",
     )
+    average_over: Literal["none", "c2", "c4", "d1", "d2", "d4"] = Field(
+        "none",
+        description="The group over whose turns and mirrorings of an image the trained network's "
+        "outputs are averaged: exact invariance for a network without symmetry, at as many times "
+        "the cost as the group has elements. The model that is saved averages, so evaluation, "
+        "prediction and exports all do; training, and its validation in history.csv, see the "
+        "network alone.",
+    )
 
 
 class WandB(Section):

@@ -15,7 +15,8 @@ import keras
 
 from lensnet import losses, metrics, models, optimizers, schedules
 from lensnet.config import Experiment
-from lensnet.errors import RunError
+from lensnet.errors import ConfigurationError, RunError
+from lensnet.layers import GroupAveraged
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
@@ -64,6 +65,7 @@ def fit(
         RunFolder.check_free(path, overwrite=overwrite)
     strategy = create_strategy(experiment.training.strategy)
     data = prepare(experiment)
+    _check_averaging(experiment, data)
     resolved = experiment.resolved(data.splits)
     with contextlib.ExitStack() as stack:
         if not is_chief(strategy):
@@ -150,7 +152,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             jit_compile=jit_compile(training.jit_compile),
         )
         keeper = EpochKeeper(
-            run, training.early_stopping, lambda: _finished(model, experiment.task, data)
+            run, training.early_stopping, lambda: _finished(model, experiment, data)
         )
         if keeper.restore(model):
             _log.info("Resuming after epoch %d.", keeper.next_epoch)
@@ -203,8 +205,23 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
     )
 
 
-def _finished(model: keras.Model, task: str, data: PreparedData) -> keras.Model:
-    """The model as it is saved: with probabilities, or targets in their own unit, as output."""
+def _check_averaging(experiment: Experiment, data: PreparedData) -> None:
+    """Refuses, before the training, images that `evaluation.average_over` cannot turn."""
+    height, width = data.image_shape[:2]
+    group = experiment.evaluation.average_over
+    if group in ("c4", "d4") and height != width:
+        raise ConfigurationError(
+            f"evaluation.average_over: {group} turns images by 90 degrees, which must be square; "
+            f"these have {height} x {width} pixels. Cut them to squares, or use none, c2, d1 or d2."
+        )
+
+
+def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) -> keras.Model:
+    """The model as it is saved: with probabilities, or targets in their own unit, as output.
+
+    Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
+    """
+    task = experiment.task
     if task == "regression":
         last: keras.Layer = keras.layers.Rescaling(
             data.target_std, offset=data.target_mean, dtype="float32", name="target"
@@ -212,7 +229,11 @@ def _finished(model: keras.Model, task: str, data: PreparedData) -> keras.Model:
     else:
         activation = "softmax" if task == "classification" else "sigmoid"
         last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
-    return keras.Model(model.input, last(model.output), name=model.name)
+    finished = keras.Model(model.input, last(model.output), name=model.name)
+    group = experiment.evaluation.average_over
+    if group == "none":
+        return finished
+    return GroupAveraged(finished, group, name=f"{model.name}_averaged")
 
 
 def _standardized(batches: Any, data: PreparedData) -> Any:
