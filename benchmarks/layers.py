@@ -84,10 +84,12 @@ def training_step(case: dict[str, Any]) -> Callable[[], float]:
         with tf.GradientTape() as tape:
             tape.watch(images)
             outputs = layer(images)
-        gradients: list[tf.Tensor] = tape.gradient(outputs, [images, *weights], upstream)
-        return gradients
+        gradients = tape.gradient(outputs, [images, *weights], upstream)
+        # The outputs too, or the graph would leave out the forward pass of a plain convolution,
+        # whose gradients do not need it.
+        return [*gradients, outputs]
 
-    return lambda: seconds_a_call(lambda: step(images)[-1].numpy(), CALLS)
+    return lambda: seconds_a_call(lambda: step(images)[-1][0, 0, 0].numpy(), CALLS)
 
 
 def inference(case: dict[str, Any]) -> Callable[[], float]:
@@ -195,7 +197,10 @@ def main() -> None:
     write_results(
         arguments.output,
         {
-            "environment": environment(("lensnet", "tensorflow", "keras", "numpy")),
+            "environment": environment(
+                ("lensnet", "tensorflow", "keras", "numpy"),
+                places={arguments.yardsticks: "DIRECTORY/bin/python"},
+            ),
             "yardsticks": "PyTorch 2.13.0, escnn 1.0.11" if yardstick else None,
             "rounds": arguments.rounds,
             "results": results,

@@ -217,7 +217,7 @@ def main() -> None:
     result = {
         "command": shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
         "device": {
-            "platform": platform.platform(),
+            "platform": f"{platform.system()} {platform.machine()}",
             "processor": processor(),
             "cpu_count": os.cpu_count(),
         },

@@ -37,13 +37,16 @@ def take_turns(
 ) -> dict[str, list[float]]:
     """Lets contenders be timed in turns, so that a machine that slows down slows all.
 
+    Every other round goes backwards: each has each neighbour before it as often as after it.
+
     Args:
         contenders: by name, functions that time themselves once and return seconds.
         rounds: how many times each is timed, after one round that does not count.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
-        for name, contender in contenders.items():
+        order = list(contenders.items())
+        for name, contender in order[:: 1 if number % 2 else -1]:
             seconds = contender()
             if number:
                 times[name].append(seconds)
@@ -57,14 +60,22 @@ def ratio(times: Mapping[str, list[float]], one: str, other: str) -> float:
     )
 
 
-def environment(packages: tuple[str, ...]) -> dict[str, Any]:
-    """Versions, device and command."""
+def environment(
+    packages: tuple[str, ...], places: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Versions, device and command.
+
+    Args:
+        packages: whose versions to give.
+        places: what stands in the command for a path of this machine, by the path.
+    """
+    words = [(places or {}).get(word, word) for word in sys.argv]
     return {
-        "command": "python " + shlex.join(sys.argv),
+        "command": "python " + shlex.join(words),
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in packages},
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cpu_count": os.cpu_count(),
     }
