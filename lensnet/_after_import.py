@@ -38,8 +38,13 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.package:
             return None
+        # Out of the way while the others look. Back again afterwards, for to be looked up is not
+        # yet to be imported: TensorFlow asks where Keras is before anybody imports it.
         sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader, self.module)
         return spec

@@ -60,7 +60,14 @@ def test_the_command_line_imports_click_alone():
     assert run(code) == "[]"
 
 
-@pytest.mark.parametrize("order", ["import lensnet, keras", "import keras, lensnet"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "import lensnet, keras",
+        "import keras, lensnet",
+        "import importlib.util, lensnet; importlib.util.find_spec('keras'); import keras",
+    ],
+)
 def test_keras_knows_our_layers_in_either_order(order):
     code = f"{order}\nprint(keras.saving.get_registered_object('lensnet>GroupConv2D'))"
     assert "GroupConv2D" in run(code)

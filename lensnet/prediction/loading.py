@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+import lensnet.layers  # noqa: F401  # Keras finds a layer once its module is imported
 from lensnet.errors import RunError
 from lensnet.run_folder import RunFolder
 
