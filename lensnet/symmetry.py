@@ -300,3 +300,29 @@ class Symmetry:
     def order(self) -> int:
         """Channels of one field: |G| for regular fields, 1 for scalar ones."""
         return self.group.order if self.kind == "regular" and self.group else 1
+
+    def whole_fields(self, channels: float, divisible_by: int = 1) -> int:
+        """The nearest number of channels that is whole fields, at least one.
+
+        Args:
+            channels: how many are wished for.
+            divisible_by: a number of parts that fields are to be divided into without rest.
+
+        Example:
+
+        >>> Symmetry.parse("d4").whole_fields(30), Symmetry.parse("c4").whole_fields(30, 4)
+        (32, 32)
+        """
+        part = self.order * divisible_by
+        return part * max(1, round(channels / part))
+
+    def whole_groups(self, groups: int, channels_in: int, channels_out: int) -> int:
+        """The number of groups of a grouped convolution that keeps fields whole.
+
+        Where there are fewer fields than groups, groups are merged.
+
+        Args:
+            groups: of the plain convolution.
+            channels_in, channels_out: of whole fields.
+        """
+        return math.gcd(groups, channels_in // self.order, channels_out // self.order)

@@ -13,13 +13,22 @@ from lensnet.symmetry import Group
 __all__ = ["assert_equivariant", "equivariance_error", "randomize"]
 
 
-def randomize(model: Any, seed: int = 0) -> None:
+def randomize(model: Any, seed: int = 0, gain: float = 1.0) -> None:
     """Replaces every weight and statistic by random values, as training would.
 
     At initialisation a layer with a scale of one and an offset of zero passes checks that it
     fails once trained. Variances stay positive.
+
+    Args:
+        model: a model or a layer, to be changed.
+        seed: of the draws.
+        gain: of kernels. The root of 2 makes up for what a ReLU takes from the signal. Without it
+            the signal dies away in a deep network, layer by layer, until its output depends on
+            its offsets alone: EfficientNet without symmetry then passes for invariant.
     """
     rng = np.random.default_rng(seed)
+    layers = [layer for layer in getattr(model, "layers", [model]) if hasattr(layer, "kernel")]
+    depthwise = {layer.kernel.path for layer in layers if "Depthwise" in type(layer).__name__}
     for variable in model.variables:
         if "seed" in variable.path:
             continue
@@ -29,7 +38,10 @@ def randomize(model: Any, seed: int = 0) -> None:
         elif variable.path.endswith("gamma"):
             value = 1 + 0.2 * value
         elif len(variable.shape) > 1:
-            value = value / np.sqrt(np.prod(variable.shape[:-1]))
+            fan_in = np.prod(variable.shape[:-1])
+            if variable.path in depthwise and variable.shape[-1] == 1:
+                fan_in = np.prod(variable.shape[:-2])  # a channel sees itself alone
+            value = gain * value / np.sqrt(fan_in)
         else:
             value = 0.1 * value
         variable.assign(value.astype("float32"))

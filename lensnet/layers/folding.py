@@ -3,29 +3,27 @@
 A group convolution becomes the plain convolution with its expanded kernel; a normalisation merges
 into the convolution before it; fields become ordinary channels. What is left needs no lensnet to
 be loaded, and costs what a plain network of as many channels costs.
+
+Here is the walk through the graph, and what it knows of each tensor. What each layer becomes is
+said in `lensnet.layers.stock_forms`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.drop_path import DropPath
-from lensnet.layers.field_drop_block import FieldDropBlock
-from lensnet.layers.field_dropout import FieldDropout
-from lensnet.layers.field_normalization import FieldNormalization
-from lensnet.layers.group_conv2d import GroupConv2D
-from lensnet.layers.group_pool import GroupPool
-from lensnet.layers.rotational_conv2d import RotationalConv2D
-from lensnet.layers.symmetric_conv import SymmetricConv2D
-from lensnet.symmetry import Group
+from lensnet.layers.group_averaged import GroupAveraged
+from lensnet.layers.linear_parts import LinearParts
+from lensnet.layers.stock_forms import HANDING_ON, MERGING, STOCK_FORMS
 
-__all__ = ["fold"]
+__all__ = ["Folding", "fold"]
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -33,17 +31,23 @@ def fold(model: keras.Model) -> keras.Model:
 
     Equal means to rounding: outputs differ by less than 1e-5 of their largest value in float32.
     The weights are copies; the model given is not changed. Layers that act in training alone, such
-    as dropout of fields, are left out, and normalisations keep the statistics they have.
+    as dropout, are left out, and normalisations keep the statistics they have.
+
+    A normalisation or a scale merges into what is linear before it, if nothing else sees that: a
+    convolution (all of its parts, where it is computed in several) or a dense layer; of a
+    rotational convolution, if no scale is negative. A reordering of channels moves on to the next
+    convolution, through whatever treats channels alike.
 
     Args:
-        model: a functional or sequential model, built, of our layers and stock ones.
+        model: a functional or sequential model, built, of our layers and stock ones, or a
+            `GroupAveraged` of such a model. Models within it stay models, folded.
 
     Returns:
-        a functional `keras.Model` with the same inputs, outputs and name.
+        a functional `keras.Model` with the same inputs, outputs and name, not compiled.
 
     Raises:
-        ValueError: a layer of the model is neither stock nor one of ours that can be folded; it
-            is named.
+        ValueError: a layer of the model is neither stock nor one of ours, or it is called with
+            `training=True`; it is named.
 
     Example:
 
@@ -52,106 +56,273 @@ def fold(model: keras.Model) -> keras.Model:
     >>> {type(layer).__module__.split(".")[0] for layer in fold(model).layers}
     {'keras'}
     """
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
-        raise ValueError(f"Only functional and sequential models can be folded; got {model!r}.")
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
-    return _Folding(model).run()
+    if isinstance(model, GroupAveraged) and model.built:
+        # With the inner model's input, or one that is made for its shape.
+        shape = model.get_build_config()["input_shape"]
+        given = getattr(model.model, "inputs", None) or [keras.Input(batch_shape=shape)]
+        image = keras.Input(batch_shape=shape, dtype=given[0].dtype, name=given[0].name)
+        inputs, outputs = image, model(image)
+    elif isinstance(model, keras.Sequential) and model.built:
+        inputs, outputs = model.inputs[0], model.outputs[0]
+    elif hasattr(model, "operations") and not isinstance(model, keras.Sequential):
+        inputs, outputs = model.input, model.output
+    else:
+        raise ValueError(
+            f"Only functional and sequential models that are built can be folded; got {model!r}."
+        )
+    # A model of no class but Keras's own, and not compiled, as the folded one will be.
+    return Folding(keras.Model(inputs, outputs, name=model.name)).run()
 
 
-class _Folding:
-    """One folding: what is known of the graph while it is copied, layer by layer."""
+class Folding:
+    """One folding: what is known of the graph while it is copied, layer by layer.
+
+    A tensor's channels may stand in another order than in the tensor that was computed: then the
+    tensor is a `keras.ops.take` of the one computed, which is only kept where a layer asks for the
+    tensor itself. Layers that can do with any order ask for the `source` and its permutation.
+
+    Args:
+        model: a functional model.
+
+    Raises:
+        ValueError: a layer of it has no stock form.
+    """
 
     def __init__(self, model: keras.Model):
-        self.model = model
-        self.uses = _uses(model)
-        # By the identity of a tensor: the tensor, and the stock layer that made it and into which
-        # a normalisation can still merge.
-        self.open: dict[int, tuple[Any, keras.layers.Layer]] = {}
+        for layer in model.operations:
+            _check_has_form(layer)
+            _reserve(layer.name)
+        self._model = model
+        self._layers = {layer.name: layer for layer in model.operations}
+        self._users = _users(model)
+        self._made: dict[str, list[keras.Operation]] = {}
+        self._models: dict[int, keras.Model] = {}
+        self._shared: set[int] = set()
+        # By the identity of a tensor, which is kept with what is known of it.
+        self._linear: dict[int, tuple[Any, LinearParts]] = {}
+        self._permuted: dict[int, tuple[Any, Any, np.ndarray]] = {}
 
     def run(self) -> keras.Model:
+        """Returns the folded model."""
+
         def apply(layer: Any, *arguments: Any, **keywords: Any) -> Any:
             return self.apply(layer, *arguments, **keywords)
 
         return keras.models.clone_model(
-            self.model, clone_function=lambda layer: layer, call_function=apply
+            self._model, clone_function=lambda layer: layer, call_function=apply
         )
 
     def apply(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
-        for kind, stock in _STOCK.items():
-            if isinstance(layer, kind):
-                return stock(self, layer, *arguments)
-        if isinstance(layer, keras.Model):
-            return fold(layer)(*arguments, **keywords)
-        if not type(layer).__module__.startswith("keras."):
+        """Applies the stock form of a layer, or of an operation such as `keras.ops.add`."""
+        _check_has_form(layer)
+        is_stock = _is_stock(layer)
+        given = [
+            name for name, value in keywords.items() if value is not None and value is not False
+        ]
+        if not is_stock and "training" in given:
             raise ValueError(
-                f'The layer "{layer.name}" ({type(layer).__name__}) has no form of stock Keras '
-                "layers that is known here, so the model cannot be folded."
+                f'The layer "{layer.name}" is called with training=True; a folded model is for '
+                "inference."
             )
-        if not isinstance(layer, keras.layers.Layer):
-            return layer(*arguments, **keywords)  # an operation such as keras.ops.add: no weights
-        config, weights = layer.get_config(), layer.get_weights()
-        merges = isinstance(layer, _LINEAR)
-        if merges and not layer.use_bias:
-            # Where a normalisation's offset will go.
-            config["use_bias"] = True
-            weights = [*weights, np.zeros(layer.compute_output_shape(arguments[0].shape)[-1])]
-        copied = type(layer).from_config(config)
-        outputs = copied(*arguments, **keywords)
-        copied.set_weights(weights)
-        if merges:
-            self.leave_open(layer, copied, outputs)
+        form = STOCK_FORMS.get(type(layer))
+        if form is not None and not (is_stock and given):
+            outputs = form(self, layer, *arguments)
+        elif isinstance(layer, keras.Model):
+            outputs = self.model(layer)(*arguments, **keywords)
+        else:
+            outputs = self.copy(layer, *arguments, **keywords)[1]
+        if len(self._users.get(layer.name, [])) != 1:
+            self._linear.pop(id(outputs), None)
         return outputs
 
-    def leave_open(self, layer: Any, stock: keras.layers.Layer, outputs: Any) -> None:
-        """Lets a normalisation that follows merge into a layer, if nothing else sees its output."""
-        if self.uses[layer.name] == 1 and stock.activation is keras.activations.linear:
-            self.open[id(outputs)] = (outputs, stock)
+    def model(self, model: keras.Model) -> keras.Model:
+        """The folded form of a model within this one, made once."""
+        if id(model) not in self._models:
+            self._models[id(model)] = fold(model)
+        return self._models[id(model)]
 
-    def take_open(self, inputs: Any) -> keras.layers.Layer | None:
-        """The layer that made a tensor, if a normalisation of the tensor can merge into it."""
-        _, stock = self.open.pop(id(inputs), (None, None))
-        return stock
+    def copy(self, layer: Any, *arguments: Any, **keywords: Any) -> tuple[Any, Any]:
+        """Applies a copy of a stock layer or operation, and returns the copy and its outputs."""
+        copied = type(layer).from_config(layer.get_config())
+        copied.name = layer.name  # which the configuration of an operation does not hold
+        weights = layer.get_weights() if isinstance(layer, keras.Layer) else []
+        return self.put(copied, *arguments, weights=weights, **keywords)
 
-    def convolution(
-        self, layer: SymmetricConv2D, inputs: Any, kernel: Any, bias: Any, name: str
-    ) -> tuple[keras.layers.Conv2D, Any]:
-        """Applies the plain convolution with a layer's stride and padding, and a kernel of it."""
-        kernel = np.asarray(ops.convert_to_numpy(kernel))
-        padding = layer.padding
-        if padding == "same" and layer.strides > 1:
-            pixels = layer.dilation_rate * (layer.kernel_size - 1) // 2
-            if pixels:
-                inputs = keras.layers.ZeroPadding2D(pixels, name=f"{name}.pad")(inputs)
-            padding = "valid"
-        # No backend has a stride and a dilation at once.
-        both = layer.strides > 1 and layer.dilation_rate > 1
-        plain = keras.layers.Conv2D(
-            kernel.shape[-1],
-            kernel.shape[:2],
-            strides=1 if both else layer.strides,
-            padding=padding,
-            dilation_rate=layer.dilation_rate,
-            dtype=layer.dtype_policy,
-            name=name,
+    def put(
+        self, stock: Any, *arguments: Any, weights: list[np.ndarray] | None = None, **keywords: Any
+    ) -> tuple[Any, Any]:
+        """Applies a new stock layer, or the equal one of that name where there is one.
+
+        Args:
+            stock: a layer or operation that has not been applied yet.
+            *arguments, **keywords: of its call.
+            weights: what to set its weights to.
+
+        Returns:
+            the layer applied and its outputs.
+        """
+        weights = weights or []
+        same_name = self._made.setdefault(stock.name, [])
+        for made in same_name:
+            if _is_equal(made, stock, weights):
+                self._shared.add(id(made))
+                return made, made(*arguments, **keywords)
+        if same_name:
+            free = (f"{stock.name}_{number}" for number in itertools.count(1))
+            stock.name = next(n for n in free if n not in self._made and n not in self._layers)
+            self._made[stock.name] = [stock]
+        outputs = stock(*arguments, **keywords)
+        if weights:
+            stock.set_weights(weights)
+        same_name.append(stock)
+        return stock, outputs
+
+    # --- linear layers, which take a scale and an offset in ---------------------------------------
+
+    def may_merge(self, layer: Any) -> bool:
+        """Whether what follows a layer may ask to merge into it: only then it needs a bias."""
+        users = self._users.get(layer.name, [])
+        if len(users) != 1:
+            return False
+        user = self._layers.get(users[0])
+        return isinstance(user, MERGING) or (isinstance(user, HANDING_ON) and self.may_merge(user))
+
+    def leave_open(self, outputs: Any, parts: LinearParts) -> None:
+        """Says which layers made a tensor. Forgotten, if more than one layer sees the tensor."""
+        self._linear[id(outputs)] = (outputs, parts)
+
+    def linear_parts(self, inputs: Any) -> LinearParts | None:
+        """The layers that made a tensor, if a scale and an offset can merge into them."""
+        _, parts = self._linear.get(id(inputs), (None, None))
+        if parts is None or any(id(part.layer) in self._shared for part in parts.parts):
+            return None
+        return parts
+
+    def hand_on(self, inputs: Any, outputs: Any) -> Any:
+        """Says that scaling one tensor scales another, channel by channel, offsets too."""
+        parts = self.linear_parts(inputs)
+        if parts is not None:
+            self.leave_open(outputs, parts)
+        return outputs
+
+    def merge(self, layer: Any, inputs: Any, scale: np.ndarray, offset: np.ndarray) -> bool:
+        """Makes the input of a layer `scale * input + offset`, as the layer would.
+
+        Returns:
+            whether the layers before could.
+        """
+        parts = self.linear_parts(inputs) if inputs.dtype == layer.compute_dtype else None
+        return parts is not None and parts.transform(scale, offset)
+
+    # --- the order of channels --------------------------------------------------------------------
+
+    def source(self, inputs: Any) -> tuple[Any, np.ndarray | None]:
+        """The tensor that was computed, and which of its channels each channel is.
+
+        Returns:
+            (tensor, permutation), such that channel c of `inputs` is channel `permutation[c]` of
+            the tensor; None for the order as it is.
+        """
+        _, source, permutation = self._permuted.get(id(inputs), (None, inputs, None))
+        return source, permutation
+
+    def permute(self, inputs: Any, permutation: np.ndarray | None) -> Any:
+        """The tensor whose channel c is channel `permutation[c]` of another."""
+        if permutation is None or np.array_equal(permutation, np.arange(len(permutation))):
+            return inputs
+        parts = self.linear_parts(inputs)
+        if parts is not None and parts.reorder(permutation):
+            return inputs
+        source, before = self.source(inputs)
+        from_source = permutation if before is None else before[permutation]
+        outputs = ops.take(source, from_source.tolist(), axis=-1)
+        self._permuted[id(outputs)] = (outputs, source, from_source)
+        if parts is not None:
+            self.leave_open(outputs, parts.permuted(permutation))
+        return outputs
+
+    def put_by_channel(self, stock: Any, inputs: Any, **options: Any) -> Any:
+        """Applies a new stock layer that treats all channels alike; see `put` for the options."""
+        source, permutation = self.source(inputs)
+        return self.permute(self.put(stock, source, **options)[1], permutation)
+
+
+def _is_stock(layer: Any) -> bool:
+    return type(layer).__module__.startswith("keras.")
+
+
+def _check_has_form(layer: Any) -> None:
+    if isinstance(layer, keras.Sequential) or hasattr(layer, "operations"):
+        return  # a model within this one is looked at when it is folded
+    if type(layer) not in STOCK_FORMS and not _is_stock(layer):
+        raise ValueError(
+            f'The layer "{layer.name}" ({type(layer).__name__}) has no form of stock Keras '
+            "layers that is known here, so the model cannot be folded."
         )
-        outputs = plain(inputs)
-        offset = np.zeros(kernel.shape[-1]) if bias is None else ops.convert_to_numpy(bias)
-        plain.set_weights([kernel, offset])
-        if both:
-            step = layer.strides
-            outputs = keras.layers.MaxPooling2D(1, strides=step, name=f"{name}.stride")(outputs)
-        return plain, outputs
+    foreign = next(_foreign(layer.get_config()), None) if _is_stock(layer) else None
+    if foreign is not None:
+        raise ValueError(
+            f'The layer "{layer.name}" holds a {foreign}, which is no part of Keras, so the model '
+            "cannot be folded."
+        )
 
 
-def _uses(model: keras.Model) -> Counter[str]:
-    """How often the output of each layer, by its name, is used, the model's outputs included."""
+def _reserve(name: str) -> None:
+    """Keeps Keras from giving the name of a layer to an operation that a form applies.
+
+    Keras counts the names that it gives, but not those that it reads from a file.
+    """
+    prefix, _, number = name.rpartition("_")
+    if name in _OPERATIONS:
+        prefix, number = name, "0"
+    if prefix in _OPERATIONS and number.isdigit():
+        while keras.backend.get_uid(prefix) <= int(number):
+            pass
+
+
+_OPERATIONS = (
+    *("add", "affine_transform", "cast", "concatenate", "flip", "get_item", "multiply", "split"),
+    *("take", "transpose", "zeros_like"),
+)
+"""The names, without their numbers, of the operations that forms apply."""
+
+
+def _is_equal(made: Any, stock: Any, weights: list[np.ndarray]) -> bool:
+    """Whether a layer that was made is the one asked for, but for its name."""
+    if type(made) is not type(stock):
+        return False
+    if {**made.get_config(), "name": ""} != {**stock.get_config(), "name": ""}:
+        return False
+    theirs = made.get_weights() if isinstance(made, keras.Layer) else []
+    return len(theirs) == len(weights) and all(map(np.array_equal, theirs, weights))
+
+
+def _foreign(config: Any) -> Iterator[str]:
+    """The names of the serialised objects in a layer's configuration that are not Keras's."""
+    if isinstance(config, dict):
+        module = config.get("module")
+        if "class_name" in config and isinstance(module, str):
+            if module.split(".")[0] not in ("keras", "builtins"):
+                yield str(config["class_name"])
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _foreign(value)
+
+
+def _users(model: keras.Model) -> dict[str, list[str]]:
+    """The names of the layers that use each layer's output, by its name, once for every use.
+
+    The user of a model's output has the name "".
+    """
     config = model.get_config()
-    uses: Counter[str] = Counter()
+    users: defaultdict[str, list[str]] = defaultdict(list)
     for layer in config["layers"]:
-        uses.update(_sources(layer["inbound_nodes"]))
-    uses.update(name for name, _, _ in _histories(config["output_layers"]))
-    return uses
+        for source in _sources(layer["inbound_nodes"]):
+            users[source].append(layer["name"])
+    for source, _, _ in _histories(config["output_layers"]):
+        users[source].append("")
+    return users
 
 
 def _sources(nodes: Any) -> Iterator[str]:
@@ -176,125 +347,3 @@ def _histories(outputs: Any) -> Iterator[tuple[str, int, int]]:
     else:
         for value in outputs:
             yield from _histories(value)
-
-
-# Stock layers into which a normalisation can merge.
-_LINEAR = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
-
-# --- the stock form of each layer -----------------------------------------------------------------
-
-
-def _left_out(folding: _Folding, layer: keras.Layer, inputs: Any) -> Any:
-    """What acts in training alone."""
-    return inputs
-
-
-def _group_convolution(folding: _Folding, layer: GroupConv2D, inputs: Any) -> Any:
-    if layer.groups > 1:
-        raise ValueError(
-            f'The layer "{layer.name}" convolves in {layer.groups} groups, for which folding has '
-            "no form yet."
-        )
-    plain, outputs = folding.convolution(
-        layer, inputs, layer.expanded_kernel(), layer.expanded_bias(), layer.name
-    )
-    folding.leave_open(layer, plain, outputs)
-    return outputs
-
-
-def _rotational_convolution(folding: _Folding, layer: RotationalConv2D, inputs: Any) -> Any:
-    if layer.rotate == "inputs":
-        raise ValueError(
-            f'The layer "{layer.name}" turns its inputs (symmetry rot4_inputs), for which there is '
-            "no stock layer, so the model cannot be folded."
-        )
-    responses = [
-        folding.convolution(layer, inputs, kernel, layer.bias, f"{layer.name}.turned{k}")[1]
-        for k, kernel in enumerate(ops.unstack(layer.turned_kernels(), layer.rotations))
-    ]
-    return keras.layers.Maximum(name=layer.name)(responses)
-
-
-def _field_normalization(folding: _Folding, layer: FieldNormalization, inputs: Any) -> Any:
-    order = inputs.shape[-1] // layer.moving_mean.shape[0]
-
-    def to_channels(weight: Any, default: float) -> np.ndarray:
-        if weight is None:
-            return np.full(inputs.shape[-1], default, "float32")
-        return np.repeat(ops.convert_to_numpy(weight), order)
-
-    return _normalize(
-        folding,
-        layer,
-        inputs,
-        gamma=to_channels(layer.gamma, 1.0),
-        beta=to_channels(layer.beta, 0.0),
-        mean=to_channels(layer.moving_mean, 0.0),
-        variance=to_channels(layer.moving_variance, 1.0),
-    )
-
-
-def _batch_normalization(
-    folding: _Folding, layer: keras.layers.BatchNormalization, inputs: Any
-) -> Any:
-    channels = inputs.shape[-1]
-    if layer.axis not in (-1, len(inputs.shape) - 1):
-        raise ValueError(f'The layer "{layer.name}" normalises axis {layer.axis}, not the last.')
-    gamma = np.ones(channels) if layer.gamma is None else ops.convert_to_numpy(layer.gamma)
-    beta = np.zeros(channels) if layer.beta is None else ops.convert_to_numpy(layer.beta)
-    mean = ops.convert_to_numpy(layer.moving_mean)
-    variance = ops.convert_to_numpy(layer.moving_variance)
-    return _normalize(folding, layer, inputs, gamma, beta, mean, variance)
-
-
-def _normalize(
-    folding: _Folding,
-    layer: Any,
-    inputs: Any,
-    gamma: np.ndarray,
-    beta: np.ndarray,
-    mean: np.ndarray,
-    variance: np.ndarray,
-) -> Any:
-    """Merges a normalisation of channels into the convolution before it, or makes a stock one."""
-    linear = folding.take_open(inputs)
-    if linear is not None:
-        scale = gamma / np.sqrt(variance.astype("float64") + layer.epsilon)
-        kernel, bias = linear.get_weights()
-        is_depthwise = isinstance(linear, keras.layers.DepthwiseConv2D)
-        by_filter = scale.reshape(kernel.shape[-2:]) if is_depthwise else scale
-        linear.set_weights([kernel * by_filter, (bias - mean) * scale + beta])
-        return inputs
-    stock = keras.layers.BatchNormalization(
-        epsilon=layer.epsilon, dtype=layer.dtype_policy, name=layer.name
-    )
-    outputs = stock(inputs)
-    stock.set_weights([gamma, beta, mean, variance])
-    return outputs
-
-
-def _group_pool(folding: _Folding, layer: GroupPool, inputs: Any) -> Any:
-    *outer, channels = inputs.shape[1:]
-    order = Group.parse(layer.group).order
-    fields = channels // order
-    pool = {
-        "max": keras.layers.GlobalMaxPooling1D,
-        "mean": keras.layers.GlobalAveragePooling1D,
-    }[layer.mode]
-    x = keras.layers.Reshape((int(np.prod(outer)) * fields, order), name=f"{layer.name}.fields")(
-        inputs
-    )
-    x = pool(data_format="channels_first", dtype=layer.dtype_policy, name=layer.name)(x)
-    return keras.layers.Reshape((*outer, fields), name=f"{layer.name}.shape")(x) if outer else x
-
-
-_STOCK: dict[type, Callable[..., Any]] = {
-    GroupConv2D: _group_convolution,
-    RotationalConv2D: _rotational_convolution,
-    FieldNormalization: _field_normalization,
-    keras.layers.BatchNormalization: _batch_normalization,
-    GroupPool: _group_pool,
-    DropPath: _left_out,
-    FieldDropout: _left_out,
-    FieldDropBlock: _left_out,
-}

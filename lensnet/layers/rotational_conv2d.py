@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.filter_geometry import circular_mask, filter_rotations
+from lensnet.layers.grouped_convolution import grouped_convolution
 from lensnet.layers.symmetric_conv import SymmetricConv2D, channels_of
 
 __all__ = ["RotationalConv2D"]
@@ -38,6 +40,8 @@ class RotationalConv2D(SymmetricConv2D):
         rotate: `"filters"` or `"inputs"`.
         circular_mask: keep only the filter's taps within its inscribed circle, so that every
             rotation covers the same pixels. Default: where filters are interpolated.
+        groups: number of groups that the channels and the filters are cut into, each group of
+            filters seeing its group of channels only.
         strides, padding, dilation_rate, use_bias, kernel_initializer, bias_initializer,
             kernel_regularizer, bias_regularizer: as in `GroupConv2D`.
 
@@ -48,8 +52,8 @@ class RotationalConv2D(SymmetricConv2D):
         (batch, new height, new width, filters).
 
     Raises:
-        ValueError: an argument is out of range, or the images are not square with
-            `rotate="inputs"`.
+        ValueError: an argument is out of range, channels or filters cannot be cut into `groups`,
+            or the images are not square with `rotate="inputs"`.
 
     Example:
 
@@ -66,12 +70,15 @@ class RotationalConv2D(SymmetricConv2D):
         rotations: int = 4,
         rotate: str = "filters",
         circular_mask: bool | None = None,
+        groups: int = 1,
         kernel_initializer: Any = "glorot_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
         super().__init__(kernel_size, **kwargs)
-        self.check_positive(filters=filters)
+        self.check_positive(filters=filters, groups=groups)
+        if filters % groups:
+            raise ValueError(f"{filters} filters cannot be cut into {groups} groups.")
         if not isinstance(rotations, int) or rotations < 1:
             raise ValueError(f"rotations is a positive integer; got {rotations!r}.")
         if rotate not in ("filters", "inputs"):
@@ -80,6 +87,7 @@ class RotationalConv2D(SymmetricConv2D):
         self.rotations = rotations
         self.rotate = rotate
         self.circular_mask = circular_mask
+        self.groups = groups
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
@@ -92,7 +100,12 @@ class RotationalConv2D(SymmetricConv2D):
                 f'{self.name}: rotate="inputs" turns the whole image, which must be square; got '
                 f"{input_shape[1]} x {input_shape[2]} pixels."
             )
-        self._channels_in = channels_of(input_shape, self.name)
+        channels = channels_of(input_shape, self.name)
+        if channels % self.groups:
+            raise ValueError(
+                f"{self.name}: {channels} channels cannot be cut into {self.groups} groups."
+            )
+        self._channels_in = channels // self.groups
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, self._channels_in, self.filters),
@@ -104,22 +117,28 @@ class RotationalConv2D(SymmetricConv2D):
     def call(self, inputs: Any) -> Any:
         if self.rotate == "inputs":
             responses = self._turned_input_responses(inputs)
-        elif self.covers(inputs):
+        elif self.covers(inputs) and self.groups == 1:
             responses = self._cover_responses(inputs)
         else:
             responses = [
-                self.convolve(inputs, kernel) for kernel in ops.unstack(self.turned_kernels())
+                self._respond(inputs, kernel) for kernel in ops.unstack(self.turned_kernels())
             ]
         outputs = responses[0]
         for response in responses[1:]:
             outputs = ops.maximum(outputs, response)
         return outputs if self.bias is None else outputs + self.bias
 
+    def _respond(self, inputs: Any, kernel: Any) -> Any:
+        if self.groups == 1:
+            return self.convolve(inputs, kernel)
+        operation = functools.partial(grouped_convolution, groups=self.groups)
+        return self.convolve(inputs, kernel, operation)
+
     def turned_kernels(self) -> Any:
         """The filter in each of its rotations.
 
         Returns:
-            tensor of shape (rotations, kernel_size, kernel_size, channels in, filters).
+            tensor of shape (rotations, kernel_size, kernel_size, channels in / groups, filters).
         """
         size = self.kernel_size
         taps = ops.reshape(self.kernel, (size * size, -1))
@@ -150,7 +169,7 @@ class RotationalConv2D(SymmetricConv2D):
         if self.circular_mask:
             mask = circular_mask(self.kernel_size)[:, :, None, None]
             kernel = kernel * ops.cast(mask, self.compute_dtype)
-        return [self.convolve(self._turned_input(inputs, k), kernel) for k in range(self.rotations)]
+        return [self._respond(self._turned_input(inputs, k), kernel) for k in range(self.rotations)]
 
     def _turned_input(self, inputs: Any, k: int) -> Any:
         if 4 * k % self.rotations == 0:
@@ -183,6 +202,7 @@ class RotationalConv2D(SymmetricConv2D):
             "rotations": self.rotations,
             "rotate": self.rotate,
             "circular_mask": self.circular_mask,
+            "groups": self.groups,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

@@ -13,8 +13,12 @@ from equivariance import randomize
 from lensnet.layers import (
     GroupConv2D,
     GroupDepthwiseConv2D,
+    GroupedConv2D,
+    GroupRectangularConv2D,
     GroupSeparableConv2D,
     RotationalConv2D,
+    RotationalDepthwiseConv2D,
+    RotationalRectangularConv2D,
 )
 
 # From a name to a layer for 16 channels, with options of `keras.layers.Layer`.
@@ -34,10 +38,20 @@ LAYERS = {
     "depthwise c8": lambda **options: GroupDepthwiseConv2D(5, "c8", strides=2, **options),
     "separable c4": lambda **options: GroupSeparableConv2D(3, 3, "c4", **options),
     "separable c8": lambda **options: GroupSeparableConv2D(3, 5, "c8", strides=2, **options),
+    "rectangular d4": lambda **options: GroupRectangularConv2D(3, (1, 7), "d4", **options),
+    "rectangular c2": lambda **options: GroupRectangularConv2D(3, (3, 1), "c2", **options),
+    "grouped": lambda **options: GroupedConv2D(32, 3, groups=8, **options),
     "rotational 4": lambda **options: RotationalConv2D(3, 3, **options),
     "rotational 8": lambda **options: RotationalConv2D(3, 5, rotations=8, **options),
     "rotational inputs": lambda **options: RotationalConv2D(3, 3, rotate="inputs", **options),
     "rotational cover": lambda **options: RotationalConv2D(3, 9, padding="valid", **options),
+    "rotational depthwise": lambda **options: RotationalDepthwiseConv2D(3, **options),
+    "rotational depthwise 8": lambda **options: RotationalDepthwiseConv2D(
+        5, rotations=8, strides=2, **options
+    ),
+    "rotational rectangular": lambda **options: RotationalRectangularConv2D(
+        3, (1, 7), padding="valid", **options
+    ),
 }
 
 
@@ -79,7 +93,8 @@ def test_half_precision(name, policy, resolution):
 
 
 GRADIENTS = ["c4", "d4 strided", "d4 cover", "c4 groups", "c8", "c8 cover", "c16"]
-GRADIENTS += ["depthwise d4", "depthwise c8", "separable c8", "rotational 4", "rotational 8"]
+GRADIENTS += ["depthwise d4", "depthwise c8", "separable c8", "rectangular d4", "grouped"]
+GRADIENTS += ["rotational 4", "rotational 8", "rotational depthwise", "rotational rectangular"]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes TensorFlow's gradients")

@@ -16,6 +16,8 @@ LAYERS = {
     "gate": lambda group, **o: layers.FieldGate(
         group, reduced_fields=2, gate_activation="hard_sigmoid", **o
     ),
+    "channel gate": lambda group, **o: layers.FieldChannelGate(group, kernel_size=3, **o),
+    "scale": lambda group, **o: layers.FieldScale(group, **o),
     "dropout": lambda group, **o: layers.FieldDropout(group, 0.3, seed=1, **o),
     "drop path": lambda group, **o: layers.DropPath(0.3, seed=1, **o),
     "drop block": lambda group, **o: layers.FieldDropBlock(group, 0.3, block_size=3, seed=1, **o),
@@ -194,7 +196,9 @@ def test_draws_follow_the_seed_and_stop_after_training(name, inputs):
     np.testing.assert_array_equal(numpy(one(inputs)), inputs)
 
 
-@pytest.mark.parametrize("name", ["layer normalization", "gate", "dropout", "drop block"])
+@pytest.mark.parametrize(
+    "name", ["layer normalization", "gate", "channel gate", "scale", "dropout", "drop block"]
+)
 def test_channels_that_are_not_whole_fields(name):
     with pytest.raises(ValueError, match="12 channels are not whole fields of d4"):
         LAYERS[name]("d4").build((None, 9, 9, 12))

@@ -1,0 +1,14 @@
+"""The kit: what a backbone is built from, so that it is written once for every symmetry.
+
+A family's builder gets a kit and asks it for layers: `x = kit.conv(x, 64, 3, name="conv1")`. With
+symmetry `none` the kit answers with stock Keras layers, padded as PyTorch pads, so that weights
+are portable. With a symmetry it answers with that symmetry's layers. What a kit has no exact
+counterpart for it refuses, naming the layer and the group: it never falls back to a layer that
+breaks the symmetry.
+
+The kit lives while the network is built; no model keeps it.
+"""
+
+from lensnet.layers.kit.base import Kit
+
+__all__ = ["Kit"]
