@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environment of the yardsticks: PyTorch and escnn, which lensnet does not need.
+# Makes the environment of the yardsticks: PyTorch, escnn and timm, which lensnet does not need.
 #
 #     benchmarks/make_yardsticks.sh DIRECTORY
 #
@@ -13,4 +13,7 @@ $pip torch==2.13.0 "numpy<2"
 # escnn asks for packages that only its continuous groups use and that no longer build.
 $pip --no-deps escnn==1.0.11 lie_learn
 $pip "numpy<2" scipy pymanopt joblib autograd requests
+# timm asks for torchvision, whose compiled operators need another PyTorch and are not used.
+$pip --no-deps timm==1.0.31 torchvision==0.28.0
+$pip "numpy<2" pyyaml safetensors huggingface_hub
 "$directory/bin/python" -c "import escnn, torch; print(torch.__version__, escnn.__version__)"

@@ -8,7 +8,7 @@ say what the thing is and where its code lies.
 Example:
 
 >>> from lensnet import registry
->>> "resnet18" in registry.backbones.names()
+>>> "resnet18" in registry.backbones
 True
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lensnet.errors import UnknownNameError, nearest
@@ -42,6 +43,7 @@ class Registry(Generic[Entry]):
         self.kind = kind
         self.provider = provider
         self._entries: dict[str, Entry] = {}
+        self._makers: dict[str, Callable[[str], Entry]] = {}
         self._filled = False
 
     def register(self, name: str, entry: Entry) -> None:
@@ -53,6 +55,14 @@ class Registry(Generic[Entry]):
         if self._entries.get(name, entry) != entry:
             raise ValueError(f'The {self.kind} "{name}" is registered twice.')
         self._entries[name] = entry
+
+    def register_prefix(self, prefix: str, make: Callable[[str], Entry]) -> None:
+        """Adds every name that begins with `prefix`; `make` makes the entry of such a name."""
+        self._makers[prefix] = make
+
+    def __contains__(self, name: object) -> bool:
+        self._fill()
+        return name in self._entries or str(name).startswith(tuple(self._makers))
 
     def names(self, pattern: str = "*") -> list[str]:
         """Returns the names that match a shell pattern, in the order of registration."""
@@ -66,6 +76,9 @@ class Registry(Generic[Entry]):
             UnknownNameError: no such name; the message gives the nearest and the choices.
         """
         self._fill()
+        for prefix, make in self._makers.items():
+            if name.startswith(prefix):
+                return make(name)
         try:
             return self._entries[name]
         except KeyError:

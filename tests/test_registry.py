@@ -21,7 +21,7 @@ def test_a_name_is_registered_once():
 
 
 def test_names_match_a_pattern():
-    assert registry.backbones.names("resnet1*") == ["resnet18"]
+    assert registry.backbones.names("resnet1*") == ["resnet18", "resnet101", "resnet152"]
     assert "lens_finding/simulated" in registry.datasets.names()
 
 

@@ -20,7 +20,8 @@ class BackboneSpec:
         variant: the family's keyword arguments that make this variant.
         options: what `model.options` may set, with the default values.
         source: the paper.
-        minimum_size: the smallest side of an image, in pixels, that the network can take.
+        minimum_size: the smallest side of an image, in pixels, that makes sense.
+        classifier: what timm calls the last dense layer.
     """
 
     name: str
@@ -29,4 +30,5 @@ class BackboneSpec:
     source: str
     variant: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    minimum_size: int = 8
+    minimum_size: int = 32
+    classifier: str = "fc"

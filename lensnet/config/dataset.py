@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DatasetOptions", "DatasetSpec", "FileOptions", "SourceLayout", "Task"]
+from lensnet.config.folder_layout import FolderLayout
+
+__all__ = [
+    "DatasetOptions",
+    "DatasetSpec",
+    "FileOptions",
+    "Hdu",
+    "HduOrList",
+    "SimulatedOptions",
+    "SourceLayout",
+    "Task",
+]
 
 Task = Literal["classification", "binary", "regression"]
+
+Hdu = int | str
+"""Number or name (EXTNAME) of the part of a FITS file."""
+
+HduOrList = Hdu | Annotated[list[Hdu], Field(min_length=1)]
+"""One such, or one for each band."""
 
 
 class DatasetOptions(BaseModel):
@@ -38,6 +55,15 @@ class FileOptions(DatasetOptions):
     )
 
 
+class SimulatedOptions(DatasetOptions):
+    """Options of the data sets that a simulator of DeepLense's setting makes."""
+
+    image_size: int = Field(
+        150, ge=16, le=512, description="Pixels a side, over the same 7.5 arcsec of sky."
+    )
+    examples_per_class: int = Field(1000, ge=4, description="Images of each class, in all.")
+
+
 @dataclass(frozen=True)
 class SourceLayout:
     """What a directory of the user's files offers.
@@ -55,25 +81,65 @@ class SourceLayout:
 class DatasetSpec:
     """One `builder` or `builder/config` of `data.dataset`.
 
+    Where its images come from is said by one of `simulator`, `folders` and `source`.
+
     Args:
         name: the name in `data.dataset`.
         summary: one line for `lensnet datasets`.
-        builder: `"module:class"` of the TFDS builder.
         options: the pydantic model of `data.options`.
         tasks: the tasks it can serve.
-        classes: the class names in label order; None where the user's files decide (or for
-            regression). For a binary task the second class is the positive one.
-        needs_source_dir: whether it reads the user's files from `data.source_dir`.
+        classes: the class names in label order; None where the user's files decide, or for
+            regression. For a binary task the second class is the positive one.
         inspect: for data sets whose files decide the classes or the splits, a function of the
             source directory and the options that finds both without reading an image; raises
             `DataError` where the directory does not hold any.
+        simulator: `"module:class"` of a simulator, which is called with `options.image_size`.
+        folders: the folders of images, where their names are fixed.
+        source: `"module:callable"` that makes a `lensnet.data.sources.Source` from the source
+            directory and the options.
     """
 
     name: str
     summary: str
-    builder: str
     options: type[DatasetOptions]
     tasks: tuple[Task, ...]
     classes: tuple[str, ...] | None = None
-    needs_source_dir: bool = False
-    inspect: Callable[[Path, DatasetOptions], SourceLayout] | None = None
+    inspect: Callable[[Path, Any], SourceLayout] | None = None
+    simulator: str | None = None
+    folders: FolderLayout | None = None
+    source: str | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The name of the builder, and of its folder in `datasets/`."""
+        return self.name.partition("/")[0]
+
+    @property
+    def variant(self) -> str:
+        """The name after the slash; "" if there is none."""
+        return self.name.partition("/")[2]
+
+    @property
+    def builder(self) -> str:
+        """`"module:class"` of the TFDS builder."""
+        return f"lensnet.datasets.{self.dataset}.{self.dataset}_dataset_builder:Builder"
+
+    @property
+    def needs_source_dir(self) -> bool:
+        """Whether it reads the user's files from `data.source_dir`."""
+        return self.simulator is None
+
+    def layout(self, source_dir: Path | None, options: DatasetOptions) -> SourceLayout:
+        """Returns the classes and splits on offer, found by listing directories alone.
+
+        Raises:
+            DataError: the user's directory is missing, or not what the data set reads.
+        """
+        if source_dir is not None and self.inspect is not None:
+            return self.inspect(source_dir, options)
+        if source_dir is not None and self.folders is not None:
+            _, folders = self.folders.found_in(source_dir)
+            # A split that has no folder is cut from the training one.
+            splits = ("train", "validation", "test") if folders.splits else ()
+            return SourceLayout(folders.classes, splits)
+        return SourceLayout(self.classes or ())

@@ -39,6 +39,14 @@ MONITORS_OF_TASK = {
 # The path of a key, and what is wrong there.
 Problem = tuple[tuple[str, ...], str]
 
+# Why a target is no longer right after some random changes of the image.
+_NOT_FOR_REGRESSION = {
+    "zoom": "changes the size of a lens, with which a mass grows",
+    "rand_augment": "shears and shifts the contrast, which a target may depend on",
+    "cutmix": "leaves two parts of lenses, of which no target is true",
+    "fourier_mix": "leaves two parts of lenses, of which no target is true",
+}
+
 
 class Experiment(Section):
     """One experiment: what `lensnet fit` reads, and writes back with every default filled in.
@@ -116,10 +124,7 @@ class Experiment(Section):
         Raises:
             DataError: the user's directory is missing or holds no class.
         """
-        spec = self.dataset
-        if spec.inspect is None or self.source_dir is None:
-            return SourceLayout(classes=spec.classes or ())
-        return spec.inspect(self.source_dir, self.dataset_options)
+        return self.dataset.layout(self.source_dir, self.dataset_options)
 
     def problems(self) -> list[Problem]:
         """Lists what no single section can see: `((key, ...), message)` for each problem.
@@ -129,6 +134,7 @@ class Experiment(Section):
         """
         found: list[Problem] = []
         found += self._dataset_problems()
+        found += self._augmentation_problems()
         found += self._backbone_problems()
         found += self._training_problems()
         return found
@@ -170,6 +176,15 @@ class Experiment(Section):
             )
             return found
         layout = self.layout
+        if bool(layout.classes) == (self.task == "regression"):
+            offers = f"classes ({', '.join(layout.classes)})" if layout.classes else "targets"
+            found.append(
+                (
+                    ("task",),
+                    f"the data offer {offers} by data.options, and not what {self.task} needs",
+                )
+            )
+            return found
         if self.task == "binary" and layout.classes and len(layout.classes) != 2:
             found.append(
                 (
@@ -208,9 +223,22 @@ class Experiment(Section):
             ]
         return []
 
+    def _augmentation_problems(self) -> list[Problem]:
+        if self.task != "regression":
+            return []
+        return [
+            (
+                ("data", "augmentation"),
+                f"{augmentation.name} {_NOT_FOR_REGRESSION[augmentation.name]}: leave it out for "
+                "task regression",
+            )
+            for augmentation in self.data.augmentation
+            if augmentation.name in _NOT_FOR_REGRESSION
+        ]
+
     def _backbone_problems(self) -> list[Problem]:
         name = self.model.backbone
-        if name not in registry.backbones.names():
+        if name not in registry.backbones:
             return [
                 (
                     ("model", "backbone"),

@@ -89,7 +89,10 @@ def json_schema() -> dict[str, Any]:
         {"title": name, **registry.datasets.get(name).options.model_json_schema()}
         for name in registry.datasets.names()
     ]
-    definitions["Model"]["properties"]["backbone"]["enum"] = registry.backbones.names()
+    definitions["Model"]["properties"]["backbone"]["anyOf"] = [
+        {"enum": registry.backbones.names()},
+        {"pattern": "^hub:", "description": "A preset of KerasHub, where it is installed."},
+    ]
     # Both are filled in by the task where they are missing.
     schema["required"] = [key for key in schema["required"] if key != "training"]
     definitions["Training"].pop("required", None)
@@ -199,6 +202,6 @@ def _allowed_keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
 def _models_in(annotation: Any) -> typing.Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated, list):
         for argument in typing.get_args(annotation):
             yield from _models_in(argument)

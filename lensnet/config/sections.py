@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from lensnet.config.augmentation import Augmentation, Flip, Rotate90
+from lensnet.config.normalization import Normalization
+from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Symmetry
 
@@ -27,22 +30,7 @@ __all__ = [
 ]
 
 
-class Section(BaseModel):
-    """Base of every section: unknown keys and wrong types are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 # --- data -----------------------------------------------------------------------------------------
-
-Normalization = Literal[
-    "none",
-    "per_image_min_max",
-    "per_image_standard",
-    "dataset_min_max",
-    "dataset_standard",
-]
-Augmentation = Literal["flip", "rotate90"]
 
 
 class Splits(Section):
@@ -106,22 +94,38 @@ class Data(Section):
         description="Images are resized to this many pixels a side, antialiased. Default: as "
         "they come.",
     )
-    normalization: Normalization = Field(
-        "per_image_min_max", description="How pixel values are scaled; per band."
+    repeat_channels: int | None = Field(
+        None,
+        ge=2,
+        le=16,
+        description="Repeats the band of one-band images so many times, for networks that take "
+        "no fewer. Default: as they come.",
     )
-    balance: Literal["none", "oversample", "class_weights"] = Field(
-        "none", description="How unequal classes are treated, in the training split alone."
+    normalization: Normalization = Field(
+        Normalization(),
+        description="How pixel values become the network's input, per band: a scale's name, or "
+        "clip, stretch and scale.",
+    )
+    balance: Literal["none", "oversample", "balanced", "class_weights"] = Field(
+        "none",
+        description="How unequal classes are treated, in the training split alone. oversample: "
+        "smaller classes are repeated until each is as large as the largest, which makes an epoch "
+        "longer. balanced: each batch draws from all classes equally, an epoch being as long as "
+        "ever. class_weights: the loss counts all classes alike.",
     )
     augmentation: list[Augmentation] = Field(
-        ["flip", "rotate90"], description="Random changes of training images."
+        [Augmentation(flip=Flip()), Augmentation(rotate90=Rotate90())],
+        description="Random changes of training images, in order; each follows from the seed, the "
+        "epoch and the example alone.",
     )
 
     @field_validator("augmentation")
     @classmethod
-    def _each_once(cls, names: list[str]) -> list[str]:
+    def _each_once(cls, chosen: list[Augmentation]) -> list[Augmentation]:
+        names = [augmentation.name for augmentation in chosen]
         if len(set(names)) < len(names):
             raise ValueError(f"each augmentation may stand once; got {names}")
-        return names
+        return chosen
 
 
 # --- model ----------------------------------------------------------------------------------------
@@ -145,9 +149,22 @@ class Model(Section):
     """The network."""
 
     backbone: str = Field(description="A name of the zoo; see `lensnet models`.")
-    symmetry: str = Field("none", description="none, c4, d4, rot4, rot8, rot16 or rot4_inputs.")
+    symmetry: str = Field(
+        "none",
+        description="none; c4, d4; c8, d8, c16, d16 (exact at multiples of 90 degrees); rot4, "
+        "rot8, rot16; or rot4_inputs.",
+    )
     width: float = Field(1.0, gt=0, le=16, description="Multiplier of every channel count.")
-    weights: str | None = Field(None, description="A .keras file or a run folder to start from.")
+    width_policy: Literal["flops", "parameters", "fields"] = Field(
+        "flops",
+        description="What a symmetric network has in common with the plain one at width 1: its "
+        "multiply-adds, its parameters, or as many fields as the plain one has channels.",
+    )
+    weights: str | None = Field(
+        None,
+        description="Weights to start from: a .keras or .safetensors file, a run folder, or "
+        "timm/<name>.<tag>.",
+    )
     head: Head = Field(default_factory=lambda: Head())
     options: dict[str, Any] = Field(
         default_factory=dict, description="What the backbone's family takes beside these."
@@ -157,16 +174,9 @@ class Model(Section):
     @classmethod
     def _symmetry_exists(cls, name: str) -> str:
         try:
-            symmetry = Symmetry.parse(name)
+            return str(Symmetry.parse(name))
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
-        if symmetry.kind == "regular" and symmetry.group and not symmetry.group.exact_on_grid:
-            raise ValueError(
-                f'the layers of "{name}" do not exist: its filters would be turned by '
-                f"{360 / symmetry.group.rotations:g} degrees. Allowed: none, c4, d4, c2, d2, "
-                "rot4, rot8 and other rot<n>, rot4_inputs"
-            )
-        return str(symmetry)
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -256,6 +266,16 @@ class Training(Section):
     )
     jit_compile: bool | Literal["auto"] = Field(
         "auto", description="XLA. auto: off on a CPU, where it is slower, on elsewhere."
+    )
+    trainable: Literal["all", "last_stage", "head"] = Field(
+        "all",
+        description="What is trained: all; the last stage and the head; or the head alone. The "
+        "rest keeps the weights that it starts from.",
+    )
+    learning_rate_factors: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="Multiplies the learning rate of stages, such as {layer1: 0.1, head: 1}. The "
+        "head is what follows the last stage.",
     )
     early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
 

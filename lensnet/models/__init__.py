@@ -10,20 +10,50 @@ import builtins
 from typing import TYPE_CHECKING, Any
 
 from lensnet import registry
-from lensnet.models import lens_cnn, resnet
+from lensnet.models import (
+    convnext,
+    cspnet,
+    densenet,
+    efficientnet,
+    hub,
+    inception_resnet_v2,
+    inception_v3,
+    inception_v4,
+    lens_cnn,
+    mobilenet,
+    resnet,
+    resnetv2,
+    vgg,
+)
 
 if TYPE_CHECKING:
     from lensnet.models.creation import create
+    from lensnet.models.timm_weights import load_timm_weights
     from lensnet.models.weights import load_weights
 
-__all__ = ["create", "list", "load_weights"]
+__all__ = ["create", "list", "load_timm_weights", "load_weights"]
 
-for _family in (lens_cnn, resnet):
+for _family in (
+    convnext,
+    cspnet,
+    densenet,
+    efficientnet,
+    inception_resnet_v2,
+    inception_v3,
+    inception_v4,
+    lens_cnn,
+    mobilenet,
+    resnet,
+    resnetv2,
+    vgg,
+):
     for _spec in _family.SPECS:
         registry.backbones.register(_spec.name, _spec)
+registry.backbones.register_prefix(hub.PREFIX, hub.spec)
 
 _LAZY = {
     "create": "lensnet.models.creation:create",
+    "load_timm_weights": "lensnet.models.timm_weights:load_timm_weights",
     "load_weights": "lensnet.models.weights:load_weights",
 }
 
@@ -34,7 +64,7 @@ def list(pattern: str = "*") -> builtins.list[str]:
     Example:
 
     >>> list("resnet1*")
-    ['resnet18']
+    ['resnet18', 'resnet101', 'resnet152']
     """
     return registry.backbones.names(pattern)
 

@@ -34,6 +34,9 @@ SPECS = (
 def build(kit: Kit, image: Any, *, dropout: float = 0.5, weight_decay: float = 1e-4) -> Any:
     """Builds convolutions and dense layers; the output layer is the head's.
 
+    Stages end with the poolings, `pool1`, `pool2` and `pool4`, and the dense layers, `dense1` and
+    `dense2`.
+
     Args:
         kit: supplies the layers.
         image: tensor (batch, height, width, channels).
@@ -47,17 +50,21 @@ def build(kit: Kit, image: Any, *, dropout: float = 0.5, weight_decay: float = 1
     x = kit.lift(image, 32, 11, use_bias=True, name="conv1")
     x = kit.activation(x, "relu", name="conv1.relu")
     x = kit.max_pool(x, 2, strides=2, name="pool1")
+    x = kit.stage(x, "pool1")
     x = kit.conv(x, 64, 5, use_bias=True, name="conv2")
     x = kit.activation(x, "relu", name="conv2.relu")
     x = kit.max_pool(x, 2, strides=2, name="pool2")
+    x = kit.stage(x, "pool2")
     x = kit.conv(x, 128, 3, padding="valid", use_bias=True, name="conv3")
     x = kit.activation(x, "relu", name="conv3.relu")
     x = kit.conv(x, 256, 3, padding="valid", use_bias=True, name="conv4")
     x = kit.activation(x, "relu", name="conv4.relu")
     x = kit.max_pool(x, 2, strides=2, name="pool4")
+    x = kit.stage(x, "pool4")
     for number, units in enumerate(_DENSE_UNITS, start=1):
         name = f"dense{number}"
         x = kit.cover(x, units, name=name)
         x = kit.activation(x, "relu", name=f"{name}.relu")
         x = kit.dropout(x, dropout, name=f"{name}.dropout")
+        x = kit.stage(x, name)
     return x

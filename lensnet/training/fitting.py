@@ -21,6 +21,7 @@ from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
 from lensnet.training.epoch_keeper import EpochKeeper
+from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
 from lensnet.training.progress_bar import ProgressBar
 from lensnet.training.tracking import tracking_callbacks
@@ -137,6 +138,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     steps_per_epoch = data.steps_per_epoch(training.batch_size)
     with strategy.scope(), dtype_policy(training.precision):
         model = _create_model(experiment, data)
+        freeze(model, training.trainable)
         model.compile(
             optimizer=optimizers.create(
                 training.optimizer,
@@ -146,6 +148,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                     epochs=training.epochs,
                     steps_per_epoch=steps_per_epoch,
                 ),
+                learning_rate_factors(model, training.learning_rate_factors),
             ),
             loss=losses.create(training.loss),
             metrics=metrics.create(experiment.task, len(data.classes)),
@@ -199,6 +202,7 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
         num_outputs=len(data.classes) if experiment.task == "classification" else 1,
         symmetry=section.symmetry,
         width=section.width,
+        width_policy=section.width_policy,
         weights=section.weights,
         head=section.head,
         **section.options,

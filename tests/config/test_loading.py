@@ -5,6 +5,7 @@ import pytest
 
 from lensnet import config
 from lensnet.config.loading import to_yaml
+from lensnet.config.normalization import Normalization
 from lensnet.errors import ConfigurationError, DataError
 
 EXPERIMENT = """\
@@ -75,14 +76,41 @@ def test_the_task_decides_the_default_loss(write):
         ("data.options.image_size=8", r"data\.options\.image_size: input should be greater"),
         ("data.splits={train: 0.5}", r"data\.splits: the fractions must be above 0 and add up"),
         ("data.splits={train: 'train[:90%]'}", r"either three fractions or three slices"),
-        ("data.augmentation=[flip, rot]", r"data\.augmentation\.1: got 'rot'\. Allowed: flip"),
+        (
+            "data.augmentation=[flip, rot]",
+            r'data\.augmentation\.1: there is no augmentation "rot"\. Did you mean "rotate"\? '
+            r"Allowed: flip, rotate90",
+        ),
+        (
+            "data.augmentation=[flip, {rotat: {degrees: 3}}]",
+            r'data\.augmentation\.1\.rotat: unknown key\. Did you mean "rotate"\? Allowed: flip',
+        ),
+        (
+            "data.augmentation=[{rotate: {degree: 3}}]",
+            r'data\.augmentation\.0\.rotate\.degree: unknown key\. Did you mean "degrees"\? '
+            r"Allowed: fill, interpolation, degrees",
+        ),
+        ("data.augmentation=[{rotate: {degrees: 200}}]", r"rotate\.degrees: .* equal to 180"),
+        ("data.augmentation=[{flip: {}, zoom: {}}]", r"one name with its options, .* got 2"),
+        ("data.augmentation=[{zoom: {range: [1.1, 0.9]}}]", r"zoom\.range: the first number must"),
+        ("data.augmentation=[{zoom: {range: 1.1}}]", r"needs two numbers, \[low, high\]; got 1\.1"),
         ("data.augmentation=[flip, flip]", r"each augmentation may stand once"),
+        ("data.normalization=per_image", r"data\.normalization: got 'per_image'\. .*Allowed: none"),
+        (
+            "data.normalization={strech: asinh}",
+            r'data\.normalization\.strech: unknown key\. Did you mean "stretch"\?',
+        ),
+        ("data.normalization={stretch: asin}", r'got \'asin\'\. Did you mean "asinh"\?'),
+        ("data.normalization={stretch: sqrt, softening: 1}", r"belongs to the stretches asinh and"),
+        ("data.normalization={clip_percentiles: [1, 101]}", r"two different numbers from 0 to 100"),
+        ("data.repeat_channels=1", r"data\.repeat_channels: input should be greater than or equal"),
+        ("data.balance=balance", r'Did you mean "balanced"\?'),
         ("data.source_dir=there", r"reads no files; remove source_dir"),
         ("data.image_size=16", r'"resnet18" needs images of 32 pixels or more; got 16'),
         ("model.backbone=resnet81", r'Did you mean "resnet18"\?'),
         ("model.symmetry=c5x", r'there is no symmetry "c5x"'),
         ("model.head.dropout=1", r"model\.head\.dropout: input should be less than 1"),
-        ("model.options.dropout=0.1", r'unknown option of "resnet18"\. Allowed: none'),
+        ("model.options.dropout=0.1", r'unknown option of "resnet18"\. Did you mean "drop_path"'),
         ("training.loss.name=mse", r"mse does not fit task binary; allowed: binary_crossentropy"),
         ("training.early_stopping.monitor=val_los", r'Did you mean "val_loss"\?'),
         ("training.schedule.warmup_epochs=20", r"a warm-up of 20 epochs is longer"),
@@ -98,6 +126,39 @@ def test_a_wrong_value_is_named(write, override, pattern):
         config.load(path, [override])
     assert caught.value.exit_code == 2
     assert f"--set {override}" in str(caught.value), "the message says where it comes from"
+
+
+@pytest.mark.parametrize("name", ["zoom", "rand_augment", "cutmix", "fourier_mix"])
+def test_augmentations_that_make_a_target_wrong(write, name):
+    regression = ["task=regression", "data.dataset=halo_mass/simulated", "data.options={}"]
+    chosen = f"data.augmentation=[flip, rotate, mixup, {name}]"
+    assert len(config.load(write(), [chosen]).data.augmentation) == 4
+    with pytest.raises(ConfigurationError, match=rf"{name} .*: leave it out for task regression"):
+        config.load(write(), [*regression, chosen])
+
+
+def test_normalization_and_augmentation_read_back_equal(write, tmp_path):
+    """What is said by a name alone is written so; of the rest, every default is written out."""
+    chosen = [
+        "data.normalization={clip_percentiles: [0.5, 99.5], stretch: asinh}",
+        "data.augmentation=[flip, {rotate: {degrees: 30}}, noise]",
+    ]
+    experiment = config.load(write(), chosen)
+    written = to_yaml(experiment)
+    assert "- flip\n" in written and "softening: 0.1" in written and "sigma: 0.01" in written
+    again = tmp_path / "again.yaml"
+    again.write_text(written)
+    assert config.load(again) == experiment
+    assert "normalization: per_image_min_max" in to_yaml(config.load(write()))
+
+
+def test_limits_follow_the_scale():
+    by_data = Normalization.model_validate({"stretch": "log", "scale": "dataset_standard"})
+    assert (by_data.limits, by_data.softening) == ("dataset", 0.001)
+    by_image = Normalization.model_validate(
+        {"stretch": "sqrt", "scale": "dataset_standard", "limits": "per_image"}
+    )
+    assert (by_image.limits, by_image.softening) == ("per_image", None)
 
 
 def test_a_wrong_key_of_the_file_has_its_line(write):
@@ -190,6 +251,12 @@ class TestImageFolder:
 def test_the_json_schema_names_the_choices():
     schema = config.json_schema()
     json.dumps(schema)
-    assert "resnet18" in schema["$defs"]["Model"]["properties"]["backbone"]["enum"]
+    assert "resnet18" in schema["$defs"]["Model"]["properties"]["backbone"]["anyOf"][0]["enum"]
     assert "lens_finding/simulated" in schema["$defs"]["Data"]["properties"]["dataset"]["enum"]
     assert "training" not in schema["required"]
+    names, mapping = schema["$defs"]["Augmentation"]["anyOf"]
+    assert "rotate" in names["enum"] and mapping["maxProperties"] == 1
+    assert mapping["properties"]["rotate"] == {"$ref": "#/$defs/Rotate"}
+    assert "angle" in schema["$defs"]["Rotate"]["properties"]["degrees"]["description"]
+    names, mapping = schema["$defs"]["Normalization"]["anyOf"]
+    assert "per_image_min_max" in names["enum"] and "asinh" in str(mapping["properties"]["stretch"])

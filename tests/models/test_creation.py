@@ -142,7 +142,7 @@ def test_logits_unless_an_activation_is_given():
         ({"dropout": 0.1}, 'takes no option "dropout"'),
         ({"input_shape": (16, 16, 1)}, "needs images of 32 x 32 pixels or more; got 16 x 16"),
         ({"input_shape": (64, 96, 1), "symmetry": "c4"}, "needs square images; got 64 x 96"),
-        ({"weights": "none.keras"}, "is a .keras file or a run folder"),
+        ({"weights": "none.keras"}, "is a .keras or .safetensors file"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -130,6 +130,12 @@ class TestResume:
         # Dropout draws random numbers, whose state must be taken up too, and batch normalisation
         # has moving statistics.
         "model": {"backbone": "tiny", "head": {"units": [8], "dropout": 0.5}},
+        # Of each kind of change, and a sampler that goes through a class across epochs.
+        "data": {
+            "normalization": {"stretch": "asinh", "scale": "dataset_standard"},
+            "balance": "balanced",
+            "augmentation": ["flip", {"rotate": {"degrees": 15}}, "noise", "mixup"],
+        },
     }
 
     def stop_after(self, monkeypatch, epochs):
@@ -322,7 +328,6 @@ fit(Experiment.model_validate(json.loads(sys.argv[1])), sys.argv[2], resume=True
 """
 
 
-@pytest.mark.slow
 def test_killed_in_the_middle_of_an_epoch(whole, image_folder, data_dir, tmp_path):
     """By the system, in another process: the resumed run still equals the one never stopped."""
     content = experiment_on(image_folder, data_dir, **TestResume.SECTIONS)

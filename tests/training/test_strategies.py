@@ -26,7 +26,6 @@ fit(experiment, sys.argv[2])
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_two_mirrored_devices(image_folder, data_dir, tmp_path, precision):
     training = {"strategy": "mirrored", "precision": precision}
@@ -106,7 +105,6 @@ def run_two_workers(code, arguments):
     return [worker.returncode for worker in workers], outputs
 
 
-@pytest.mark.slow
 def test_two_workers_end_with_equal_weights(image_folder, data_dir, tmp_path):
     content = experiment_on(
         image_folder,
@@ -128,7 +126,6 @@ def test_two_workers_end_with_equal_weights(image_folder, data_dir, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
-@pytest.mark.slow
 def test_stock_keras_still_fails_with_two_workers():
     """If this fails, Keras has mended issue 20585 and needs less of training/multi_worker.py."""
     codes, _ = run_two_workers(STOCK, lambda index: ())

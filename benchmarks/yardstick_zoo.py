@@ -1,0 +1,75 @@
+"""The timm side of benchmarks/zoo.py: it answers requests, a JSON line each.
+
+Runs in the environment of `make_yardsticks.sh`. A request names an architecture, whether to train
+or to infer, the size and the batch, and how many calls to time; the answer is the seconds a call
+took.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+# torchvision's compiled operators do not fit this build of PyTorch; the models use none of them.
+sys.modules["torchvision._meta_registrations"] = types.ModuleType("unused")
+
+import timm  # noqa: E402
+
+
+def training_step(request: dict[str, Any]) -> Callable[[], None]:
+    """Forward, backward and an AdamW step."""
+    model = timm.create_model(request["name"], num_classes=5)
+    model = model.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    images = torch.randn(request["batch"], 3, request["size"], request["size"])
+    images = images.to(memory_format=torch.channels_last)
+    labels = torch.zeros(request["batch"], dtype=torch.long)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def inference(request: dict[str, Any]) -> Callable[[], None]:
+    """The forward pass in evaluation mode."""
+    model = timm.create_model(request["name"], num_classes=5)
+    model = model.to(memory_format=torch.channels_last).eval()
+    images = torch.randn(request["batch"], 3, request["size"], request["size"])
+    images = images.to(memory_format=torch.channels_last)
+
+    def call() -> None:
+        with torch.inference_mode():
+            model(images)
+
+    return call
+
+
+def main() -> None:
+    """Answers requests until standard input ends."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    kinds = {"training": training_step, "inference": inference}
+    made: tuple[str, Callable[[], None]] | None = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        key = json.dumps([request["what"], request["name"]])
+        if made is None or made[0] != key:
+            made = (key, kinds[request["what"]](request))
+            made[1]()
+        start = time.perf_counter()
+        for _ in range(request["calls"]):
+            made[1]()
+        print(json.dumps({"seconds": (time.perf_counter() - start) / request["calls"]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

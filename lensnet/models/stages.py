@@ -1,0 +1,38 @@
+"""The stages of a network: what lies between two marks that its builder set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+__all__ = ["STAGE_PREFIX", "layers_by_stage", "stage_outputs"]
+
+STAGE_PREFIX = "stage."
+
+
+def stage_outputs(model: keras.Model) -> dict[str, Any]:
+    """The output tensor of each stage, by the stage's name, from the image on.
+
+    Args:
+        model: made by `lensnet.models.create`, or such a model loaded from a file.
+    """
+    return {
+        layer.name.removeprefix(STAGE_PREFIX): layer.output
+        for layer in model.layers
+        if layer.name.startswith(STAGE_PREFIX)
+    }
+
+
+def layers_by_stage(model: keras.Model) -> dict[str, list[keras.Layer]]:
+    """The layers with weights of each stage, and under "head" those after the last.
+
+    A layer belongs to the first stage whose output depends on it; the stem to the first stage.
+    """
+    stages: dict[str, list[keras.Layer]] = {}
+    seen: set[str] = set()
+    for stage, output in {**stage_outputs(model), "head": model.output}.items():
+        part = [layer for layer in keras.Model(model.input, output).layers if layer.weights]
+        stages[stage] = [layer for layer in part if layer.name not in seen]
+        seen.update(layer.name for layer in part)
+    return stages

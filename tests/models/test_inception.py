@@ -1,0 +1,128 @@
+"""Inception-v3, Inception-v4 and Inception-ResNet-v2."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from equivariance import assert_equivariant, equivariance_error, randomize
+
+import lensnet
+from lensnet.models.counting import count
+from lensnet.symmetry import Group
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
+)
+
+
+def images_of(size):
+    return np.random.default_rng(0).standard_normal((1, size, size, 1)).astype("float32")
+
+
+def narrow(name, symmetry="none", size=64, **options):
+    return lensnet.models.create(
+        name,
+        input_shape=(size, size, 1),
+        num_outputs=3,
+        symmetry=symmetry,
+        width=0.125,
+        **options,
+    )
+
+
+def test_inception_v3_has_the_published_parameters():
+    """torchvision's documentation (num_params), less the auxiliary classifier's."""
+    pointwise, covering, dense = 768 * 128, 128 * 768 * 5 * 5, (768 + 1) * 1000
+    auxiliary = pointwise + 2 * 128 + covering + 2 * 768 + dense
+    counted = count("inception_v3", input_shape=(64, 64, 3), num_outputs=1000)
+    assert counted.parameters == 27_161_264 - auxiliary
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    # timm's table of results, param_count, at 1000 classes and three channels.
+    [("inception_v3", 23.83), ("inception_v4", 42.68), ("inception_resnet_v2", 55.84)],
+)
+def test_plain_networks_have_the_published_parameters(name, millions):
+    counted = count(name, input_shape=(64, 64, 3), num_outputs=1000)
+    assert round(counted.parameters / 1e6, 2) == millions
+
+
+@pytest.mark.parametrize(
+    ("name", "symmetry", "size"),
+    [
+        ("inception_v3", "c4", 64),
+        ("inception_v3", "d4", 65),
+        ("inception_v3", "rot4", 64),
+        ("inception_v4", "c4", 65),
+        ("inception_v4", "rot4", 32),
+        pytest.param("inception_resnet_v2", "d4", 32, marks=pytest.mark.slow),
+    ],
+)
+def test_exact_invariance(name, symmetry, size):
+    """At 32 pixels, the smallest, maps are smaller than the windows over them."""
+    model = narrow(name, symmetry, size)
+    randomize(model, gain=math.sqrt(2))
+    assert_equivariant(model, images_of(size), "d4" if symmetry == "d4" else "c4")
+
+
+def test_without_symmetry_the_same_check_fails():
+    model = narrow("inception_v3")
+    randomize(model, gain=math.sqrt(2))
+    assert equivariance_error(model, images_of(64), Group(4), outputs="invariant") > 1e-2
+
+
+def test_a_row_is_a_column_at_every_second_element():
+    """What one pixel sets off: 7 pixels of a row at turns by 0 and 180 degrees, else of a column;
+    after the second convolution of the pair, 7x7 pixels at each."""
+    model = narrow("inception_v3", "c4", 299)
+    first = model.get_layer("Mixed_6b.branch7x7_2.conv")
+    second = model.get_layer("Mixed_6b.branch7x7_3.conv")
+    image = np.zeros((1, 17, 17, first.input.shape[-1]), "float32")
+    image[0, 8, 8] = 1
+    lines = keras.ops.convert_to_numpy(first(image))
+    for element in range(4):
+        seen = np.argwhere((lines[0, :, :, element::4] != 0).any(axis=-1))
+        spread = np.ptp(seen, axis=0) + 1
+        assert tuple(spread) == ((1, 7) if element % 2 == 0 else (7, 1))
+    squares = keras.ops.convert_to_numpy(second(lines))
+    seen = np.argwhere((squares[0] != 0).any(axis=-1))
+    assert tuple(np.ptp(seen, axis=0) + 1) == (13, 13), "rows of rows see 13 pixels"
+
+
+def test_means_at_the_edge():
+    """A map of ones stays one where padding is left out, as v4 has it and v3 has not."""
+    for name, layer, corner in (
+        ("inception_v3", "Mixed_5b.pool", 4 / 9),
+        ("inception_v4", "features.6.branch3.0", 1),
+    ):
+        model = narrow(name, "c4", 75)
+        pool = model.get_layer(layer)
+        before = model.get_layer("Pool2" if name == "inception_v3" else "features.5")
+        means = keras.Model(before.output, pool.output)
+        ones = np.ones((1, *before.output.shape[1:]), "float32")
+        outputs = keras.ops.convert_to_numpy(means(ones))
+        np.testing.assert_allclose(outputs[0, 0, 0], corner, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    # As from the convolutions' arithmetic at 75 pixels, which the published networks take as well.
+    [
+        ("inception_v3", [35, 15, 7, 3, 1]),
+        ("inception_v4", [35, 17, 7, 3, 1]),
+        pytest.param("inception_resnet_v2", [35, 15, 7, 3, 1], marks=pytest.mark.slow),
+    ],
+)
+def test_stages_halve_the_map(name, sizes):
+    maps = narrow(name, "c4", 75, features_only=True).output
+    assert [tensor.shape[1] for tensor in maps.values()] == sizes
+
+
+@pytest.mark.slow
+def test_stochastic_depth_rises_to_the_last_module():
+    model = narrow("inception_resnet_v2", "c4", drop_path=0.39)
+    rates = [layer.rate for layer in model.layers if type(layer).__name__ == "DropPath"]
+    np.testing.assert_allclose(rates, 0.01 * np.arange(1, 40), rtol=1e-6)
+    assert model.get_layer("block8.drop_path").rate == pytest.approx(0.39)
