@@ -1,12 +1,16 @@
-"""What `data.options` may hold for the halo-mass data sets."""
+"""What the configuration knows of the halo-mass data sets."""
+
+from __future__ import annotations
 
 from pydantic import Field
 
-from lensnet.config.dataset import DatasetOptions, DatasetSpec
+from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions
+from lensnet.config.folder_layout import ClassFolder, FolderLayout, TargetNumber
 
-__all__ = ["SPECS", "SimulatedOptions"]
+__all__ = ["MASS_FRACTION", "SPECS", "SimulatedOptions"]
 
-_BUILDER = "lensnet.datasets.halo_mass.halo_mass_dataset_builder:Builder"
+MASS_FRACTION = "substructure_mass_fraction"
+"""The number beside the image in a published file."""
 
 
 class SimulatedOptions(DatasetOptions):
@@ -22,8 +26,19 @@ SPECS = (
     DatasetSpec(
         name="halo_mass/simulated",
         summary="Lenses whose main halo has 10^11.5 to 10^12.5 solar masses; target log10 mass.",
-        builder=_BUILDER,
+        simulator="lensnet.simulation:HaloMassSimulator",
         options=SimulatedOptions,
+        tasks=("regression",),
+    ),
+    DatasetSpec(
+        name="halo_mass/deeplense",
+        summary="DeepLense's lens_data/image_<id>.npy; target the share of mass in substructure.",
+        folders=FolderLayout(
+            (ClassFolder("lens_data"),),
+            numbers=(MASS_FRACTION,),
+            target=TargetNumber(MASS_FRACTION),
+        ),
+        options=FileOptions,
         tasks=("regression",),
     ),
 )

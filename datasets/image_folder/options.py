@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, SourceLayout
+from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, HduOrList, SourceLayout
 from lensnet.errors import DataError, nearest
 
 __all__ = ["SPECS", "SPLIT_FOLDERS", "Options", "inspect", "split_folders"]
@@ -42,9 +42,10 @@ class Options(FileOptions):
         "{id}_{band}",
         description="With bands: how a file's name, without its ending, is made.",
     )
-    hdu: int | str | None = Field(
+    hdu: HduOrList | None = Field(
         None,
-        description="Number or name of the FITS extension that holds the image. Default: the "
+        description="Number or name of the FITS extension that holds the image; a list where each "
+        "band is an extension of one file, or, with bands, one for each of them. Default: the "
         "first that holds one.",
     )
 
@@ -55,6 +56,14 @@ class Options(FileOptions):
         ):
             raise ValueError(
                 f'file_pattern must hold {{id}} and {{band}} once each; got "{self.file_pattern}"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_extension_for_each_band(self) -> Options:
+        if self.bands and isinstance(self.hdu, list) and len(self.hdu) != len(self.bands):
+            raise ValueError(
+                f"hdu lists {len(self.hdu)} extensions, and there are {len(self.bands)} bands"
             )
         return self
 
@@ -137,10 +146,9 @@ SPECS = (
     DatasetSpec(
         name="image_folder",
         summary="Your own .npy, .fits or .png images, a folder for each class.",
-        builder="lensnet.datasets.image_folder.image_folder_dataset_builder:Builder",
+        source="lensnet.datasets.image_folder.folders:folder_source",
         options=Options,
         tasks=("classification", "binary"),
-        needs_source_dir=True,
         inspect=inspect,
     ),
 )

@@ -1,40 +1,18 @@
-"""Lenses and look-alikes in a survey from the ground."""
+"""Lenses, and galaxies that look like them."""
 
 from __future__ import annotations
 
 import tensorflow_datasets as tfds
 
-from lensnet.data.builder import LensConfig, LensDatasetBuilder
-from lensnet.data.sources import SimulatedSource
-from lensnet.datasets.lens_finding.options import SimulatedOptions
+from lensnet.data.builder import LensDatasetBuilder
+from lensnet.datasets.lens_finding.options import SPECS
 
 __all__ = ["Builder"]
 
 
 class Builder(LensDatasetBuilder):
-    """Images made by `lensnet.simulation.LensFindingSimulator`; see README.md."""
+    """The Bologna challenge, DeepLense's lenses, or simulated ones; see README.md."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
-    BUILDER_CONFIGS = [
-        LensConfig(
-            name="simulated",
-            variant="simulated",
-            description="Made by lensnet.simulation with the default options and seed 0.",
-            options=SimulatedOptions(),
-        )
-    ]
-
-    @classmethod
-    def make_source(cls, config: LensConfig) -> SimulatedSource:
-        """Returns the simulator as a source of examples."""
-        from lensnet.simulation import LensFindingSimulator
-
-        options = config.options
-        if not isinstance(options, SimulatedOptions):
-            raise TypeError(f"options must be SimulatedOptions; got {type(options).__name__}.")
-        return SimulatedSource(
-            LensFindingSimulator(image_size=options.image_size),
-            options.examples_per_class,
-            config.seed,
-        )
+    SPECS = SPECS

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lensnet.data.bad_file import BadFileError
+    from lensnet.data.file_reader import FileReader
     from lensnet.data.inputs import Input, read_inputs
     from lensnet.data.listing import Example
     from lensnet.data.prepared import Examples, PreparedData, prepare
     from lensnet.data.preprocessing import Preprocessing
     from lensnet.data.readers import read_bands, read_example, read_image
-    from lensnet.data.sources import FileReader
     from lensnet.data.splits import assign_split
 
 __all__ = [
@@ -45,7 +45,7 @@ _MODULES = {
     "BadFileError": "bad_file",
     "Example": "listing",
     "Examples": "prepared",
-    "FileReader": "sources",
+    "FileReader": "file_reader",
     "Input": "inputs",
     "PreparedData": "prepared",
     "Preprocessing": "preprocessing",

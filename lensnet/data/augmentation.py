@@ -1,117 +1,157 @@
 """Random changes of training images, by name, as pure functions of (seed, epoch, example).
 
-An augmentation is a function `(images, labels, seeds) -> (images, labels)` of a whole batch:
-images (N, H, W, C) float32, labels (N, K) float32, seeds (N,) uint64. All its randomness comes
-from the seeds, each of which follows from the experiment's seed, the epoch, the example and the
+A change is a function `(images, labels, seeds) -> (images, labels)` of a whole batch: images
+(N, H, W, C) float32, labels (N, K) float32, seeds (N,) uint64. All its randomness comes from the
+seeds, each of which follows from the experiment's seed, the epoch, the example and the
 augmentation's name (`lensnet.data.draws`).
 
 >>> import tensorflow as tf
+>>> from lensnet.config.augmentation import Augmentation
+>>> chosen = [Augmentation.model_validate(name) for name in ("flip", "rotate90")]
 >>> images, labels = tf.reshape(tf.range(4.0), (1, 2, 2, 1)), tf.ones((1, 1))
->>> seeds = tf.constant([7], tf.uint64)
->>> turned, _ = augment(images, labels, seeds, ("flip", "rotate90"))
+>>> turned, _ = augmenter(chosen, (2, 2, 1))(images, labels, tf.constant([7], tf.uint64))
 >>> turned.shape
 TensorShape([1, 2, 2, 1])
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from lensnet.data import draws
-from lensnet.errors import ConfigurationError, UnknownNameError, nearest
+from lensnet.config.augmentation import Augmentation, Resampled
+from lensnet.data import draws, pixel_changes
+from lensnet.data.geometry import GEOMETRIC, geometric_change
+from lensnet.errors import ConfigurationError
 
-__all__ = ["Augmentation", "augment", "check_augmentations", "names", "register"]
+__all__ = ["Change", "augmenter", "check_augmentations"]
 
-Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-_augmentations: dict[str, Augmentation] = {}
-
-
-def register(name: str) -> Callable[[Augmentation], Augmentation]:
-    """Makes an augmentation known under a name of `data.augmentation`.
-
-    Raises:
-        ValueError: the name is taken.
-    """
-
-    def keep(augmentation: Augmentation) -> Augmentation:
-        if name in _augmentations:
-            raise ValueError(f'The augmentation "{name}" is registered twice.')
-        _augmentations[name] = augmentation
-        return augmentation
-
-    return keep
+Change = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Shape = tuple[int, int, int]
 
 
-def names() -> list[str]:
-    """Returns the names of all augmentations."""
-    return list(_augmentations)
-
-
-def check_augmentations(chosen: Sequence[str], shape: tuple[int, int, int]) -> None:
-    """Checks that augmentations exist and can be applied to images of a shape.
+def check_augmentations(chosen: Sequence[Augmentation], shape: Shape) -> None:
+    """Checks that augmentations can be applied to images of a shape.
 
     Args:
         chosen: `data.augmentation`.
         shape: (H, W, C).
 
     Raises:
-        UnknownNameError: there is no such augmentation.
-        ConfigurationError: the images are not square, and one of them turns them.
+        ConfigurationError: one of them turns images and they are not square, takes bands away
+            and there is one, or reaches farther than the image.
     """
-    for name in chosen:
-        if name not in _augmentations:
-            raise UnknownNameError(
-                f'There is no augmentation "{name}".{nearest(name, _augmentations)} Known: '
-                f"{', '.join(_augmentations)}."
+    height, width, bands = shape
+    for augmentation in chosen:
+        name = augmentation.name
+        if name == "rotate90" and height != width:
+            raise ConfigurationError(
+                f"data.augmentation: rotate90 needs square images; these have {height} x {width} "
+                "pixels. Leave it out, or set data.image_size."
             )
-    if "rotate90" in chosen and shape[0] != shape[1]:
-        raise ConfigurationError(
-            f"data.augmentation: rotate90 needs square images; these have {shape[0]} x {shape[1]} "
-            "pixels. Leave it out, or set data.image_size."
-        )
+        if name == "band_dropout" and bands == 1:
+            raise ConfigurationError(
+                "data.augmentation: band_dropout needs several bands; these images have one. "
+                "Leave it out."
+            )
+        if augmentation.shift is not None and augmentation.shift.pixels >= min(height, width):
+            raise ConfigurationError(
+                f"data.augmentation: shift by {augmentation.shift.pixels:g} pixels would move "
+                f"images of {height} x {width} pixels out of sight. Lower shift.pixels."
+            )
 
 
-def augment(
-    images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor, chosen: Sequence[str]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Applies augmentations to a batch, one after the other.
+def augmenter(chosen: Sequence[Augmentation], shape: Shape) -> Change:
+    """Returns the change that several augmentations make, one after the other.
+
+    Geometric ones that follow each other and interpolate alike are one map from image to image.
 
     Args:
-        images: (N, H, W, C) float32.
-        labels: (N, K) float32.
-        seeds: (N,) uint64, one an example, from seed, epoch and example.
-        chosen: names, in the order of application.
+        chosen: `data.augmentation`, in the order of application.
+        shape: (H, W, C) of the images.
     """
-    for name in chosen:
-        images, labels = _augmentations[name](images, labels, draws.stream(seeds, name))
-    return images, labels
+    steps = [
+        geometric_change(group) if group[0].name in GEOMETRIC else _single(group[0], shape)
+        for group in _groups(chosen)
+    ]
+
+    def augment(
+        images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        for step in steps:
+            images, labels = step(images, labels, seeds)
+        return images, labels
+
+    return augment
 
 
-@register("flip")
-def flip(images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mirrors each image left to right, and top to bottom, each with probability one half."""
-    sides = draws.integers(seeds, 2)
-    images = _where(sides, 1, tf.reverse(images, [2]), images)
-    return _where(sides, 2, tf.reverse(images, [1]), images), labels
+def _groups(chosen: Sequence[Augmentation]) -> list[list[Augmentation]]:
+    """Divides augmentations into steps: geometric ones that can be one map, and single others."""
+    groups: list[list[Augmentation]] = []
+    agreed: tuple[str, str] | None = None
+    for augmentation in chosen:
+        options = augmentation.options
+        own = (options.fill, options.interpolation) if isinstance(options, Resampled) else None
+        joins = (
+            groups
+            and {augmentation.name, groups[-1][-1].name} <= GEOMETRIC.keys()
+            and (agreed == own or agreed is None or own is None)
+        )
+        if joins:
+            groups[-1].append(augmentation)
+            agreed = agreed or own
+        else:
+            groups.append([augmentation])
+            agreed = own
+    return groups
 
 
-@register("rotate90")
-def rotate90(images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turns each image by 0, 90, 180 or 270 degrees, with equal probability."""
-    turns = draws.integers(seeds, 2)
-    # Counter-clockwise: transposed, then turned upside down.
-    quarter = tf.reverse(tf.transpose(images, (0, 2, 1, 3)), [1])
-    images = _where(turns, 1, quarter, images)
-    return _where(turns, 2, tf.reverse(images, [1, 2]), images), labels
+def _single(augmentation: Augmentation, shape: Shape) -> Change:
+    """Returns the change that an augmentation makes which is not geometric."""
+    name = augmentation.name
+    change = _SINGLE[name](augmentation.options, shape)
+
+    def with_its_own_draws(
+        images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return change(images, labels, draws.stream(seeds, name))
+
+    return with_its_own_draws
 
 
-def _where(drawn: tf.Tensor, bit: int, changed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Takes for each image the changed one if a bit of its draw is set.
+def _of_pixels(change: Callable[[tf.Tensor, tf.Tensor, Any], tf.Tensor]) -> _Builder:
+    """What changes images and not labels."""
 
-    Both are computed for the whole batch, which is faster than a choice image by image.
-    """
-    chosen = tf.not_equal(tf.bitwise.bitwise_and(drawn, bit), 0)
-    return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], changed, images)
+    def build(options: Any, shape: Shape) -> Change:
+        return lambda images, labels, seeds: (change(images, seeds, options), labels)
+
+    return build
+
+
+def _of_library(module: str, name: str) -> _Builder:
+    """What a library makes, which is imported when it is asked for."""
+
+    def build(options: Any, shape: Shape) -> Change:
+        made: Change = getattr(importlib.import_module(module), name)(options, shape)
+        return made
+
+    return build
+
+
+_Builder = Callable[[Any, Shape], Change]
+_SINGLE: dict[str, _Builder] = {
+    "noise": _of_pixels(pixel_changes.noise),
+    "blur": _of_pixels(pixel_changes.blur),
+    "band_dropout": _of_pixels(pixel_changes.drop_bands),
+    **{
+        name: _of_library("lensnet.data.keras_augmentation", name)
+        for name in ("random_erasing", "rand_augment", "mixup", "cutmix")
+    },
+    **{
+        name: _of_library("lensnet.data.keras_cv_augmentation", name)
+        for name in ("grid_mask", "fourier_mix")
+    },
+}

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import abc
 import contextlib
-import dataclasses
 import functools
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core import dataset_builder
+from tensorflow_datasets.core import splits as tfds_splits
 
-from lensnet.config.dataset import DatasetOptions
+from lensnet.config.dataset import DatasetOptions, DatasetSpec
 from lensnet.config.sections import Splits
-from lensnet.data.fingerprint import fingerprint
+from lensnet.data.fits_files import without_astropy_warnings
 from lensnet.data.hashing import stable_hash
-from lensnet.data.ledger import QUARANTINE, LedgerWriter
+from lensnet.data.ledger import check_bad, gather
+from lensnet.data.lens_config import LensConfig, configured, name_of
 from lensnet.data.listing import Example, Listing
+from lensnet.data.making_sources import make_source
 from lensnet.data.manifest import write_manifest
+from lensnet.data.shards import Shard, ShardWriter, write_with_beam
 from lensnet.data.sources import Loaded, Source
 from lensnet.data.splits import SPLITS, SplitPlan, check_listed, check_splits
-from lensnet.errors import DataError
+from lensnet.errors import ConfigurationError
 from lensnet.progress import track
 
 __all__ = ["LensConfig", "LensDatasetBuilder"]
@@ -34,47 +37,46 @@ __all__ = ["LensConfig", "LensDatasetBuilder"]
 SHARD_BYTES = 16 * 2**20
 """Bytes of pixels in a shard: many enough shards to shuffle, large enough to read fast."""
 
-# Shown of the bad files when there are too many.
-_SHOWN = 5
-
-
-@dataclasses.dataclass(eq=False)
-class LensConfig(tfds.core.BuilderConfig):
-    """What a data set is prepared from. `LensDatasetBuilder.configure` makes and names one.
-
-    Args:
-        variant: the name after the slash in `data.dataset`, such as `simulated`; "" if none.
-        options: `data.options`.
-        source_dir: the user's files; None for data sets that read none.
-        splits: `data.splits`.
-        seed: the seed of the splits and of simulated images.
-        listing: the examples, where they have been listed.
-    """
-
-    variant: str = ""
-    options: DatasetOptions = dataclasses.field(default_factory=DatasetOptions)
-    source_dir: str | None = None
-    splits: Splits | None = None
-    seed: int = 0
-    listing: Listing | None = dataclasses.field(default=None, repr=False)
-
 
 class LensDatasetBuilder(
-    tfds.core.ShardBasedBuilder,
+    dataset_builder.FileReaderBuilder,
     skip_registration=True,  # type: ignore[call-arg]
 ):
     """Writes the examples of a source as records, and lists beside them what it did.
 
     A data set is a folder in `datasets/` with a class named `Builder` that extends this one and
-    says what its source is. Records are written shard by shard, each split in the order of its
+    names its specifications. Records are written shard by shard, each split in the order of its
     ids' hashes, which is as good as shuffled: nothing is sorted in memory or on disk, so that
     preparing takes the same memory for any number of images, and any slice of a split is a fair
     sample of it. TFDS's own shuffling keeps a gigabyte of examples in memory.
 
     A record holds `image` (H, W, C) float32, `id`, and `label` or `target`.
+
+    Args:
+        config: the name of a variant, or a `LensConfig`. One that has not been through `configure`
+            is put through it; that is how `tfds build --config '{"variant": ..., ...}'` arrives.
+        source_dir: the user's files, as `data.source_dir`.
+        options: as `data.options`.
+        splits: as `data.splits`.
+        seed: as `data.seed`.
+        **kwargs: `data_dir`, `version` and `file_format`, as of every TFDS builder.
+
+    Raises:
+        DataError: the files are not what the data set reads.
+        ConfigurationError: the options are not of this data set.
+
+    Example:
+
+    >>> import lensnet, tensorflow_datasets as tfds  # doctest: +SKIP
+    >>> train = tfds.load(  # doctest: +SKIP
+    ...     "lens_finding/ground", split="train", builder_kwargs={"source_dir": "~/challenge"}
+    ... )
     """
 
     VERSION: ClassVar[tfds.core.Version]
+    SPECS: ClassVar[tuple[DatasetSpec, ...]] = ()
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "The data set's README.md says which files it reads."
+
     builder_config: LensConfig
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,29 +86,74 @@ class LensDatasetBuilder(
         source_file = getattr(sys.modules.get(cls.__module__), "__file__", None)
         if source_file:
             cls.pkg_dir_path = epath.Path(source_file).parent
+        cls.BUILDER_CONFIGS = [
+            LensConfig(
+                name=name_of(spec.variant),
+                variant=spec.variant,
+                description=spec.summary,
+                options=spec.options(),
+            )
+            for spec in cls.SPECS
+        ]
+
+    def __init__(
+        self,
+        *,
+        config: str | LensConfig | None = None,
+        source_dir: str | Path | None = None,
+        options: DatasetOptions | Mapping[str, Any] | None = None,
+        splits: Splits | Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        given = {"source_dir": source_dir, "options": options, "splits": splits, "seed": seed}
+        given = {key: value for key, value in given.items() if value is not None}
+        own = isinstance(config, LensConfig) and config not in self.BUILDER_CONFIGS
+        if given or (own and config.listing is None):  # type: ignore[union-attr]
+            config = self._completed(config, given)
+        super().__init__(config=config, **kwargs)
 
     @classmethod
-    @abc.abstractmethod
-    def make_source(cls, config: LensConfig) -> Source:
-        """Returns where the examples come from.
+    def _completed(cls, config: str | LensConfig | None, given: Mapping[str, Any]) -> LensConfig:
+        """Returns the configuration that follows from a variant and keyword arguments."""
+        if isinstance(config, LensConfig):
+            base = config
+        elif config is None:
+            base = cls.BUILDER_CONFIGS[0]
+        else:
+            name = config.partition(":")[0]
+            base = cls.builder_configs.get(name) or LensConfig(variant=name)
+        # A configuration written as JSON may say its variant by its name, as our own ones do.
+        named = cls.builder_configs.get(base.name)
+        variant = base.variant or (named.variant if named else "")
+        keys = ("options", "source_dir", "splits", "seed")
+        settings = {**{key: getattr(base, key) for key in keys}, **given}
+        if cls.spec(variant).needs_source_dir and settings["source_dir"] is None:
+            # The files may still be named when it is prepared, as TFDS's manual directory.
+            return LensConfig(name=f"{name_of(variant)}-unlocated", variant=variant, **settings)
+        return cls.configure(variant, **settings)
+
+    @classmethod
+    def spec(cls, variant: str) -> DatasetSpec:
+        """Returns what is known of a variant.
 
         Raises:
-            DataError: the user's directory is missing or holds no classes.
+            ConfigurationError: there is no such variant.
         """
-
-    @classmethod
-    def own_splits(cls, config: LensConfig) -> tuple[str, ...]:
-        """Returns the splits that the source itself names; by default () because it names none."""
-        return ()
+        for spec in cls.SPECS:
+            if spec.variant == variant:
+                return spec
+        known = ", ".join(spec.name for spec in cls.SPECS)
+        raise ConfigurationError(f'There is no "{cls.name}/{variant}". Known: {known}.')
 
     @classmethod
     def configure(
         cls,
         variant: str,
-        options: DatasetOptions,
+        options: DatasetOptions | Mapping[str, Any],
         *,
-        source_dir: Path | None = None,
-        splits: Splits | None = None,
+        source_dir: str | Path | None = None,
+        splits: Splits | Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> LensConfig:
         """Lists the source and returns a configuration that is named after what it found.
@@ -123,36 +170,29 @@ class LensDatasetBuilder(
 
         Raises:
             DataError: the source holds no examples.
+            ConfigurationError: there is no such variant, or the options are not of this data set.
         """
-        config = LensConfig(
-            name="unnamed",
-            variant=variant,
-            options=options,
-            source_dir=str(source_dir) if source_dir is not None else None,
-            splits=splits,
-            seed=seed,
-        )
-        source = cls.make_source(config)
-        config.listing = source.list()
-        settings = {
-            "version": str(cls.VERSION),
-            "options": options.model_dump(mode="json"),
-            "classes": source.classes,
-            "splits": cls.plan(config).description,
-        }
-        digits = fingerprint(settings, source.stamp(config.listing))
-        config.name = f"{variant or 'files'}-{digits}"
-        return config
+        version = str(cls.VERSION)
+        return configured(cls.spec(variant), version, options, source_dir, splits, seed)
 
-    @classmethod
-    def plan(cls, config: LensConfig) -> SplitPlan:
-        """Returns how the examples are divided."""
-        return SplitPlan.make(config.splits, cls.own_splits(config), config.seed)
+    @property
+    def lacks_files(self) -> bool:
+        """Whether nobody has said yet where the files lie that the data set reads."""
+        config = self.builder_config
+        return self.spec(config.variant).needs_source_dir and config.source_dir is None
 
     @functools.cached_property
     def source(self) -> Source:
-        """Where the examples come from."""
-        return self.make_source(self.builder_config)
+        """Where the examples come from.
+
+        Raises:
+            DataError: nobody has said where the files lie.
+        """
+        config = self.builder_config
+        if config.source is not None:
+            return config.source
+        root = Path(config.source_dir) if config.source_dir is not None else None
+        return make_source(self.spec(config.variant), config.options, root, config.seed)
 
     @functools.cached_property
     def listing(self) -> Listing:
@@ -160,9 +200,15 @@ class LensDatasetBuilder(
         return self.builder_config.listing or self.source.list()
 
     @functools.cached_property
+    def plan(self) -> SplitPlan:
+        """How the examples are divided."""
+        config = self.builder_config
+        return SplitPlan.make(config.plan_splits, self.source.splits, config.seed)
+
+    @functools.cached_property
     def examples(self) -> dict[str, list[Example]]:
         """The examples of each split, in the order in which they are written."""
-        plan = self.plan(self.builder_config)
+        plan = self.plan
         of_split: dict[str, list[Example]] = {}
         for example in self.listing.examples:
             of_split.setdefault(self.source.split_of(example, plan), []).append(example)
@@ -183,15 +229,31 @@ class LensDatasetBuilder(
         if (self.data_path / "features.json").exists():
             prepared = tfds.features.FeatureConnector.from_config(self.data_path)
             return tuple(prepared["image"].shape)
-        return self.source.image_shape(self.examples.get("train", []))
+        with without_astropy_warnings():
+            return self.source.image_shape(self.examples.get("train", []))
+
+    @property
+    def info(self) -> tfds.core.DatasetInfo:
+        """What TFDS knows of the data set."""
+        # TFDS keeps it for ever once made; here it is made anew when the files become known.
+        if "_own_info" not in self.__dict__:
+            self._own_info = self._info()
+        return self._own_info
 
     def _info(self) -> tfds.core.DatasetInfo:
+        shape: tuple[int | None, ...] = (None, None, None)
+        if self.lacks_files:
+            spec = self.spec(self.builder_config.variant)
+            classes, regression = spec.classes, spec.tasks == ("regression",)
+        else:
+            shape, classes = self.image_shape, self.source.classes
+            regression = not classes
         value: dict[str, Any] = (
-            {"label": tfds.features.ClassLabel(names=list(self.source.classes))}
-            if self.source.classes
-            else {"target": tfds.features.Scalar(dtype=np.float32)}
+            {"target": tfds.features.Scalar(dtype=np.float32)}
+            if regression
+            else {"label": tfds.features.ClassLabel(names=list(classes) if classes else None)}
         )
-        image = tfds.features.Tensor(shape=self.image_shape, dtype=np.float32, encoding="bytes")
+        image = tfds.features.Tensor(shape=shape, dtype=np.float32, encoding="bytes")
         info = self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {"image": image, **value, "id": tfds.features.Text()}
@@ -209,6 +271,29 @@ class LensDatasetBuilder(
     def _log_download_done(self) -> None:
         """Keeps TFDS from printing that it is done."""
 
+    def download_and_prepare(self, *, download_config: Any = None, **kwargs: Any) -> None:
+        """Prepares the records; see `tfds.core.DatasetBuilder.download_and_prepare`.
+
+        Nothing is downloaded. Where the builder was made without `source_dir`, the files are those
+        of `download_config.manual_dir`. With `beam_runner` or `beam_options` there, Apache Beam
+        prepares.
+
+        Args:
+            download_config: TFDS's `DownloadConfig`.
+            **kwargs: as TFDS's.
+
+        Raises:
+            DataError: nobody has said where the files lie, or they cannot serve.
+        """
+        manual_dir = getattr(download_config, "manual_dir", None)
+        if self.lacks_files and manual_dir is not None:
+            config = self._completed(self.builder_config, {"source_dir": Path(manual_dir)})
+            state = {**self._original_state, "file_format": self.info.file_format}
+            self.__dict__.clear()
+            self.__init__(**{**state, "config": config})  # type: ignore[misc]
+        self.source  # noqa: B018  # fails where nobody has said where the files lie
+        super().download_and_prepare(download_config=download_config, **kwargs)
+
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         """Writes records, lists and manifest; called with `data_dir` set to a temporary one.
 
@@ -222,87 +307,71 @@ class LensDatasetBuilder(
             for split, examples in self.examples.items()
         }
         check_splits(planned, classes, warn=False)
+        shards = list(self._shards())
+        writer = ShardWriter(
+            self.source,
+            self.info.features,
+            self.image_shape,
+            self.info.file_format,
+        )
+        runner = getattr(download_config, "beam_runner", None)
+        options = getattr(download_config, "beam_options", None)
+        if runner is not None or options is not None:
+            write_with_beam(writer, shards, runner=runner, options=options)
+        else:
+            self._write_here(writer, shards)
         directory = Path(self.data_dir)
-        everything = list(itertools.chain.from_iterable(self.examples.values()))
-        self._good: dict[str, Counter[str]] = {split: Counter() for split in self.examples}
-        self._bad: list[tuple[str, str]] = []
-        with (
-            contextlib.closing(self.source.load(everything)) as loading,
-            LedgerWriter(directory, has_targets=not classes) as self._ledger,
-        ):
-            self._stream = iter(track(loading, f"Preparing {self.name}", total=len(everything)))
-            super()._download_and_prepare(dl_manager, download_config)
-            # Asked for one more, the stream says its last word on the screen.
-            for _ in self._stream:
-                raise RuntimeError("The source has loaded more examples than it listed.")
-        self._check_bad(len(everything))
-        check_splits(self._good, classes, warn=False)
+        gathered = gather(directory, (shard.ledger for shard in shards), has_targets=not classes)
+        count = sum(map(len, self.examples.values()))
+        check_bad(gathered, count, self.source.max_bad, directory)
+        check_splits(
+            {split: gathered.good.get(split, Counter()) for split in planned}, classes, warn=False
+        )
+        self._set_splits(shards, gathered.lengths)
         write_manifest(directory)
 
-    def _shard_iterators_per_split(self, dl_manager: Any) -> dict[str, list[Any]]:
+    def _shards(self) -> Iterator[Shard]:
         height, width, channels = self.image_shape
         per_shard = max(1, SHARD_BYTES // (4 * height * width * channels))
-        return {
-            split: [
-                functools.partial(self._generate_shard, split, number)
-                for number in _even_parts(len(examples), -(-len(examples) // per_shard))
-            ]
-            for split, examples in self.examples.items()
-        }
+        for split, examples in self.examples.items():
+            template = self._get_filename_template(split)
+            parts = _even_parts(len(examples), -(-len(examples) // per_shard))
+            at = 0
+            for number, length in enumerate(parts):
+                path = template.sharded_filepath(shard_index=number, num_shards=len(parts))
+                yield Shard(split, Path(path), tuple(examples[at : at + length]))
+                at += length
 
-    def _generate_shard(self, split: str, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the records of the next `number` examples, those of them that are good."""
-        value = "label" if self.source.classes else "target"
-        for loaded in itertools.islice(self._stream, number):
-            bad = self._problem(loaded)
-            if bad is not None:
-                self._bad.append(bad)
-                self._ledger.bad(*bad)
-                continue
-            example = loaded.example
-            self._good[split][example.label or ""] += 1
-            self._ledger.good(loaded, split)
-            yield (
-                example.id,
-                {
-                    "image": loaded.image,
-                    value: example.label if self.source.classes else loaded.target,
-                    "id": example.id,
-                },
+    def _write_here(self, writer: ShardWriter, shards: Sequence[Shard]) -> None:
+        """Writes shards one after the other, their examples loaded ahead by threads."""
+        everything = [example for shard in shards for example in shard.examples]
+        with (
+            without_astropy_warnings(),
+            contextlib.closing(self.source.load(everything)) as loading,
+        ):
+            stream: Iterator[Loaded] = iter(
+                track(loading, f"Preparing {self.name}", total=len(everything))
             )
+            for shard in shards:
+                writer.write(shard, itertools.islice(stream, len(shard.examples)))
+            # Asked for one more, the stream says its last word on the screen.
+            for _ in stream:
+                raise RuntimeError("The source has loaded more examples than it listed.")
 
-    def _problem(self, loaded: Loaded) -> tuple[str, str] | None:
-        """Returns (file, reason) for an example that is bad, or has another shape."""
-        if loaded.error is not None:
-            return loaded.error.path, loaded.error.reason
-        image, shape = loaded.image, self.image_shape
-        if image is not None and image.shape == shape:
-            return None
-        file = loaded.example.files[0] if loaded.example.files else loaded.example.id
-        found = None if image is None else image.shape
-        return file, f"shape {found}, the others have {shape}"
-
-    def _check_bad(self, count: int) -> None:
-        """Checks how many examples are bad.
-
-        Raises:
-            DataError: too many.
-        """
-        allowed = self.source.max_bad
-        if len(self._bad) <= allowed * count:
-            return
-        # The records are about to be removed; the list of what is wrong with the files stays.
-        kept = Path(self.data_dir).parent / QUARANTINE
-        (Path(self.data_dir) / QUARANTINE).replace(kept)
-        shown = "\n".join(f"  {file}: {reason}" for file, reason in self._bad[:_SHOWN])
-        more = len(self._bad) - _SHOWN
-        raise DataError(
-            f"{len(self._bad)} of {count} examples are bad ({len(self._bad) / count:.1%}; "
-            f"data.options.max_bad allows {allowed:.1%}):\n{shown}\n"
-            + (f"  and {more} more\n" if more > 0 else "")
-            + f"All are listed in {kept}. Mend or remove them, or raise data.options.max_bad to "
-            "go on without them."
-        )
+    def _set_splits(self, shards: Sequence[Shard], lengths: Sequence[int]) -> None:
+        """Tells TFDS what has been written."""
+        infos = []
+        for split in self.examples:
+            of_split = [place for place, shard in enumerate(shards) if shard.split == split]
+            infos.append(
+                tfds_splits.SplitInfo(
+                    name=split,
+                    shard_lengths=[lengths[place] for place in of_split],
+                    num_bytes=sum(shards[place].path.stat().st_size for place in of_split),
+                    filename_template=self._get_filename_template(split),
+                )
+            )
+        self.info.set_splits(tfds_splits.SplitDict(infos))
 
 
 def _even_parts(total: int, parts: int) -> Sequence[int]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lensnet.data.hashing import FINALISER, GOLDEN, stable_hash
 
-__all__ = ["bits", "integers", "mix", "stream", "uniform"]
+__all__ = ["bits", "integers", "mix", "normal", "stream", "uniform"]
 
 
 def mix(*numbers: tf.Tensor | int) -> tf.Tensor:
@@ -69,6 +69,23 @@ def integers(seeds: tf.Tensor, power: int) -> tf.Tensor:
         power: at most 31.
     """
     return tf.cast(tf.bitwise.right_shift(mix(seeds), _constant(64 - power)), tf.int32)
+
+
+def normal(seeds: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns numbers from a Gaussian of mean 0 and standard deviation 1.
+
+    Args:
+        seeds: (N,) uint64, one an example.
+        shape: of what is drawn for each.
+
+    Returns:
+        (N, *shape) float32.
+    """
+    return tf.map_fn(
+        lambda pair: tf.random.stateless_normal(shape, pair, alg="philox"),
+        tf.bitcast(seeds, tf.int32),
+        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+    )
 
 
 def _constant(number: int) -> tf.Tensor:

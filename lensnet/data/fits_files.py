@@ -15,7 +15,10 @@ import numpy as np
 
 from lensnet.data.bad_file import first_words
 
-__all__ = ["decode_fits", "without_astropy_warnings"]
+__all__ = ["HduName", "decode_fits", "without_astropy_warnings"]
+
+HduName = int | str | tuple[str, int]
+"""What names a part of a FITS file: its number, EXTNAME, or EXTNAME and EXTVER."""
 
 _CARD, _BLOCK = 80, 2880
 _END = b"END".ljust(_CARD)
@@ -25,7 +28,7 @@ MAX_BYTES = 2**30
 """Bytes beyond which a file is no cutout, when unpacked."""
 
 
-def decode_fits(data: bytes, hdu: int | str | None = None) -> np.ndarray:
+def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
     """Returns the pixels of one HDU, scaled by BSCALE and BZERO, with BLANK as NaN.
 
     Gzip and tile compression are undone, whatever the file's name says.
@@ -156,7 +159,7 @@ def _first_image(hdus: Any) -> Any:
     raise _Refused("no HDU holds an image")
 
 
-def _named(hdus: Any, hdu: int | str) -> Any:
+def _named(hdus: Any, hdu: HduName) -> Any:
     try:
         found = hdus[hdu]
     except (KeyError, IndexError):

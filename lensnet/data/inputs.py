@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from lensnet.data.bad_file import BadFileError
+from lensnet.data.file_reader import FileReader
 from lensnet.data.fits_files import without_astropy_warnings
 from lensnet.data.listing import BandPattern, Example, group_bands, readable, walk_images
 from lensnet.data.readers import image_ending
 from lensnet.data.reading_ahead import read_ahead
-from lensnet.data.sources import FileReader
 from lensnet.errors import DataError
 
 __all__ = ["Input", "list_inputs", "read_inputs"]
@@ -112,7 +112,10 @@ def list_inputs(
             continue
         for folder in group:
             found = False
-            for names in _by_directory(walk_images(folder)):
+            images = walk_images(folder)
+            # Bands that lie apart come together only once all files are known.
+            together = [list(images)] if bands is not None and bands.apart else None
+            for names in together or _by_directory(images):
                 for example in _examples(names, bands, f"{folder.as_posix()}/"):
                     found = True
                     yield example
@@ -132,7 +135,7 @@ def _by_directory(names: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _examples(names: Sequence[str], bands: BandPattern | None, prefix: str) -> Iterator[Example]:
-    """Yields what the files of one directory hold, the prefix being no part of their ids."""
+    """Yields what files listed together hold, the prefix being no part of their ids."""
     if bands is not None:
         for name, files, problem in group_bands(names, bands)[0]:
             yield Example(readable(name), tuple(prefix + f for f in files), problem=problem)

@@ -3,23 +3,39 @@
 `examples.csv` has a row for each record, in the order of the records: id, source file (bands
 joined by ";"), split, label or target, and what else is known of the image, as JSON.
 `quarantine.csv` has a row for each bad file: file and reason.
+
+Each shard of records writes both for itself, so that shards can be written by processes that know
+nothing of each other; `gather` makes one list of them.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, TextIO
 
 import numpy as np
 
 from lensnet.data.sources import FILLED, Loaded
+from lensnet.errors import DataError
 
-__all__ = ["EXAMPLES", "QUARANTINE", "Ledger", "LedgerWriter", "Quarantined", "read_ledger"]
+__all__ = [
+    "EXAMPLES",
+    "QUARANTINE",
+    "Gathered",
+    "Ledger",
+    "LedgerWriter",
+    "Quarantined",
+    "check_bad",
+    "gather",
+    "open_list",
+    "read_ledger",
+]
 
 EXAMPLES = "examples.csv"
 QUARANTINE = "quarantine.csv"
@@ -38,42 +54,18 @@ class Quarantined(NamedTuple):
 
 
 class LedgerWriter:
-    """Writes both lists row by row, so that they never stand in memory.
+    """Writes both lists of a shard row by row, so that they never stand in memory.
 
     Args:
-        directory: where they go.
+        examples: where the list of the good examples goes.
+        quarantine: where the list of the bad files goes.
         has_targets: whether the examples have a target, not a label.
     """
 
-    def __init__(self, directory: Path, has_targets: bool):
-        self._directory = directory
+    def __init__(self, examples: TextIO, quarantine: TextIO, has_targets: bool):
+        self._examples = csv.writer(examples, lineterminator="\n")
+        self._quarantine = csv.writer(quarantine, lineterminator="\n")
         self._has_targets = has_targets
-        self._files: list[TextIO] = []
-
-    def __enter__(self) -> LedgerWriter:
-        self._examples = self._open(EXAMPLES)
-        self._quarantine = self._open(QUARANTINE)
-        value = "target" if self._has_targets else "label"
-        self._examples.writerow(("id", "file", "split", value, "metadata"))
-        self._quarantine.writerow(Quarantined._fields)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for file in self._files:
-            file.close()
-
-    def _open(self, name: str):  # type: ignore[no-untyped-def]  # csv names no type
-        # A file's name may hold bytes that are no text; they must not stop the writing.
-        file = open(
-            self._directory / name, "w", encoding="utf-8", errors="backslashreplace", newline=""
-        )
-        self._files.append(file)
-        return csv.writer(file, lineterminator="\n")
 
     def good(self, loaded: Loaded, split: str) -> None:
         """Writes the row of an example that has become a record."""
@@ -85,6 +77,99 @@ class LedgerWriter:
     def bad(self, file: str, reason: str) -> None:
         """Writes the row of a bad file."""
         self._quarantine.writerow((file, reason))
+
+
+def open_list(path: Path) -> TextIO:
+    """Opens a list for writing."""
+    # A file's name may hold bytes that are no text; they must not stop the writing.
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+@dataclass
+class Gathered:
+    """What the lists of all shards say together.
+
+    Args:
+        lengths: the number of records in each shard, in order.
+        good: how many good examples each class has, by split; for a regression under "".
+        num_bad: how many files are bad.
+        first_bad: the first of them.
+    """
+
+    lengths: list[int] = field(default_factory=list)
+    good: dict[str, Counter[str]] = field(default_factory=dict)
+    num_bad: int = 0
+    first_bad: list[Quarantined] = field(default_factory=list)
+
+
+def gather(
+    directory: Path, parts: Iterable[tuple[Path, Path]], has_targets: bool, shown: int = 5
+) -> Gathered:
+    """Makes one `examples.csv` and one `quarantine.csv` of those of the shards.
+
+    Args:
+        directory: where they go.
+        parts: the lists (examples, quarantine) of each shard, in order. They are removed.
+        has_targets: whether the examples have a target, not a label.
+        shown: how many of the bad files are returned.
+    """
+    result = Gathered()
+    with open_list(directory / EXAMPLES) as examples, open_list(directory / QUARANTINE) as bad:
+        value = "target" if has_targets else "label"
+        csv.writer(examples, lineterminator="\n").writerow(
+            ("id", "file", "split", value, "metadata")
+        )
+        csv.writer(bad, lineterminator="\n").writerow(Quarantined._fields)
+        for good_part, bad_part in parts:
+            length = 0
+            for _, _, split, label, _ in _rows(good_part):
+                length += 1
+                counts = result.good.setdefault(split, Counter())
+                counts["" if has_targets else label] += 1
+            result.lengths.append(length)
+            for row in _rows(bad_part):
+                result.num_bad += 1
+                if len(result.first_bad) < shown:
+                    result.first_bad.append(Quarantined(*row))
+            for part, whole in ((good_part, examples), (bad_part, bad)):
+                with open(part, encoding="utf-8", newline="") as file:
+                    shutil.copyfileobj(file, whole)
+                part.unlink()
+    return result
+
+
+def check_bad(gathered: Gathered, count: int, allowed: float, directory: Path) -> None:
+    """Checks how many examples are bad.
+
+    Args:
+        gathered: what the lists say.
+        count: how many examples there are, good and bad.
+        allowed: the share that may be bad.
+        directory: where the lists lie.
+
+    Raises:
+        DataError: too many are. The list of them is kept one directory up, because this one is
+            about to be removed.
+    """
+    bad = gathered.num_bad
+    if bad <= allowed * count:
+        return
+    kept = directory.parent / QUARANTINE
+    (directory / QUARANTINE).replace(kept)
+    shown = "\n".join(f"  {file}: {reason}" for file, reason in gathered.first_bad)
+    more = bad - len(gathered.first_bad)
+    raise DataError(
+        f"{bad} of {count} examples are bad ({bad / count:.1%}; "
+        f"data.options.max_bad allows {allowed:.1%}):\n{shown}\n"
+        + (f"  and {more} more\n" if more > 0 else "")
+        + f"All are listed in {kept}. Mend or remove them, or raise data.options.max_bad to "
+        "go on without them."
+    )
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        yield from csv.reader(file)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensnet.config.folder_layout import ClassFolder
 from lensnet.data.readers import image_ending
 from lensnet.errors import DataError
 
@@ -26,6 +27,7 @@ __all__ = [
     "Listing",
     "group_bands",
     "list_folder",
+    "list_folders",
     "readable",
     "walk_images",
 ]
@@ -47,6 +49,9 @@ class Example:
         split: the split whose folder it lies in; None where the folders name none.
         group: what it shares a split with; by default nothing but itself.
         problem: why it cannot be read, where the listing alone shows that.
+        position: right ascension and declination in degrees, for an image that is cut out of a
+            larger one.
+        metadata: what else is known of it, as (name with unit, value).
     """
 
     id: str
@@ -56,6 +61,8 @@ class Example:
     split: str | None = None
     group: str = ""
     problem: str | None = None
+    position: tuple[float, float] | None = None
+    metadata: tuple[tuple[str, float], ...] = ()
 
     @property
     def split_key(self) -> str:
@@ -69,11 +76,13 @@ class Listing:
 
     Args:
         examples: in a stable order.
-        left_out: image files that belong to none of the bands asked for, relative to the source.
+        left_out: those image files, relative to the source.
+        left_out_because: why they are part of none, after "they".
     """
 
     examples: tuple[Example, ...]
     left_out: tuple[str, ...] = ()
+    left_out_because: str = "are of none of the bands asked for"
 
 
 class BandPattern:
@@ -82,14 +91,17 @@ class BandPattern:
     Args:
         bands: the bands, in the order of the channels.
         file_pattern: the name of a file without its ending; holds {id} and {band} once each.
+        apart: whether each band has a folder of its own, so that the id alone says what belongs
+            together, wherever it lies.
 
     >>> BandPattern(("g", "r"), "{id}_{band}").parse("J0029_r")
     ('J0029', 'r')
     """
 
-    def __init__(self, bands: Sequence[str], file_pattern: str):
+    def __init__(self, bands: Sequence[str], file_pattern: str, apart: bool = False):
         self.bands = tuple(bands)
         self.file_pattern = file_pattern
+        self.apart = apart
         either = "|".join(re.escape(band) for band in sorted(bands, key=len, reverse=True))
         expression = re.escape(file_pattern)
         expression = expression.replace(re.escape("{id}"), "(?P<id>.+)")
@@ -110,9 +122,6 @@ def list_folder(
 ) -> Listing:
     """Lists `class/image` folders, or `split/class/image` ones, without opening a file.
 
-    Folders below a class's folder count as part of the class. What starts with a dot is hidden.
-    A folder named like an image is listed, and will be found to be none when it is read.
-
     Args:
         root: the source directory.
         classes: the class folders to list.
@@ -120,28 +129,54 @@ def list_folder(
         bands: for images whose bands have a file each, how these are named.
 
     Raises:
+        DataError: as `list_folders`.
+    """
+    folders: Mapping[str, str | None] = split_folders or {"": None}
+    return list_folders(
+        root,
+        [
+            ClassFolder(f"{folder}/{label}" if folder else label, label, split)
+            for folder, split in folders.items()
+            for label in classes
+        ],
+        bands,
+    )
+
+
+def list_folders(
+    root: Path, folders: Sequence[ClassFolder], bands: BandPattern | None = None
+) -> Listing:
+    """Lists folders of images without opening a file.
+
+    Folders below a class's folder count as part of the class. What starts with a dot is hidden.
+    A folder named like an image is listed, and will be found to be none when it is read. A folder
+    that is not there is one without images: a split may lack a class.
+
+    Args:
+        root: the source directory.
+        folders: the folders to list.
+        bands: for images whose bands have a file each, how these are named.
+
+    Raises:
         DataError: a class has no image at all, or a directory cannot be listed.
     """
     examples: list[Example] = []
     left_out: list[str] = []
-    empty = set(classes)
-    folders: Mapping[str, str | None] = split_folders or {"": None}
-    for folder, split in folders.items():
-        for label in classes:
-            below = f"{folder}/{label}" if folder else label
-            if not (root / below).is_dir():
-                continue
-            found, others = _list_class(root, below, bands)
-            left_out += others
-            examples += [
-                Example(readable(name), files, label=label, split=split, problem=problem)
-                for name, files, problem in found
-            ]
-            if found:
-                empty.discard(label)
-    for label in classes:
-        if label in empty:
-            raise DataError(_empty_class(root, label, bands, left_out))
+    empty = {folder.label: folder.path for folder in reversed(folders)}
+    for path, label, split in ((f.path, f.label, f.split) for f in folders):
+        if not (root / path).is_dir():
+            continue
+        found, others = _list_class(root, path, bands)
+        left_out += others
+        examples += [
+            Example(readable(name), files, label=label, split=split, problem=problem)
+            for name, files, problem in found
+        ]
+        if found:
+            empty.pop(label, None)
+    for folder in folders:
+        if folder.label in empty:
+            raise DataError(_empty_class(root, folder.label or folder.path, bands, left_out))
     return Listing(tuple(examples), tuple(left_out))
 
 
@@ -154,8 +189,8 @@ def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Se
             "Set data.options.bands and file_pattern to the names of the files."
         )
     return (
-        f"{where} holds no image. Put .npy, .fits or .png files into it, or leave the class out "
-        "with data.options.classes."
+        f"{where} holds no image. Put .npy, .fits or .png files into it; image_folder can leave a "
+        "class out, with data.options.classes."
     )
 
 
@@ -199,7 +234,7 @@ def group_bands(names: Sequence[str], bands: BandPattern) -> tuple[list[_Found],
         if parsed is None:
             others.append(name)
             continue
-        key = directory + slash + parsed[0]
+        key = parsed[0] if bands.apart else directory + slash + parsed[0]
         of_band = objects.setdefault(key, {})
         if parsed[1] in of_band:
             doubled[key] = parsed[1]

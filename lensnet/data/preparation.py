@@ -7,21 +7,28 @@ import errno
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from lensnet.data.builder import LensConfig, LensDatasetBuilder
+from lensnet.data.builder import LensDatasetBuilder
 from lensnet.data.fits_files import without_astropy_warnings
+from lensnet.data.lens_config import LensConfig
 from lensnet.data.manifest import is_complete
+from lensnet.data.shards import pipeline_options
 from lensnet.errors import ConfigurationError, LensnetError
 
 __all__ = ["prepared_builder"]
 
 
 def prepared_builder(
-    builder_class: type[LensDatasetBuilder], config: LensConfig, data_dir: Path
+    builder_class: type[LensDatasetBuilder],
+    config: LensConfig,
+    data_dir: Path,
+    *,
+    beam_options: Sequence[str] | None = None,
 ) -> LensDatasetBuilder:
     """Returns the builder of a data set that is prepared when this returns.
 
@@ -33,6 +40,9 @@ def prepared_builder(
         builder_class: the data set's builder.
         config: what to prepare, as `builder_class.configure` returns it.
         data_dir: where all prepared data lie.
+        beam_options: flags of the Apache Beam pipeline that is to prepare, such as
+            `["runner=FlinkRunner", "flink_master=..."]`, or [] for Beam on this machine; None for
+            no Beam. Its workers must see `data_dir` and the source files under the same paths.
 
     Raises:
         DataError: the data cannot serve.
@@ -46,11 +56,17 @@ def prepared_builder(
             with _words_of_disk(data_dir), _locked(above):
                 if not is_complete(directory):  # another process may have been faster
                     _remove_leftovers(above, directory)
-                    _prepare(builder_class, config, data_dir)
+                    _prepare(builder_class, config, data_dir, beam_options)
         return builder_class(config=config, data_dir=data_dir)
 
 
-def _prepare(builder_class: type[LensDatasetBuilder], config: LensConfig, data_dir: Path) -> None:
+def _prepare(
+    builder_class: type[LensDatasetBuilder],
+    config: LensConfig,
+    data_dir: Path,
+    beam_options: Sequence[str] | None,
+) -> None:
+    options = None if beam_options is None else pipeline_options(beam_options)
     builder = builder_class(config=config, data_dir=data_dir)
     height, width, channels = builder.image_shape
     needed = len(builder.listing.examples) * height * width * channels * 4
@@ -62,7 +78,10 @@ def _prepare(builder_class: type[LensDatasetBuilder], config: LensConfig, data_d
         )
     # TFDS makes folders for downloads, of which there are none.
     with tempfile.TemporaryDirectory() as nothing:
-        builder.download_and_prepare(download_dir=nothing)
+        builder.download_and_prepare(
+            download_dir=nothing,
+            download_config=tfds.download.DownloadConfig(beam_options=options),
+        )
 
 
 def _remove_leftovers(above: Path, directory: Path) -> None:

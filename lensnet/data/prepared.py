@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.config.sections import Splits
 from lensnet.data.augmentation import check_augmentations
-from lensnet.data.balance import Oversampling, class_weights
+from lensnet.data.balance import Balancing, Oversampling, class_weights
 from lensnet.data.builder import LensDatasetBuilder
 from lensnet.data.ledger import Ledger, Quarantined, read_ledger
 from lensnet.data.preparation import prepared_builder
@@ -45,7 +46,12 @@ class Examples(NamedTuple):
     labels: np.ndarray
 
 
-def prepare(experiment: Experiment, *, preprocessing: Preprocessing | None = None) -> PreparedData:
+def prepare(
+    experiment: Experiment,
+    *,
+    preprocessing: Preprocessing | None = None,
+    beam_options: Sequence[str] | None = None,
+) -> PreparedData:
     """Prepares the data of an experiment, if they are not yet, and opens them.
 
     Preparing reads or simulates every image once, with its progress on standard error, and writes
@@ -55,6 +61,9 @@ def prepare(experiment: Experiment, *, preprocessing: Preprocessing | None = Non
         experiment: what to prepare.
         preprocessing: that of an earlier run on these data, whose statistics are to be kept; by
             default made from the experiment and the training split.
+        beam_options: flags of the Apache Beam pipeline that is to prepare, such as
+            `["runner=FlinkRunner", "flink_master=..."]`, or [] for Beam on this machine; None for
+            no Beam. Its workers must see `data.data_dir` and the source files under the same paths.
 
     Raises:
         DataError: the data are missing or bad, or cannot serve the experiment.
@@ -74,12 +83,15 @@ def prepare(experiment: Experiment, *, preprocessing: Preprocessing | None = Non
     )
     if config.listing is not None and config.listing.left_out:
         _logger.warning(
-            "%d image files in %s are of none of the bands asked for, such as %s.",
+            "%d image files in %s are left out, such as %s: they %s.",
             len(config.listing.left_out),
             experiment.source_dir,
             config.listing.left_out[0],
+            config.listing.left_out_because,
         )
-    builder = prepared_builder(builder_class, config, experiment.data_dir)
+    builder = prepared_builder(
+        builder_class, config, experiment.data_dir, beam_options=beam_options
+    )
     return PreparedData(experiment, builder, preprocessing)
 
 
@@ -109,7 +121,7 @@ class PreparedData:
         self.classes: tuple[str, ...] = tuple(builder.source.classes)
         self.directory = Path(builder.data_dir)
         self._ledger: Ledger = read_ledger(self.directory, self.classes)
-        plan = builder.plan(builder.builder_config)
+        plan = builder.plan
         # Where the splits of folders were completed from the training folder there is nothing
         # shorter to say than the names of all three.
         own = Splits(train="train", validation="validation", test="test")
@@ -170,8 +182,7 @@ class PreparedData:
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Returns the batches in an epoch of training, the last of which may be smaller."""
-        oversampling = self._oversampling
-        total = len(self._records["train"]) if oversampling is None else oversampling.total
+        total = len(self._records["train"]) if self._balance is None else self._balance.total
         return -(-total // batch_size)
 
     @property
@@ -226,22 +237,25 @@ class PreparedData:
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
         weights = self.class_weights
-        values = self._records["train"].labels
         stream = TrainingStream(
             self._split_data("train"),
             batch_size,
             seed=self.experiment.seed,
             augmentation=self.experiment.data.augmentation,
-            oversampling=self._oversampling,
-            weights=None if weights is None else np.array(weights, np.float32)[values],
+            balance=self._balance,
+            class_weights=None if weights is None else np.array(weights, np.float32),
         )
         return stream.batches(first_epoch, epochs)
 
     @functools.cached_property
-    def _oversampling(self) -> Oversampling | None:
-        if self.experiment.data.balance != "oversample" or not self.classes:
-            return None
-        return Oversampling.of(self._records["train"].labels, len(self.classes))
+    def _balance(self) -> Oversampling | Balancing | None:
+        """How often the examples of each class come in an epoch; None for once."""
+        labels, balance = self._records["train"].labels, self.experiment.data.balance
+        if balance == "oversample" and self.classes:
+            return Oversampling.of(labels, len(self.classes))
+        if balance == "balanced" and self.classes:
+            return Balancing.of(labels, len(self.classes))
+        return None
 
     def _split_data(self, split: str) -> SplitData:
         if split not in self._opened:
@@ -262,7 +276,8 @@ class PreparedData:
             self.native_shape,
             data.image_size,
             data.normalization,
-            self._records["train"].images(),
+            self._records["train"].images,
+            repeat_channels=data.repeat_channels,
         )
 
     def _check_parts(self) -> None:

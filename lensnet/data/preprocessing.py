@@ -7,52 +7,64 @@ of pixels that lie far from zero, which would lose digits. (Below 1e-38 a float3
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from lensnet.config.normalization import Normalization
+from lensnet.data import statistics
 from lensnet.data.resizing import resize
 from lensnet.errors import DataError
 
-__all__ = ["NORMALIZATIONS", "Preprocessing"]
+__all__ = ["Preprocessing"]
 
 Shape = tuple[int, int, int]
 
-NORMALIZATIONS = (
-    "none",
-    "per_image_min_max",
-    "per_image_standard",
-    "dataset_min_max",
-    "dataset_standard",
-)
+# What a float16 can hold, with room for a sum of two: a pixel that training has not seen the like
+# of must not become infinite there, and NaN in the next layer.
+_LARGEST = 30000.0
+
+# In units of the softening. Far beyond where asinh is a logarithm, and its square is a float32.
+_FAR = 1e18
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """Resizes and normalises images: `(N, H, W, C)` float32 as they come to float32 as needed.
 
-    Only TensorFlow operations are used, so that a traced function or an exported model can hold
-    it. Turning an image by 90 degrees turns the result and changes nothing else.
+    In this order: clip and stretch of `data.normalization`; antialiased resizing; its scale;
+    repetition of a single band. Each band is treated by itself. Clipping comes before resizing so
+    that a hot or masked pixel does not spread, and stretching too because a curve that is steep at
+    the faint end would magnify what resizing rounds off.
+
+    Only TensorFlow operations are used that other formats have too, so that a traced function or
+    an exported model can hold it. Turning an image by 90 degrees turns the result and changes
+    nothing else. A band that is constant, or is so within the limits, becomes zeros. Finite pixels
+    never become NaN. What is stretched or scaled is kept within +-30,000, which a float16 holds.
 
     Args:
         native_shape: (H, W, C) of the images as they come.
         image_size: pixels a side of the result, by antialiased bilinear interpolation; None to
             keep the size.
-        normalization: one of `NORMALIZATIONS`, each channel by itself. `min_max` leads to 0..1,
-            `standard` to mean 0 and standard deviation 1. A constant channel becomes zeros.
-        offset: for `dataset_*`: what is subtracted from each channel.
-        scale: for `dataset_*`: what each channel is then divided by.
+        normalization: what `data.normalization` says, whether made already or as in a file.
+        offset: for a `dataset_*` scale: what is subtracted from each band.
+        scale: for a `dataset_*` scale: what each band is then divided by.
+        low: where clip and stretch go by the training split: the lower limit of each band.
+        high: the upper limit of each band.
+        repeat_channels: how often a single band is repeated; None for once.
 
     Raises:
         ValueError: an argument is none of what is allowed.
-        DataError: `image_size` is given and the images are not square.
+        DataError: `image_size` is given and the images are not square, or `repeat_channels` and
+            they have several bands.
 
     Example:
 
-    >>> prepare = Preprocessing((4, 4, 1), normalization="per_image_min_max")
+    >>> prepare = Preprocessing((4, 4, 1))
     >>> image = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
     >>> float(tf.reduce_max(prepare(image))), float(tf.reduce_max(prepare(1e-12 * image)))
     (1.0, 1.0)
@@ -60,33 +72,39 @@ class Preprocessing:
 
     native_shape: Shape
     image_size: int | None = None
-    normalization: str = "per_image_min_max"
+    normalization: Normalization = Normalization()
     offset: tuple[float, ...] | None = None
     scale: tuple[float, ...] | None = None
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    repeat_channels: int | None = None
 
     def __post_init__(self) -> None:
-        if self.normalization not in NORMALIZATIONS:
-            raise ValueError(
-                f"normalization must be one of {', '.join(NORMALIZATIONS)}; "
-                f"got {self.normalization!r}."
-            )
-        by_data = self.normalization.startswith("dataset_")
-        for name in ("offset", "scale"):
+        how = Normalization.model_validate(self.normalization)
+        object.__setattr__(self, "normalization", how)
+        needed = {
+            **dict.fromkeys(("low", "high"), how.has_limits and how.limits == "dataset"),
+            **dict.fromkeys(("offset", "scale"), how.scale.startswith("dataset_")),
+        }
+        height, width, bands = self.native_shape
+        for name, is_needed in needed.items():
             given = getattr(self, name)
-            if by_data != (given is not None):
+            if is_needed != (given is not None):
                 raise ValueError(
-                    f"{name} belongs to the dataset_* normalizations, and they need it; "
-                    f"got {given} with {self.normalization}."
+                    f"{name} is for normalizations by the training split, and they need it; got "
+                    f"{given} with {how.model_dump()}."
                 )
-            if given is not None and len(given) != self.native_shape[2]:
-                raise ValueError(
-                    f"{name} needs {self.native_shape[2]} values, one a channel; got {given}."
-                )
-        height, width, _ = self.native_shape
+            if given is not None and len(given) != bands:
+                raise ValueError(f"{name} needs {bands} values, one a band; got {given}.")
         if self.image_size is not None and height != width:
             raise DataError(
                 f"data.image_size resizes square images; these have {height} x {width} pixels, "
                 "and would be distorted. Cut them to squares, or leave data.image_size out."
+            )
+        if self.repeat_channels is not None and bands != 1:
+            raise DataError(
+                f"data.repeat_channels repeats the band of one-band images; these have {bands} "
+                "bands. Leave it out."
             )
 
     @classmethod
@@ -94,59 +112,119 @@ class Preprocessing:
         cls,
         native_shape: Shape,
         image_size: int | None,
-        normalization: str,
-        training_images: Iterable[np.ndarray],
+        normalization: Normalization,
+        training_images: Callable[[], Iterable[np.ndarray]],
+        *,
+        repeat_channels: int | None = None,
     ) -> Preprocessing:
         """Returns the preprocessing with the statistics that its normalisation needs.
 
         Args:
             native_shape: (H, W, C).
             image_size: pixels a side of the result; None to keep the size.
-            normalization: one of `NORMALIZATIONS`.
-            training_images: batches (N, H, W, C) of the training split, as they come. They are
-                gone through once, and only for a `dataset_*` normalisation.
+            normalization: as of the class.
+            training_images: gives the images of the training split as they come, in batches
+                (N, H, W, C), each time it is called: once for a `dataset_*` scale, once for limits
+                of the data set, twice for percentiles of it. No more than a batch is held.
+            repeat_channels: as of the class.
         """
-        if not normalization.startswith("dataset_"):
-            return cls(native_shape, image_size, normalization)
-        plain = cls(native_shape, image_size, "none")
-        offset, scale = _statistics(
-            (plain(tf.constant(batch)).numpy() for batch in training_images),
-            normalization == "dataset_min_max",
-        )
-        return cls(native_shape, image_size, normalization, offset, scale)
+        how = Normalization.model_validate(normalization)
+        fitted: dict[str, Any] = {}
+        if how.has_limits and how.limits == "dataset":
+            if how.clip_percentiles is None:
+                low, high = statistics.extent(training_images)
+            else:
+                low, high = statistics.percentiles(training_images, how.clip_percentiles)
+            fitted.update(low=low, high=high)
+        if how.scale.startswith("dataset_"):
+            unscaled = cls(
+                native_shape, image_size, how.model_copy(update={"scale": "none"}), **fitted
+            )
+
+            def stretched() -> Iterator[np.ndarray]:
+                return (unscaled(tf.constant(batch)).numpy() for batch in training_images())
+
+            if how.scale == "dataset_min_max":
+                lowest, highest = statistics.extent(stretched)
+                ranges = tuple(b - a for a, b in zip(lowest, highest, strict=True))
+                fitted.update(offset=lowest, scale=ranges)
+            else:
+                fitted["offset"], fitted["scale"] = statistics.moments(stretched)
+        return cls(native_shape, image_size, how, **fitted, repeat_channels=repeat_channels)
 
     @property
     def image_shape(self) -> Shape:
         """(H, W, C) of the result."""
+        bands = self.repeat_channels or self.native_shape[2]
         if self.image_size is None:
-            return self.native_shape
-        return (self.image_size, self.image_size, self.native_shape[2])
+            return (*self.native_shape[:2], bands)
+        return (self.image_size, self.image_size, bands)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Returns images (N, H, W, C) of the native shape as the network takes them, float32."""
-        images = tf.cast(images, tf.float32)
-        if self.normalization == "none" and self.image_shape == self.native_shape:
-            return images
-        # Resizing a thousand counts of sky would round away what lies upon it.
-        lowest = tf.reduce_min(images, axis=(1, 2), keepdims=True)
-        images -= lowest
-        if self.image_shape != self.native_shape:
-            images = tf.ensure_shape(images, (None, *self.native_shape))
-            images = resize(images, self.image_shape[0])
-        if self.normalization == "none":
-            return images + lowest
-        if self.normalization == "per_image_min_max":
+        images = tf.ensure_shape(tf.cast(images, tf.float32), (None, *self.native_shape))
+        how, size = self.normalization, self.image_shape[:2]
+        if how.has_limits or how.scale != "none" or size != self.native_shape[:2]:
+            # Resizing a thousand counts of sky would round away what lies upon it.
+            zero = tf.reduce_min(images, axis=(1, 2), keepdims=True)
+            images -= zero
+            if how.has_limits:
+                images, zero = self._within_limits(images, zero)
+            if size != self.native_shape[:2]:
+                images = resize(images, size[0])
+            images = self._scaled(images, zero)
+        if self.repeat_channels is not None:
+            images = tf.tile(images, (1, 1, 1, self.repeat_channels))
+        return images
+
+    def _within_limits(self, images: tf.Tensor, zero: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Clips and stretches images.
+
+        Args:
+            images: (N, H, W, C).
+            zero: what was taken off them.
+
+        Returns:
+            images, and what is off them now.
+        """
+        clip = self.normalization.clip_percentiles
+        if self.normalization.limits == "dataset":
+            low, high = np.array(self.low), np.array(self.high)
+            images += zero - tf.constant(low, tf.float32)
+            zero, span = tf.constant(low, tf.float32), tf.constant(high - low, tf.float32)
+        else:
+            first, last = _extent(images) if clip is None else _percentiles(images, clip)
+            images, zero, span = images - first, zero + first, last - first
+        if clip is not None:
+            images = tf.minimum(tf.maximum(images, 0.0), span)
+        if self.normalization.stretch == "none":
+            return images, zero
+        stretched = _STRETCHES[self.normalization.stretch](
+            tf.math.divide_no_nan(images, span), self.normalization.softening
+        )
+        return stretched, tf.zeros_like(zero)
+
+    def _scaled(self, images: tf.Tensor, zero: tf.Tensor) -> tf.Tensor:
+        """Brings images (N, H, W, C), off which `zero` was taken, to their scale."""
+        scale = self.normalization.scale
+        if scale == "none" and self.normalization.stretch == "none":
+            return images + zero
+        if scale == "per_image_min_max":
             return _unit_range(images)
-        if self.normalization == "per_image_standard":
+        if scale == "per_image_standard":
             return _standard(images)
-        images += lowest - tf.constant(self.offset, tf.float32)
-        return tf.math.divide_no_nan(images, tf.constant(self.scale, tf.float32))
+        if scale != "none":
+            images += zero - tf.constant(self.offset, tf.float32)
+            images = tf.math.divide_no_nan(images, tf.constant(self.scale, tf.float32))
+        return tf.clip_by_value(images, -_LARGEST, _LARGEST)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, out of which `from_dict` makes an equal object."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values["normalization"] = self.normalization.model_dump(mode="json")
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
+            for name, value in values.items()
         }
 
     @classmethod
@@ -159,43 +237,61 @@ class Preprocessing:
         return cls(**read)
 
 
-def _unit_range(images: tf.Tensor) -> tf.Tensor:
-    """Scales each channel of each image to 0..1."""
+def _extent(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the lowest and the highest pixel of each band of each image, (N, 1, 1, C)."""
     lowest = tf.reduce_min(images, axis=(1, 2), keepdims=True)
-    highest = tf.reduce_max(images, axis=(1, 2), keepdims=True)
+    return lowest, tf.reduce_max(images, axis=(1, 2), keepdims=True)
+
+
+def _percentiles(images: tf.Tensor, shares: tuple[float, float]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns two percentiles of each band of each image, (N, 1, 1, C).
+
+    Between two pixels they are interpolated linearly, as NumPy does by default.
+    """
+    height, width, bands = images.shape[1:]
+    count = height * width
+    planes = tf.reshape(tf.transpose(images, (0, 3, 1, 2)), (-1, bands, count))
+    found = []
+    for share in shares:
+        # From the nearer end: `top_k` of few is many times faster than sorting all.
+        sign, place = (-1, share) if share <= 50 else (1, 100 - share)
+        at, part = divmod(place / 100 * (count - 1), 1)
+        ends = tf.math.top_k(sign * planes, min(int(at) + 2, count)).values[..., int(at) :]
+        first, second = ends[..., 0], ends[..., -1]
+        # Not first + part * (second - first), which rounds apart where both are equal.
+        value = sign * ((1 - part) * first + part * second)
+        found.append(value[:, tf.newaxis, tf.newaxis, :])
+    return found[0], found[1]
+
+
+def _asinh(values: tf.Tensor, softening: float) -> tf.Tensor:
+    """Written out: not every format that models are exported to knows an inverse hyperbola."""
+    bent = tf.minimum(tf.abs(values) / softening, _FAR)
+    whole = tf.math.log(bent + tf.sqrt(tf.square(bent) + 1))
+    return tf.sign(values) * whole / np.arcsinh(1 / softening).astype(np.float32)
+
+
+def _sqrt(values: tf.Tensor, softening: None) -> tf.Tensor:
+    return tf.sign(values) * tf.sqrt(tf.abs(values))
+
+
+def _log(values: tf.Tensor, softening: float) -> tf.Tensor:
+    whole = tf.math.log(1 + tf.minimum(tf.abs(values) / softening, _FAR))
+    return tf.sign(values) * whole / np.log1p(1 / softening).astype(np.float32)
+
+
+_STRETCHES: dict[str, Callable[..., tf.Tensor]] = {"asinh": _asinh, "sqrt": _sqrt, "log": _log}
+
+
+def _unit_range(images: tf.Tensor) -> tf.Tensor:
+    """Scales each band of each image to 0..1."""
+    lowest, highest = _extent(images)
     return tf.math.divide_no_nan(images - lowest, highest - lowest)
 
 
 def _standard(images: tf.Tensor) -> tf.Tensor:
-    """Scales each channel of each image to mean 0 and standard deviation 1."""
+    """Scales each band of each image to mean 0 and standard deviation 1."""
     images = _unit_range(images)
     images -= tf.reduce_mean(images, axis=(1, 2), keepdims=True)
     variance = tf.reduce_mean(tf.square(images), axis=(1, 2), keepdims=True)
     return tf.math.divide_no_nan(images, tf.sqrt(variance))
-
-
-def _statistics(
-    batches: Iterable[np.ndarray], is_min_max: bool
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Returns offset and scale of each channel over all images, in double precision.
-
-    Means and variances of the batches are merged pairwise (Chan, Golub & LeVeque 1983), which
-    keeps their digits where the mean is far from zero.
-    """
-    lowest, highest = np.inf, -np.inf
-    count, mean, squares = 0, 0.0, 0.0
-    for batch in batches:
-        pixels = batch.reshape(-1, batch.shape[-1]).astype(np.float64)
-        lowest = np.minimum(lowest, pixels.min(axis=0))
-        highest = np.maximum(highest, pixels.max(axis=0))
-        number, mean_here = len(pixels), pixels.mean(axis=0)
-        squares_here = np.square(pixels - mean_here).sum(axis=0)
-        difference, total = mean_here - mean, count + number
-        mean = mean + difference * number / total
-        squares = squares + squares_here + difference**2 * count * number / total
-        count = total
-    if is_min_max:
-        offset, scale = np.asarray(lowest), np.asarray(highest) - np.asarray(lowest)
-    else:
-        offset, scale = np.asarray(mean), np.sqrt(np.asarray(squares) / count)
-    return tuple(map(float, offset)), tuple(map(float, scale))

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lensnet.data.bad_file import BadFileError
-from lensnet.data.fits_files import decode_fits
+from lensnet.data.fits_files import HduName, decode_fits
 from lensnet.data.npy_files import decode_npy
+from lensnet.data.pixels import channels_last, finished_image
 from lensnet.data.png_files import decode_png
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "read_bands",
     "read_example",
     "read_image",
+    "stack_bands",
 ]
 
 _NPY, _PNG = (".npy",), (".png",)
@@ -126,22 +128,25 @@ class Examined(NamedTuple):
 def examine(
     path: str | os.PathLike[str],
     *,
-    hdu: int | str | None = None,
+    hdu: HduName | None = None,
     max_nonfinite: float = 0.05,
+    mask_value: float | None = None,
 ) -> Examined:
     """Reads one image, the numbers beside it, and how much of it had to be filled.
 
     Args:
         path: the file.
         hdu: number or name of the FITS extension; None for the first that holds an image.
-        max_nonfinite: share of the pixels that may be NaN or infinite.
+        max_nonfinite: share of the pixels that may be NaN, infinite or masked.
+        mask_value: the value of masked pixels, which are filled like those that are not finite;
+            None where there are none.
 
     Raises:
         BadFileError: as `read_image`.
     """
     pixels, extras = _decode(path, hdu)
     try:
-        image, filled = _finish(_channels_last(pixels), max_nonfinite)
+        image, filled = finished_image(channels_last(pixels), max_nonfinite, mask_value)
     except ValueError as error:
         raise BadFileError(path, str(error)) from None
     return Examined(image, extras, filled)
@@ -173,24 +178,52 @@ def read_bands(
 def examine_bands(
     paths: Sequence[str | os.PathLike[str]],
     *,
-    hdu: int | str | None = None,
+    hdu: int | str | Sequence[HduName | None] | None = None,
     max_nonfinite: float = 0.05,
+    mask_value: float | None = None,
 ) -> Examined:
     """Reads the bands of an image, and how much of them had to be filled.
 
     Args:
-        paths: a file for each band, in the order of the channels.
-        hdu: number or name of the FITS extension; None for the first that holds an image.
-        max_nonfinite: share of the pixels, of all bands together, that may be NaN or infinite.
+        paths: a file for each band, in the order of the channels; the same one more than once
+            where it holds several bands.
+        hdu: number or name of the FITS extension, one for all bands or one for each; None for the
+            first that holds an image.
+        max_nonfinite: share of the pixels, of all bands together, that may be NaN, infinite or
+            masked.
+        mask_value: the value of masked pixels; None where there are none.
+
+    Raises:
+        BadFileError: as `read_bands`.
+        ValueError: there are not as many HDUs as paths.
+    """
+    hdus = [hdu] * len(paths) if hdu is None or isinstance(hdu, int | str) else list(hdu)
+    planes = ((path, _decode(path, part)[0]) for path, part in zip(paths, hdus, strict=True))
+    return stack_bands(planes, max_nonfinite=max_nonfinite, mask_value=mask_value)
+
+
+def stack_bands(
+    planes: Iterable[tuple[str | os.PathLike[str], np.ndarray]],
+    *,
+    max_nonfinite: float = 0.05,
+    mask_value: float | None = None,
+) -> Examined:
+    """Makes an image of one array for each band.
+
+    Args:
+        planes: where each band is from, and its pixels as they are stored.
+        max_nonfinite: share of the pixels, of all bands together, that may be NaN, infinite or
+            masked.
+        mask_value: the value of masked pixels; None where there are none.
 
     Raises:
         BadFileError: as `read_bands`.
     """
+    sources: list[str | os.PathLike[str]] = []
     bands: list[np.ndarray] = []
-    for path in paths:
-        pixels, _ = _decode(path, hdu)
+    for path, pixels in planes:
         try:
-            band = _channels_last(pixels)
+            band = channels_last(pixels)
         except ValueError as error:
             raise BadFileError(path, str(error)) from None
         if band.shape[2] != 1:
@@ -198,19 +231,20 @@ def examine_bands(
         if bands and band.shape != bands[0].shape:
             raise BadFileError(
                 path,
-                f"shape {band.shape[:2]}, but {os.path.basename(paths[0])} has "
+                f"shape {band.shape[:2]}, but {os.path.basename(sources[0])} has "
                 f"{bands[0].shape[:2]}",
             )
+        sources.append(path)
         bands.append(band)
     try:
-        image, filled = _finish(np.concatenate(bands, axis=2), max_nonfinite)
+        image, filled = finished_image(np.concatenate(bands, axis=2), max_nonfinite, mask_value)
     except ValueError as error:
-        raise BadFileError(paths[0], str(error)) from None
+        raise BadFileError(sources[0], str(error)) from None
     return Examined(image, (), filled)
 
 
 def _decode(
-    path: str | os.PathLike[str], hdu: int | str | None
+    path: str | os.PathLike[str], hdu: HduName | None
 ) -> tuple[np.ndarray, tuple[float, ...]]:
     """Returns the array of a file as it is stored."""
     ending = image_ending(os.path.basename(os.fspath(path)))
@@ -248,61 +282,3 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadFileError(path, f"cannot be read ({reason})") from None
-
-
-def _channels_last(pixels: np.ndarray) -> np.ndarray:
-    """Returns an array of numbers as (H, W, C).
-
-    Raises:
-        ValueError: it has other dimensions, or its channel axis cannot be told.
-    """
-    if pixels.dtype.kind not in "buif":
-        raise ValueError(f"holds {pixels.dtype.name} values, not numbers")
-    if 0 in pixels.shape:
-        raise ValueError(f"shape {pixels.shape} holds no pixels")
-    if pixels.ndim == 2:
-        return pixels[:, :, np.newaxis]
-    if pixels.ndim != 3:
-        raise ValueError(f"{pixels.ndim} dimensions, where an image has two or three")
-    first, middle, last = pixels.shape
-    if first < min(middle, last):
-        return np.moveaxis(pixels, 0, -1)
-    if last < min(first, middle):
-        return pixels
-    raise ValueError(
-        f"shape {pixels.shape} does not tell the channels: they are the shortest axis, first or "
-        "last"
-    )
-
-
-def _finish(pixels: np.ndarray, max_nonfinite: float) -> tuple[np.ndarray, int]:
-    """Returns (H, W, C) pixels as native float32, without gaps, and how many had been gaps.
-
-    Raises:
-        ValueError: too many are not finite, or all are one value.
-    """
-    filled = 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        image = np.ascontiguousarray(pixels, dtype=np.float32)
-        # A sum is finite if all terms are (and hardly ever overflows): one pass, nothing stored.
-        if not np.isfinite(np.sum(image)):
-            image, filled = _fill(image, max_nonfinite)
-    if np.all(image == image[0, 0]):
-        raise ValueError("all pixels have one value")
-    return image, filled
-
-
-def _fill(image: np.ndarray, max_nonfinite: float) -> tuple[np.ndarray, int]:
-    finite = np.isfinite(image)
-    share = 1 - np.count_nonzero(finite) / image.size
-    if share > max_nonfinite:
-        raise ValueError(
-            f"{100 * share:.3g} % of its pixels are not finite; {100 * max_nonfinite:.3g} % may be"
-        )
-    image = image.copy()
-    for band in range(image.shape[2]):
-        known = finite[:, :, band]
-        if not known.any():
-            raise ValueError(f"channel {band} has no finite pixel")
-        image[:, :, band][~known] = np.median(image[:, :, band][known])
-    return image, int(np.count_nonzero(~finite))

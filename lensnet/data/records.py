@@ -6,7 +6,10 @@ at a time; what lies on disk is TFDS's format, which `tfds.load` reads as well.
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,6 +71,40 @@ class Records:
         if order is None:
             order = tf.range(len(self.files))
         return tf.data.Dataset.from_tensor_slices(order).flat_map(read_shard)
+
+    def fetch(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns the serialized records at positions (M,) int64, in that order; (M,) string."""
+        found = tf.numpy_function(self._fetch, [positions], tf.string, stateful=False)
+        return tf.ensure_shape(found, positions.shape)
+
+    def _fetch(self, positions: np.ndarray) -> np.ndarray:
+        shards = np.searchsorted(self.starts, positions, side="right") - 1
+        found = np.empty(len(positions), object)
+        for shard in np.unique(shards):
+            with open(self.files[shard], "rb") as stream:
+                for at in np.flatnonzero(shards == shard):
+                    start, length = self._extents[positions[at]]
+                    stream.seek(start)
+                    found[at] = stream.read(length)
+        return found
+
+    @functools.cached_property
+    def _extents(self) -> np.ndarray:
+        """Where each record's content lies in its file, and its length; (N, 2) int64.
+
+        A TFRecord is its length, a checksum of that, the content, and a checksum of it.
+        """
+        extents = np.empty((len(self), 2), np.int64)
+        row = 0
+        for path, skip, take in zip(self.files, self.skips, self.takes, strict=True):
+            with open(path, "rb") as stream:
+                for number in range(skip + take):
+                    (length,) = struct.unpack("<Q4x", stream.read(12))
+                    if number >= skip:
+                        extents[row] = stream.tell(), length
+                        row += 1
+                    stream.seek(length + 4, os.SEEK_CUR)
+        return extents
 
     def decode(self, serialized: tf.Tensor) -> tf.Tensor:
         """Returns the images (N, H, W, C) of serialized records (N,), as they come."""

@@ -1,41 +1,39 @@
-"""Where examples come from: the user's files, or a simulator.
+"""Where examples come from: the user's files, a simulator, or whatever a data set brings.
 
 A source lists its examples without reading any, and then loads those it is asked for, in order.
-The TFDS builders differ in their source alone.
+The TFDS builders differ in their source alone. A source is a plain value that can be pickled: it
+travels to the workers that prepare a part each.
 """
 
 from __future__ import annotations
 
+import abc
+import math
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from lensnet.config.dataset import FileOptions
+from lensnet.config.folder_layout import ClassFolder, TargetNumber
 from lensnet.data.bad_file import BadFileError
-from lensnet.data.listing import BandPattern, Example, Listing, list_folder
-from lensnet.data.readers import Examined, examine, examine_bands
-from lensnet.data.reading_ahead import available_cpus, read_ahead
+from lensnet.data.file_reader import FileReader
+from lensnet.data.listing import Example, Listing, list_folders
+from lensnet.data.readers import Examined
+from lensnet.data.reading_ahead import read_ahead
 from lensnet.data.splits import SplitPlan
-from lensnet.errors import DataError, LensnetError
+from lensnet.errors import DataError
 
-if TYPE_CHECKING:
-    from lensnet.simulation import Simulator
-
-__all__ = ["FILLED", "FileReader", "FolderSource", "Loaded", "SimulatedSource", "Source"]
+__all__ = ["FILLED", "FileReader", "FileSource", "FolderSource", "Loaded", "Shape", "Source"]
 
 Shape = tuple[int, int, int]
 
 FILLED = "filled_pixels"
-"""Name in an example's metadata of how many pixels were not finite and have been filled."""
-
-_JOBS_WORTH_PROCESSES = 400
+"""Name in an example's metadata of how many pixels were gaps and have been filled."""
 
 # Images read to find out the shape of the others.
 _SHAPE_SAMPLE = 200
@@ -66,6 +64,11 @@ class Source(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names in label order; () for regression."""
+        ...
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that the source itself names; () if it names none."""
         ...
 
     @property
@@ -105,67 +108,52 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class FileReader:
-    """How the files of an example become an image.
+class FileSource(abc.ABC):
+    """Base of the sources that read the user's files.
 
     Args:
-        hdu: number or name of the FITS extension; None for the first that holds an image.
-        max_nonfinite: share of the pixels that may be NaN or infinite.
-        bands: how files are named where each band has one of its own; None where it has not.
-    """
-
-    hdu: int | str | None = None
-    max_nonfinite: float = 0.05
-    bands: BandPattern | None = None
-
-    @classmethod
-    def from_options(cls, options: Any) -> FileReader:
-        """Takes from a data set's options what they say of reading; the rest keeps its default."""
-        bands = getattr(options, "bands", None)
-        return cls(
-            hdu=getattr(options, "hdu", None),
-            max_nonfinite=getattr(options, "max_nonfinite", cls.max_nonfinite),
-            bands=BandPattern(bands, options.file_pattern) if bands else None,
-        )
-
-    def read(self, paths: Sequence[str | os.PathLike[str]]) -> Examined:
-        """Reads an image from its file, or from a file for each band.
-
-        Raises:
-            BadFileError: it cannot be read.
-        """
-        if self.bands is None:
-            return examine(paths[0], hdu=self.hdu, max_nonfinite=self.max_nonfinite)
-        return examine_bands(paths, hdu=self.hdu, max_nonfinite=self.max_nonfinite)
-
-
-class FolderSource:
-    """The user's files in `[split/]class/image` folders.
-
-    Args:
-        root: the source directory.
+        root: the directory below which they lie.
         options: the data set's options.
-        classes: the class folders in label order.
-        split_folders: the folder of each split and the split's name; empty where there are none.
+        classes: the classes in label order; () for a regression.
+        splits: the splits that the files themselves name.
+        numbers: the names, with units, of the numbers that stand beside an image in its file.
     """
 
     def __init__(
         self,
         root: Path,
         options: FileOptions,
-        classes: Sequence[str],
-        split_folders: Mapping[str, str],
+        *,
+        classes: Sequence[str] = (),
+        splits: Sequence[str] = (),
+        numbers: Sequence[str] = (),
     ):
         self.root = root
         self.classes = tuple(classes)
+        self.splits = tuple(splits)
         self.max_bad = options.max_bad
-        self.split_folders = dict(split_folders)
         self.reader = FileReader.from_options(options)
+        self.numbers = tuple(numbers)
 
+    @abc.abstractmethod
     def list(self) -> Listing:
         """Lists the examples; see `Source`."""
-        return list_folder(self.root, self.classes, self.split_folders, self.reader.bands)
+
+    def read(self, example: Example) -> Examined:
+        """Returns an example's image and what its files say of it.
+
+        Raises:
+            BadFileError: it cannot be read.
+        """
+        return self.reader.read([self.root / file for file in example.files])
+
+    def target(self, example: Example, found: Examined) -> float | None:
+        """Returns what a regression predicts of an example; by default what its listing says.
+
+        Raises:
+            ValueError: there is none; the message is a reason for the quarantine.
+        """
+        return example.target
 
     def split_of(self, example: Example, plan: SplitPlan) -> str:
         """Returns the split of an example; see `Source`."""
@@ -187,6 +175,9 @@ class FolderSource:
             else:
                 errors.append(loaded.error)
         if not counts:
+            problems = [example for example in training if example.problem is not None]
+            if not errors and problems:
+                errors = [BadFileError(_file_of(problems[0]), problems[0].problem or "")]
             first = f" The first: {errors[0]}" if errors else ""
             raise DataError(f"Of the training images in {self.root} none can be read.{first}")
         # Among shapes equally frequent the same one wins in every run.
@@ -201,93 +192,106 @@ class FolderSource:
         yield str(self.root.resolve())
         for example in listing.examples:
             for name in example.files:
-                try:
-                    status = os.stat(self.root / name)
-                    yield f"{name}\0{status.st_size}\0{status.st_mtime_ns}"
-                except OSError:
-                    yield f"{name}\0unreadable"
+                yield self.stamp_of(name)
 
-    def _load(self, example: Example) -> Loaded:
-        name = example.files[0] if example.files else example.id
-        if example.problem is not None:
-            return Loaded(example, error=BadFileError(name, example.problem))
+    def stamp_of(self, name: str) -> str:
+        """Returns the name, size and time of a file below the root."""
         try:
-            found = self.reader.read([self.root / file for file in example.files])
-        except BadFileError as error:
-            relative = os.path.relpath(error.path, self.root)
-            return Loaded(example, error=BadFileError(Path(relative).as_posix(), error.reason))
-        known = {f"value_{place}": number for place, number in enumerate(found.extras)}
+            status = os.stat(self.root / name)
+        except (OSError, ValueError):
+            return f"{name}\0unreadable"
+        return f"{name}\0{status.st_size}\0{status.st_mtime_ns}"
+
+    def bad(self, example: Example, error: BadFileError) -> Loaded:
+        """Returns an example that cannot be read, its file named from the root."""
+        relative = os.path.relpath(error.path, self.root)
+        return Loaded(example, error=BadFileError(Path(relative).as_posix(), error.reason))
+
+    def good(self, example: Example, found: Examined) -> Loaded:
+        """Returns an example that has been read, with all that is known of it."""
+        try:
+            target = self.target(example, found)
+        except ValueError as error:
+            return Loaded(example, error=BadFileError(_file_of(example), str(error)))
+        known = dict(example.metadata)
+        for place, number in enumerate(found.extras):
+            named = self.numbers[place : place + 1]
+            known[named[0] if named else f"value_{place}"] = number
         if found.filled:
             known[FILLED] = found.filled
-        return Loaded(example, image=found.image, target=example.target, metadata=known)
+        return Loaded(example, image=found.image, target=target, metadata=known)
+
+    def _load(self, example: Example) -> Loaded:
+        if example.problem is not None:
+            return Loaded(example, error=BadFileError(_file_of(example), example.problem))
+        try:
+            found = self.read(example)
+        except BadFileError as error:
+            return self.bad(example, error)
+        return self.good(example, found)
 
 
-class SimulatedSource:
-    """Images that a simulator makes.
+class FolderSource(FileSource):
+    """The user's files in folders that say class and split.
 
     Args:
-        simulator: what makes them.
-        examples_per_class: how many of each class, or in all for a regression.
-        seed: the seed of the images.
-        processes: how many processes simulate; by default one for each CPU, or one in all if the
-            images are few.
+        root: the source directory.
+        options: the data set's options.
+        folders: the folders.
+        classes: the classes in label order; by default in the order of the folders.
+        numbers: the names of the numbers that stand beside an image in its file.
+        target: for a regression, the one of them to predict.
     """
-
-    max_bad = 0.0
 
     def __init__(
         self,
-        simulator: Simulator,
-        examples_per_class: int,
-        seed: int,
-        processes: int | None = None,
+        root: Path,
+        options: FileOptions,
+        folders: Sequence[ClassFolder],
+        *,
+        classes: Sequence[str] | None = None,
+        numbers: Sequence[str] = (),
+        target: TargetNumber | None = None,
     ):
-        self.simulator = simulator
-        self.examples_per_class = examples_per_class
-        self.seed = seed
-        self.processes = processes
-        self.classes = tuple(simulator.classes)
+        labels = dict.fromkeys(folder.label for folder in folders if folder.label)
+        super().__init__(
+            root,
+            options,
+            classes=tuple(labels) if classes is None else classes,
+            splits=tuple(dict.fromkeys(folder.split for folder in folders if folder.split)),
+            numbers=numbers,
+        )
+        self.folders = tuple(folders)
+        self.target_number = target
 
     def list(self) -> Listing:
-        """Lists the images to be made, as class/number; see `Source`."""
-        return Listing(
-            tuple(
-                Example(id=f"{label or 'image'}/{index}", label=label)
-                for label in self.classes or (None,)
-                for index in range(self.examples_per_class)
+        """Lists the examples; see `Source`."""
+        return list_folders(self.root, self.folders, self.reader.bands)
+
+    def target(self, example: Example, found: Examined) -> float | None:
+        """Returns the number beside the image, or its logarithm; None for a classification.
+
+        Raises:
+            ValueError: there is no such number, or it has no logarithm.
+        """
+        wanted = self.target_number
+        if wanted is None:
+            return None
+        if len(found.extras) != len(self.numbers):
+            raise ValueError(
+                f"{len(found.extras)} numbers stand beside the image, and not "
+                f"{len(self.numbers)} ({', '.join(self.numbers)})"
             )
-        )
+        number = found.extras[self.numbers.index(wanted.name)]
+        if not math.isfinite(number):
+            raise ValueError(f"its {wanted.name} is {number}, which is no target")
+        if not wanted.log10:
+            return number
+        if number <= 0:
+            raise ValueError(f"its {wanted.name} is {number:g}, which has no logarithm")
+        return math.log10(number)
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an image; see `Source`."""
-        stream, _, index = example.id.rpartition("/")
-        return plan.assign_simulated(stream, int(index))
 
-    def image_shape(self, training: Sequence[Example]) -> Shape:
-        """Returns the shape that the simulator says; see `Source`."""
-        return (self.simulator.image_size, self.simulator.image_size, 1)
-
-    def load(self, examples: Sequence[Example]) -> Generator[Loaded, None, None]:
-        """Simulates images, in several processes; see `Source`."""
-        from lensnet.simulation import simulate_many
-
-        jobs = [
-            (example.label, int(example.id.rpartition("/")[2]), self.seed) for example in examples
-        ]
-        # Starting processes takes as long as simulating some hundred images.
-        default = available_cpus() if len(jobs) >= _JOBS_WORTH_PROCESSES else 1
-        simulating = simulate_many(self.simulator, jobs, self.processes or default)
-        try:
-            for example, made in zip(examples, simulating, strict=True):
-                known = {name: number for name, number in made.metadata.items() if isfinite(number)}
-                yield Loaded(example, image=made.image, target=made.target, metadata=known)
-        except BrokenProcessPool as error:
-            raise LensnetError(
-                "A process that simulates images was killed, or could not start. A script that "
-                'prepares simulated data does so below `if __name__ == "__main__":`, because '
-                "the processes import it; if it does, there may be too little memory."
-            ) from error
-
-    def stamp(self, listing: Listing) -> Iterator[str]:
-        """Yields the simulator with all its options, and how many images it makes."""
-        yield f"{self.simulator!r} {self.examples_per_class}"
+def _file_of(example: Example) -> str:
+    """The file that stands for an example in messages."""
+    return example.files[0] if example.files else example.id

@@ -6,7 +6,8 @@ So a training run that was killed goes on as if it had not been.
 
 A split in memory is shuffled as a whole. One that is streamed reads its shards in another order
 each epoch, and is shuffled within windows of `WINDOW_BYTES`, which hold several shards each. As
-records lie on disk in the order of their hashes, each shard is a fair sample of the split.
+records lie on disk in the order of their hashes, each shard is a fair sample of the split. Only a
+`Balancing` fetches its records one by one: a rare class's would not be near when they are due.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from lensnet.config.augmentation import Augmentation
 from lensnet.data import draws
-from lensnet.data.augmentation import augment
-from lensnet.data.balance import Oversampling
+from lensnet.data.augmentation import augmenter
+from lensnet.data.balance import Balancing, Oversampling
 from lensnet.data.hashing import stable_hash, stable_hashes
 from lensnet.data.split_data import SplitData, finished, in_memory
 
@@ -28,7 +30,7 @@ __all__ = ["WINDOW_BYTES", "TrainingStream"]
 WINDOW_BYTES = 64 * 2**20
 """Memory of the window that a streamed split is shuffled in; two are held at a time."""
 
-_SHARDS = stable_hash("shards")
+_SHARDS, _CLASSES = stable_hash("shards"), stable_hash("classes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +41,23 @@ class TrainingStream:
         data: the split.
         batch_size: examples in a batch; the last one of an epoch may have fewer.
         seed: of shuffling and augmentation.
-        augmentation: names of augmentations.
-        oversampling: which examples come more than once an epoch.
-        weights: (N,) float32, the weight of each example in the loss.
+        augmentation: random changes, in order.
+        balance: how often examples come that are of classes of unequal size; None for once.
+        class_weights: (K,) float32, the weight of each class in the loss; None for 1. Where labels
+            are mixed, weights are mixed alike.
     """
 
     data: SplitData
     batch_size: int
     seed: int
-    augmentation: Sequence[str] = ()
-    oversampling: Oversampling | None = None
-    weights: np.ndarray | None = None
+    augmentation: Sequence[Augmentation] = ()
+    balance: Oversampling | Balancing | None = None
+    class_weights: np.ndarray | None = None
 
     @property
     def examples_per_epoch(self) -> int:
         """How many examples an epoch has, counting each copy."""
-        return len(self.data.records) if self.oversampling is None else self.oversampling.total
+        return len(self.data.records) if self.balance is None else self.balance.total
 
     def batches(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Returns batches (images, labels) or (images, labels, weights).
@@ -64,22 +67,29 @@ class TrainingStream:
             epochs: the epoch to end before.
         """
         labels = self.data.all_labels
-        weights = None if self.weights is None else in_memory(self.weights)
         keys = in_memory(stable_hashes(self.data.records.ids))
         images = self.data.all_images if self.data.is_cached else None
+        by_position = images is not None or isinstance(self.balance, Balancing)
+        augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
 
         def epoch_of_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-            if images is not None:
-                return self._epoch_in_memory(keys, epoch)
+            if by_position:
+                return self._epoch_by_position(keys, epoch)
             return self._epoch_on_disk(keys, epoch)
 
         def load(
             records: tf.Tensor, positions: tf.Tensor, seeds: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
-            pixels = self.data.load(records) if images is None else tf.gather(images, positions)
-            wanted = tf.gather(labels, positions)
-            changed = augment(pixels, wanted, seeds, self.augmentation)
-            return changed if weights is None else (*changed, tf.gather(weights, positions))
+            if images is not None:
+                pixels = tf.gather(images, positions)
+            elif by_position:
+                pixels = self.data.load(self.data.records.fetch(positions))
+            else:
+                pixels = self.data.load(records)
+            changed = augment(pixels, tf.gather(labels, positions), seeds)
+            if self.class_weights is None:
+                return changed
+            return *changed, _weights(changed[1], self.class_weights)
 
         batches = (
             tf.data.Dataset.range(first_epoch, epochs)
@@ -89,10 +99,14 @@ class TrainingStream:
         steps = -(-self.examples_per_epoch // self.batch_size)
         return finished(batches, (epochs - first_epoch) * steps)
 
-    def _epoch_in_memory(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        """Returns batches (nothing, positions, seeds): the images are in memory."""
-        every = tf.range(len(self.data.records), dtype=tf.int64)
-        positions, seeds = self._shuffle(every, keys, epoch)
+    def _epoch_by_position(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches (nothing, positions, seeds): the images are found by their position."""
+        if isinstance(self.balance, Balancing):
+            positions, rounds = self.balance.draw(keys, draws.mix(self.seed, _CLASSES), epoch)
+            seeds = draws.mix(self.seed, epoch, tf.gather(keys, positions), rounds)
+        else:
+            every = tf.range(len(self.data.records), dtype=tf.int64)
+            positions, seeds = self._shuffle(every, keys, epoch)
         size = self.batch_size
         return tf.data.Dataset.range(0, self.examples_per_epoch, size).map(
             lambda at: (at, positions[at : at + size], seeds[at : at + size])
@@ -126,11 +140,11 @@ class TrainingStream:
         Returns:
             Indices into `positions`, int64, and the seed of each, uint64; (L,) both.
         """
-        if self.oversampling is None:
+        if isinstance(self.balance, Oversampling):
+            index, copy = self.balance.repeat(positions, epoch)
+        else:
             index = tf.range(tf.size(positions, out_type=tf.int64))
             copy = tf.zeros_like(index)
-        else:
-            index, copy = self.oversampling.repeat(positions, epoch)
         own = tf.gather(keys, tf.gather(positions, index))
         seeds = draws.mix(self.seed, epoch, own, copy)
         order = _ascending(draws.stream(seeds, "order"))
@@ -139,3 +153,10 @@ class TrainingStream:
 
 def _ascending(drawn: tf.Tensor) -> tf.Tensor:
     return tf.argsort(tf.bitcast(drawn, tf.int64), stable=True)
+
+
+def _weights(labels: tf.Tensor, class_weights: np.ndarray) -> tf.Tensor:
+    """Returns the weight (N,) of each example by its label: (N, K), or (N, 1) of two classes."""
+    if labels.shape[1] == 1 and len(class_weights) == 2:
+        labels = tf.concat([1 - labels, labels], axis=1)
+    return tf.reduce_sum(tf.constant(class_weights, tf.float32) * labels, axis=1)

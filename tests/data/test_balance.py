@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from lensnet.data.balance import Oversampling, class_weights
+from lensnet.data import draws
+from lensnet.data.balance import Balancing, Oversampling, class_weights
 
 LABELS = np.array([0] * 10 + [1] * 4 + [2] * 7)
 POSITIONS = tf.range(len(LABELS), dtype=tf.int64)
@@ -38,6 +39,50 @@ def test_parts_of_a_split_make_the_whole():
     parts = [order[:9], order[9:]]
     seen = [part[epoch(3, tf.constant(part))[0]] for part in parts]
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), np.sort(epoch(3)[0]))
+
+
+KEYS = draws.mix(0, POSITIONS)
+
+
+def balanced(number, labels=LABELS, seed=0):
+    places, rounds = Balancing.of(labels, 3).draw(
+        KEYS[: len(labels)], draws.mix(seed), tf.constant(number, tf.int64)
+    )
+    return places.numpy(), rounds.numpy()
+
+
+def test_each_batch_draws_from_all_classes_equally():
+    for number in range(5):
+        places, _ = balanced(number)
+        assert len(places) == Balancing.of(LABELS, 3).total == len(LABELS)
+        for size in (3, 4, 6, 21):
+            for start in range(0, len(places), size):
+                batch = np.bincount(LABELS[places[start : start + size]], minlength=3)
+                assert np.ptp(batch) <= 1
+    # A class without examples, of which there is none to draw, takes no place.
+    places, _ = balanced(0, LABELS[LABELS != 1])
+    np.testing.assert_array_equal(np.bincount(LABELS[LABELS != 1][places], minlength=3), [9, 0, 8])
+
+
+def test_a_class_is_gone_through_again_and_again_across_epochs():
+    seen = {label: [] for label in range(3)}
+    for number in range(20):
+        places, rounds = balanced(number)
+        # No example comes twice under the same number, so that no two copies are augmented alike.
+        assert len(set(zip(places, rounds, strict=True))) == len(places)
+        for place in places:
+            seen[LABELS[place]].append(place)
+    for label, places in seen.items():
+        size = np.count_nonzero(LABELS == label)
+        whole = len(places) // size * size
+        turns = np.reshape(places[:whole], (-1, size))
+        members = np.tile(np.flatnonzero(LABELS == label), (len(turns), 1))
+        np.testing.assert_array_equal(np.sort(turns, axis=1), members)
+        assert len({tuple(turn) for turn in turns}) > 0.3 * len(turns)
+
+
+def test_the_seed_of_balancing_changes_the_order():
+    assert not np.array_equal(balanced(0)[0], balanced(0, seed=1)[0])
 
 
 def test_class_weights_make_classes_count_alike():

@@ -40,6 +40,16 @@ def test_uniform_numbers_are_uniform_and_uncorrelated():
     assert abs(correlation).max() < 5 / 20000**0.5
 
 
+def test_gaussian_numbers_follow_from_their_own_seed():
+    drawn = tf.function(draws.normal)(SEEDS[:2000], (3, 2)).numpy()
+    assert drawn.shape == (2000, 3, 2)
+    np.testing.assert_array_equal(draws.normal(SEEDS[7:8], (3, 2))[0], drawn[7])
+    # Five standard errors.
+    assert abs(drawn.mean()) < 5 / 12000**0.5 and abs(drawn.std() - 1) < 5 / 24000**0.5
+    correlation = np.corrcoef(drawn.reshape(2000, -1).T) - np.eye(6)
+    assert abs(correlation).max() < 5 / 2000**0.5
+
+
 def test_integers_are_uniform():
     counts = np.bincount(draws.integers(SEEDS, 3).numpy(), minlength=8)
     assert len(counts) == 8 and abs(counts - 2500).max() < 5 * 2500**0.5

@@ -87,7 +87,7 @@ def test_filled_pixels_are_reported(source, make_experiment, caplog):
 def test_the_second_time_nothing_is_read(source, make_experiment, monkeypatch):
     first = prepare(make_experiment(source))
     times = {path: path.stat().st_mtime_ns for path in first.directory.iterdir()}
-    monkeypatch.setattr("lensnet.data.sources.examine", None)
+    monkeypatch.setattr("lensnet.data.file_reader.examine", None)
     again = prepare(make_experiment(source))
     assert again.directory == first.directory
     assert {path: path.stat().st_mtime_ns for path in first.directory.iterdir()} == times

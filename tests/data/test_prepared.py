@@ -4,9 +4,10 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lensnet.data import Preprocessing, prepare
-from lensnet.errors import ConfigurationError, DataError, UnknownNameError
+from lensnet.errors import ConfigurationError, DataError
 
 
 @pytest.fixture
@@ -70,6 +71,10 @@ def test_statistics_are_of_the_training_split_alone(source, make_experiment):
     pixels = np.stack([np.load(source / f"{name}.npy") for name in ids]).astype(np.float64)
     np.testing.assert_allclose(data.preprocessing.offset, [pixels.mean()])
     np.testing.assert_allclose(data.preprocessing.scale, [pixels.std()])
+    clip = {"clip_percentiles": [1, 90], "limits": "dataset"}
+    clipped = prepare(make_experiment(source, normalization=clip)).preprocessing
+    low, high = np.percentile(pixels.astype(np.float32), [1, 90], method="inverted_cdf")
+    assert (clipped.low, clipped.high) == ((low,), (high,))
 
 
 def test_augmentations_are_checked(write_folder, make_experiment, source):
@@ -81,10 +86,10 @@ def test_augmentations_are_checked(write_folder, make_experiment, source):
     with pytest.raises(ConfigurationError, match="needs square images"):
         prepare(make_experiment(oblong))
     assert prepare(make_experiment(oblong, augmentation=["flip"])).image_shape == (4, 6, 1)
-    experiment = make_experiment(source)
-    unknown = experiment.data.model_copy(update={"augmentation": ["turn"]})
-    with pytest.raises(UnknownNameError):
-        prepare(experiment.model_copy(update={"data": unknown}))
+    with pytest.raises(ConfigurationError, match="band_dropout needs several bands"):
+        prepare(make_experiment(source, augmentation=["flip", "band_dropout"]))
+    repeated = make_experiment(source, augmentation=["band_dropout"], repeat_channels=3)
+    assert prepare(repeated).image_shape == (8, 8, 3)
 
 
 def test_what_a_run_writes_down_leads_to_the_same_records(source, make_experiment, monkeypatch):
@@ -135,6 +140,18 @@ def test_slices_of_own_splits(split_source, make_experiment):
     expected = {name for name in data.examples("validation").ids}
     tfds_slice = data.builder.as_dataset(split="train[90%:]")
     assert {record["id"].numpy().decode() for record in tfds_slice} == expected
+
+
+def test_records_are_fetched_by_their_position(split_source, make_experiment, monkeypatch):
+    """Of a slice too, which begins and ends within shards."""
+    monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+    splits = {"train": "train[13:59]", "validation": "train[70:]", "test": "validation"}
+    records = prepare(make_experiment(split_source, splits=splits))._records["train"]
+    assert len(records.files) > 3 and records.skips[0] > 0
+    in_order = [serialized.numpy() for serialized, _ in records.read()]
+    positions = [45, 0, 17, 17, 31]
+    fetched = records.fetch(tf.constant(positions, tf.int64)).numpy()
+    assert fetched.tolist() == [in_order[position] for position in positions]
 
 
 def test_slices_of_prepared_splits(source, make_experiment):

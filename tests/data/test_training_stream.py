@@ -48,7 +48,19 @@ def epochs_of(data, batches):
     return [batches[at : at + steps] for at in range(0, len(batches), steps)]
 
 
-@pytest.mark.parametrize("options", [{}, {"balance": "oversample", "augmentation": ["flip"]}])
+# Of each kind: moved, interpolated, of pixels, of a library image by image and batch by batch.
+VARIED = ["flip", {"rotate": {"degrees": 15}}, "noise", "random_erasing", "mixup"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"balance": "oversample", "augmentation": ["flip"]},
+        {"balance": "balanced", "augmentation": VARIED},
+    ],
+    ids=["plain", "oversampled", "balanced"],
+)
 def test_an_epoch_does_not_depend_on_those_before(data, options):
     data = data(**options)
     whole = collect(data.training_batches(SIZE, epochs=EPOCHS))
@@ -123,6 +135,51 @@ def test_oversampling_balances_exactly_with_different_turns(data):
     assert sum(len(images) for images, _ in collect(data.batches("test", 4))) == len(
         data.examples("test").ids
     )
+
+
+def test_each_batch_is_balanced(data):
+    data = data(balance="balanced", augmentation=["flip", "rotate90"])
+    count, rare = len(data.examples("train").ids), data.counts("train")["b"]
+    often = np.zeros(count, int)
+    epochs = epochs_of(data, collect(data.training_batches(SIZE, epochs=EPOCHS)))
+    for epoch in epochs:
+        assert sum(len(images) for images, _ in epoch) == count
+        assert all(np.ptp(labels.sum(axis=0)) <= 1 for _, labels in epoch)
+        images = np.concatenate([images for images, _ in epoch])
+        labels = np.concatenate([labels for _, labels in epoch])
+        found = identify(data, images)
+        np.testing.assert_array_equal(labels.argmax(axis=1), data.examples("train").labels[found])
+        often += np.bincount(found, minlength=count)
+        copies = images[found == np.bincount(found).argmax()]
+        assert len({copy.tobytes() for copy in copies}) > 1
+    for label in (0, 1):
+        assert np.ptp(often[data.examples("train").labels == label]) <= 1
+    assert often[data.examples("train").labels == 1].min() >= EPOCHS * (count // 2) // rare
+    # The other splits stay as they are.
+    assert sum(len(images) for images, _ in collect(data.batches("test", 4))) == len(
+        data.examples("test").ids
+    )
+
+
+def test_in_memory_and_on_disk_a_balanced_epoch_is_the_same(
+    write_folder, make_experiment, monkeypatch
+):
+    experiment = make_experiment(write_folder({"a": 30, "b": 9}), balance="balanced")
+    monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+    kept = collect(prepare(experiment).training_batches(SIZE, epochs=2))
+    monkeypatch.setattr(split_data, "CACHE_BYTES", 0)
+    streamed = collect(prepare(experiment).training_batches(SIZE, epochs=2))
+    for one, other in zip(kept, streamed, strict=True):
+        for part, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(part, same)
+
+
+def test_mixed_labels_weigh_as_they_are_mixed(data):
+    data = data(balance="class_weights", augmentation=["mixup"])
+    weights = np.array(data.class_weights, np.float32)
+    for _, labels, given in collect(data.training_batches(SIZE, epochs=1)):
+        np.testing.assert_allclose(given, labels @ weights, rtol=1e-6)
+        assert np.any((labels > 0) & (labels < 1))
 
 
 def test_class_weights_come_with_the_batches(data):

@@ -104,4 +104,31 @@ def test_bands_of_a_survey_through_tfds(tmp_path):
 
 def test_the_builder_says_where_it_wants_the_folder():
     with pytest.raises(DataError, match="data.source_dir"):
-        Builder()
+        Builder().download_and_prepare()
+
+
+def test_bands_in_extensions_of_one_file(tmp_path):
+    """As surveys deliver cutouts: a file an object, an extension a band."""
+    from astropy.io import fits
+
+    random = np.random.default_rng(0)
+    for label in ("lens", "other"):
+        (tmp_path / "source" / label).mkdir(parents=True)
+        for index in range(20):
+            hdus = [fits.ImageHDU(random.random((6, 6)), name=name) for name in ("VIS", "NIR")]
+            path = tmp_path / "source" / label / f"{index}.fits"
+            fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    builder = Builder(
+        source_dir=tmp_path / "source", options={"hdu": ["NIR", 1]}, data_dir=tmp_path / "prepared"
+    )
+    builder.download_and_prepare()
+    for record in builder.as_dataset(split="test"):
+        path = tmp_path / "source" / f"{record['id'].numpy().decode()}.fits"
+        bands = [fits.getdata(path, extname=name).astype(np.float32) for name in ("NIR", "VIS")]
+        np.testing.assert_array_equal(record["image"], np.stack(bands, axis=-1))
+
+
+def test_an_extension_for_each_band_file():
+    assert Options(bands=["g", "r"], hdu=["SCI", 0]).hdu == ["SCI", 0]
+    with pytest.raises(ValueError, match="lists 3 extensions, and there are 2 bands"):
+        Options(bands=["g", "r"], hdu=[0, 1, 2])

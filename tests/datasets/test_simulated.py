@@ -90,7 +90,7 @@ def test_what_was_drawn_is_listed(make_experiment):
 
 def test_the_default_configuration_works_through_tfds(tmp_path, monkeypatch):
     builder_class = load_object(registry.datasets.get("halo_mass/simulated").builder)
-    (config,) = builder_class.BUILDER_CONFIGS
+    config = builder_class.builder_configs["simulated"]
     # The default has thousands of images of 150 pixels.
     small = config.options.model_copy(update={"image_size": 16, "examples": 20})
     monkeypatch.setattr(config, "options", small)

@@ -42,12 +42,12 @@ def test_every_data_set_has_its_folder(name):
     assert builder.name == dataset
     assert str(builder.VERSION) in builder.RELEASE_NOTES
     assert str(builder.pkg_dir_path) == str(folder)
-    defaults = spec.options()
+    config = builder.builder_configs[variant or "files"]
+    assert config.options == spec.options() and config.description == spec.summary
+    # Simulated or read, and never both.
+    assert sum(bool(where) for where in (spec.simulator, spec.folders, spec.source)) == 1
     if not spec.needs_source_dir:
-        (config,) = builder.BUILDER_CONFIGS
-        assert config.name == variant and config.options == defaults
-        source = builder.make_source(config)
-        assert source.classes == (spec.classes or ())
+        assert builder(config=variant).source.classes == (spec.classes or ())
 
 
 def test_every_package_of_a_data_set_is_installed():

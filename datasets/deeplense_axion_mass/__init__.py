@@ -1,0 +1,1 @@
+"""The deeplense_axion_mass data set."""

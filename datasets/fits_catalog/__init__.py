@@ -1,0 +1,1 @@
+"""The fits_catalog data set."""

@@ -1,0 +1,245 @@
+"""The rows of a table as a source of examples."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lensnet.data.bad_file import BadFileError
+from lensnet.data.catalogues import Row, open_catalogue
+from lensnet.data.fits_files import HduName
+from lensnet.data.listing import Example, Listing, readable, walk_images
+from lensnet.data.mosaics import CutoutSize, Mosaic, opened, split_hdu
+from lensnet.data.readers import Examined, examine, examine_bands, image_ending, stack_bands
+from lensnet.data.reading_ahead import read_ahead
+from lensnet.data.sources import FileSource, Loaded, Shape
+from lensnet.datasets.fits_catalog.options import Options, inspect, locate
+
+__all__ = ["CatalogueSource"]
+
+# Positions turned into pixels at a time: one alone takes a thousand times as long as one of many.
+_PLACED_AT_ONCE = 1024
+
+
+class CatalogueSource(FileSource):
+    """Images that a table names, or says the positions of.
+
+    Args:
+        source_dir: the table, or the directory that holds it.
+        options: which columns say what.
+
+    Raises:
+        DataError: the table or one of its columns is missing.
+    """
+
+    def __init__(self, source_dir: Path, options: Options):
+        table = locate(source_dir, options)
+        root = table.parent if source_dir.is_file() else source_dir
+        classes = inspect(source_dir, options).classes
+        super().__init__(root, options, classes=classes)
+        self.table = table
+        self.options = options
+        self.size = CutoutSize(options.size_pixels, options.size_arcsec)
+
+    # --- listing ------------------------------------------------------------------------------
+
+    def list(self) -> Listing:
+        """Lists the rows of the table; see `Source`."""
+        examples: dict[str, Example] = {}
+        places: dict[str, str] = {}
+        for row in open_catalogue(self.table).rows():
+            name = self._id(row)
+            problem = self._problem(row)
+            if name in places:
+                problem = f'the id "{name}" stands in {places[name]}, too'
+                name = f"{name} ({row.place})"
+            places[name] = row.place
+            examples[name] = self._example(name, row, problem)
+        return Listing(
+            tuple(examples.values()),
+            tuple(self._unnamed(name for example in examples.values() for name in example.files)),
+            f"are named by no row of {self.table.name}",
+        )
+
+    def stamp(self, listing: Listing) -> Iterator[str]:
+        """Yields the name, size and time of the table, the mosaics, and each file."""
+        yield str(self.root.resolve())
+        yield self.stamp_of(os.path.relpath(self.table, self.root))
+        for name in self.options.mosaics or ():
+            yield self.stamp_of(split_hdu(name)[0])
+        for example in listing.examples:
+            for name in example.files:
+                yield self.stamp_of(split_hdu(name)[0])
+
+    def _example(self, name: str, row: Row, problem: str | None) -> Example:
+        options, cells = self.options, row.cells
+        label = cells.get(options.label_column or "")
+        return Example(
+            id=readable(name),
+            files=tuple(cells[column] for column in options.files if cells.get(column)),
+            label=label if label in self.classes else None,
+            target=_number(cells.get(options.target_column or "")),
+            group=cells.get(options.group_column or "", ""),
+            problem=problem and f"{row.place}: {problem}",
+            position=self._position(cells),
+        )
+
+    def _id(self, row: Row) -> str:
+        options, cells = self.options, row.cells
+        if options.id_column is not None:
+            return cells.get(options.id_column) or row.place
+        if options.files:
+            path, hdu = split_hdu(cells.get(options.files[0], ""))
+            stem = path[: len(path) - len(image_ending(path) or "")]
+            return (stem if hdu is None else f"{stem}[{hdu}]") or row.place
+        return f"{cells.get(options.ra_column, '')} {cells.get(options.dec_column, '')}"
+
+    def _problem(self, row: Row) -> str | None:
+        options, cells = self.options, row.cells
+        if row.problem is not None:
+            return row.problem
+        if options.id_column is not None and not cells.get(options.id_column):
+            return "it has no id"
+        for column in options.files:
+            if not cells.get(column):
+                return f'no file in the column "{column}"'
+        if options.label_column is not None:
+            label = cells.get(options.label_column, "")
+            if label not in self.classes:
+                known = ", ".join(self.classes)
+                return f'its label is "{label}", none of {known}' if label else "it has no label"
+        if options.target_column is not None:
+            cell = cells.get(options.target_column, "")
+            if _number(cell) is None:
+                return f'its target is "{cell}", no finite number'
+        if options.cuts and self._position(cells) is None:
+            ra, dec = (cells.get(name, "") for name in (options.ra_column, options.dec_column))
+            return (
+                f'its position is "{ra}", "{dec}", not right ascension and declination in degrees'
+            )
+        return None
+
+    def _position(self, cells: Mapping[str, str]) -> tuple[float, float] | None:
+        if not self.options.cuts:
+            return None
+        ra = _number(cells.get(self.options.ra_column))
+        dec = _number(cells.get(self.options.dec_column))
+        return None if ra is None or dec is None or abs(dec) > 90 else (ra, dec)
+
+    def _unnamed(self, files: Iterable[str]) -> Iterator[str]:
+        """Yields the image files below the root that belong to no row."""
+        named = {os.path.normpath(split_hdu(name)[0]) for name in files}
+        named |= {os.path.normpath(split_hdu(name)[0]) for name in self.options.mosaics or ()}
+        named.add(os.path.relpath(self.table, self.root))
+        for name in walk_images(self.root):
+            if os.path.normpath(name) not in named:
+                yield name
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def image_shape(self, training: Sequence[Example]) -> Shape:
+        """Returns the shape that the options say, or that most images have; see `Source`."""
+        side = self.options.size_pixels
+        if side is None:
+            return super().image_shape(training)
+        return side, side, len(self._parts(self.options.mosaics or self.options.files))
+
+    def load(self, examples: Sequence[Example]) -> Generator[Loaded, None, None]:
+        """Loads examples by threads; see `Source`."""
+        if not self.options.mosaics:
+            return super().load(examples)
+        return read_ahead(lambda placed: self._cut_out(*placed), self._placed(examples))
+
+    def read(self, example: Example) -> Examined:
+        """Returns the image of a row; see `FileSource`."""
+        parts = self._parts(example.files)
+        max_nonfinite = self.reader.max_nonfinite
+        if example.position is not None:
+            return self._stacked(
+                example, ((path, self._cut(path, hdu, example)) for path, hdu in parts)
+            )
+        paths, hdus = zip(*parts, strict=True)
+        if len(parts) == 1:
+            return examine(paths[0], hdu=hdus[0], max_nonfinite=max_nonfinite)
+        return examine_bands(paths, hdu=hdus, max_nonfinite=max_nonfinite)
+
+    def _parts(self, names: Sequence[str]) -> Sequence[tuple[Path, HduName | None]]:
+        """Returns the file and the HDU of each band."""
+        default = self.options.hdu
+        if isinstance(default, list) and len(names) == 1:
+            names = [names[0]] * len(default)
+        parts: list[tuple[Path, HduName | None]] = []
+        for place, name in enumerate(names):
+            path, hdu = split_hdu(name)
+            if hdu is None:
+                hdu = default[place] if isinstance(default, list) else default
+            parts.append((self.root / path, hdu))
+        return parts
+
+    def _cut(self, path: Path, hdu: HduName | None, example: Example) -> np.ndarray:
+        """Returns the cutout of a row out of its own file."""
+        ra, dec = example.position or (math.nan, math.nan)
+        with opened(path, hdu) as image:
+            ((x, y),) = image.pixels_of(np.array([ra]), np.array([dec]))
+            return self._cut_at(image, x, y)
+
+    @functools.cached_property
+    def _mosaics(self) -> Sequence[Mosaic]:
+        """The mosaics, opened once for all."""
+        return [Mosaic(path, hdu) for path, hdu in self._parts(self.options.mosaics or ())]
+
+    def _placed(self, examples: Sequence[Example]) -> Iterator[tuple[Example, np.ndarray]]:
+        """Yields each example and its place (x, y) in each of the mosaics."""
+        for start in range(0, len(examples), _PLACED_AT_ONCE):
+            some = examples[start : start + _PLACED_AT_ONCE]
+            positions = np.array([e.position or (math.nan, math.nan) for e in some])
+            known = np.flatnonzero(np.isfinite(positions[:, 0]))
+            places = np.full((len(some), len(self._mosaics), 2), math.nan)
+            for band, mosaic in enumerate(self._mosaics):
+                if len(known):
+                    places[known, band] = mosaic.pixels_of(*positions[known].T)
+            yield from zip(some, places, strict=True)
+
+    def _cut_out(self, example: Example, places: np.ndarray) -> Loaded:
+        """Returns the cutout of an example out of the mosaics."""
+        if example.problem is not None:
+            return self._load(example)
+        cutouts = (
+            (mosaic.path, self._cut_at(mosaic, x, y))
+            for mosaic, (x, y) in zip(self._mosaics, places, strict=True)
+        )
+        try:
+            return self.good(example, self._stacked(example, cutouts))
+        except BadFileError as error:
+            return self.bad(example, error)
+
+    def _cut_at(self, image: Mosaic, x: float, y: float) -> np.ndarray:
+        try:
+            return image.cut(x, y, self.size)
+        except ValueError as error:
+            raise BadFileError(image.path, str(error)) from None
+
+    def _stacked(self, example: Example, cutouts: Iterable[tuple[Path, np.ndarray]]) -> Examined:
+        """Makes an image of cutouts; where it cannot, says of which row, for files are shared."""
+        try:
+            return stack_bands(cutouts, max_nonfinite=self.reader.max_nonfinite)
+        except BadFileError as error:
+            raise BadFileError(error.path, f"{example.id}: {error.reason}") from None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leaves out the open files: a worker opens them for itself."""
+        return {key: value for key, value in self.__dict__.items() if key != "_mosaics"}
+
+
+def _number(cell: str | None) -> float | None:
+    """Returns the finite number that a cell holds, or None."""
+    try:
+        number = float(cell or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,27 @@
+"""The user's folders as a source of examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lensnet.config.folder_layout import ClassFolder
+from lensnet.data.sources import FolderSource
+from lensnet.datasets.image_folder.options import Options, inspect, split_folders
+
+__all__ = ["folder_source"]
+
+
+def folder_source(source_dir: Path, options: Options) -> FolderSource:
+    """Returns the source of the images in a user's folders.
+
+    Raises:
+        DataError: as `inspect`.
+    """
+    classes = inspect(source_dir, options).classes
+    splits: dict[str, str | None] = dict(split_folders(source_dir, options.classes))
+    folders = [
+        ClassFolder(f"{folder}/{label}" if folder else label, label, split)
+        for folder, split in (splits or {"": None}).items()
+        for label in classes
+    ]
+    return FolderSource(source_dir, options, folders, classes=classes)

@@ -1,0 +1,1 @@
+"""The rotated_mnist data set."""

@@ -1,0 +1,387 @@
+"""Images that a table names, or says the positions of."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.nddata import Cutout2D
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from lensnet.config import Experiment
+from lensnet.config.dataset import DatasetOptions
+from lensnet.data import prepare
+from lensnet.datasets.fits_catalog.options import Options
+from lensnet.errors import DataError
+
+PAN_STARRS = Path(__file__).parent.parent / "data" / "pan_starrs"
+
+
+def pixels(index, band, size=9):
+    return np.random.default_rng([index, band]).normal(size=(size, size)).astype(">f4")
+
+
+def write_table(path, rows, columns=None):
+    columns = columns or list(rows[0])
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def prepare_catalogue(make_experiment):
+    def prepared(source_dir, task="classification", **options):
+        # A tenth of a few rows may be none.
+        splits = {"train": 0.4, "validation": 0.3, "test": 0.3}
+        made = make_experiment(
+            "fits_catalog", task, source_dir=source_dir, options=options, splits=splits
+        )
+        return prepare(made)
+
+    return prepared
+
+
+# --- files named in columns -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def survey(tmp_path):
+    """Thirty objects with a file a band."""
+    (tmp_path / "source" / "images").mkdir(parents=True)
+    rows = []
+    for index in range(30):
+        row = {"name": f"J{index}", "kind": "abc"[index % 3], "z": 0.1 * index, "pair": index // 2}
+        for band, word in enumerate("gr"):
+            row[word] = f"images/J{index}_{word}.fits"
+            fits.PrimaryHDU(pixels(index, band)).writeto(tmp_path / "source" / row[word])
+        rows.append(row)
+    write_table(tmp_path / "source" / "objects.csv", rows)
+    return tmp_path / "source"
+
+
+BANDS = {"file_columns": ["r", "g"]}
+
+
+def test_a_file_column_for_each_band(survey, prepare_catalogue, read_back):
+    data = prepare_catalogue(survey, label_column="kind", id_column="name", **BANDS)
+    assert data.classes == ("a", "b", "c") and data.native_shape == (9, 9, 2)
+    records = read_back(data)
+    assert len(records) == 30 and data.quarantine == ()
+    for index in range(30):
+        record = records[f"J{index}"]
+        expected = np.stack([pixels(index, 1), pixels(index, 0)], axis=-1)
+        np.testing.assert_array_equal(record.image, expected)
+        assert record.value == "abc"[index % 3]
+        assert record.file == f"images/J{index}_r.fits;images/J{index}_g.fits"
+
+
+def test_targets(survey, prepare_catalogue, read_back):
+    # The table itself may be named, and the first file names an object that has no other id.
+    data = prepare_catalogue(survey / "objects.csv", "regression", target_column="z", **BANDS)
+    records = read_back(data)
+    assert {name: record.value for name, record in records.items()} == {
+        f"images/J{index}_r": pytest.approx(0.1 * index) for index in range(30)
+    }
+
+
+def test_copies_of_one_object_share_a_split(survey, prepare_catalogue, read_back):
+    options = {"label_column": "kind", "id_column": "name", "group_column": "pair", **BANDS}
+    records = read_back(prepare_catalogue(survey, **options))
+    for index in range(0, 30, 2):
+        assert records[f"J{index}"].split == records[f"J{index + 1}"].split
+
+
+def test_a_fits_table(survey, prepare_catalogue, read_back):
+    rows = list(csv.DictReader(open(survey / "objects.csv")))
+    table = Table({key: [row[key] for row in rows] for key in ("name", "g")})
+    table["label"] = np.array([index % 2 for index in range(30)], np.int16)
+    table["z"] = np.array([float(row["z"]) for row in rows])
+    table["z"][4] = np.nan
+    table["curve"] = np.zeros((30, 5))
+    table.write(survey / "objects.fits")
+    options = {"catalogue": "objects.fits", "id_column": "name", "file_columns": ["g"]}
+    data = prepare_catalogue(survey, "binary", label_column="label", **options)
+    records = read_back(data)
+    assert data.classes == ("0", "1") and records["J7"].value == "1" and len(records) == 30
+    np.testing.assert_array_equal(records["J7"].image[..., 0], pixels(7, 0))
+    data = prepare_catalogue(survey, "regression", target_column="z", max_bad=0.1, **options)
+    assert dict(data.quarantine) == {
+        "images/J4_g.fits": 'objects.fits row 5: its target is "", no finite number'
+    }
+    # Numbers have all their digits.
+    assert read_back(data)["J7"].value == float(rows[7]["z"])
+
+
+def test_every_bad_row_has_its_reason(survey, prepare_catalogue, read_back, caplog):
+    rows = list(csv.DictReader(open(survey / "objects.csv")))
+    rows[1]["g"] = "images/gone.fits"
+    rows[2]["name"] = "J0"
+    rows[3]["kind"] = "d"
+    rows[4]["kind"] = ""
+    rows[5]["r"] = ""
+    rows[6]["name"] = ""
+    write_table(survey / "objects.csv", rows)
+    with open(survey / "objects.csv", "a") as file:
+        file.write("J30,a\n")
+    (survey / "images" / "J8_r.fits").write_bytes(b"SIMPLE")
+    options = {"label_column": "kind", "id_column": "name", "classes": ["c", "a", "b"], **BANDS}
+    data = prepare_catalogue(survey, max_bad=0.5, **options)
+    quarantine = dict(data.quarantine)
+    damaged = quarantine.pop("images/J8_r.fits")
+    assert damaged.startswith("damaged FITS file")
+    assert quarantine == {
+        "images/gone.fits": "there is no such file",
+        "images/J2_r.fits": 'objects.csv line 4: the id "J0" stands in objects.csv line 2, too',
+        "images/J3_r.fits": 'objects.csv line 5: its label is "d", none of c, a, b',
+        "images/J4_r.fits": "objects.csv line 6: it has no label",
+        "images/J5_g.fits": 'objects.csv line 7: no file in the column "r"',
+        "images/J6_r.fits": "objects.csv line 8: it has no id",
+        "J30": "objects.csv line 32: it has 2 cells, where the header has 6",
+    }
+    assert data.classes == ("c", "a", "b") and len(read_back(data)) == 30 - 7
+    # J1's own g file, and J5's r file, belong to no row any more.
+    assert "2 image files" in caplog.text and "named by no row of objects.csv" in caplog.text
+    assert "images/J1_g.fits" in caplog.text
+
+
+def test_too_many_bad_rows(survey, prepare_catalogue):
+    for index in range(5):
+        (survey / "images" / f"J{index}_g.fits").unlink()
+    with pytest.raises(DataError, match="5 of 30 examples are bad") as caught:
+        prepare_catalogue(survey, label_column="kind", **BANDS)
+    assert "images/J3_g.fits: there is no such file" in str(caught.value)
+
+
+def test_a_changed_table_is_prepared_anew(survey, prepare_catalogue):
+    options = {"label_column": "kind", "id_column": "name", **BANDS}
+    before = prepare_catalogue(survey, **options)
+    table = survey / "objects.csv"
+    table.write_text(table.read_text().replace("J1,b", "J1,c"))
+    after = prepare_catalogue(survey, **options)
+    assert before.directory != after.directory
+    # What has not changed lies where it lay.
+    for split in ("train", "validation", "test"):
+        assert set(before.examples(split).ids) == set(after.examples(split).ids)
+
+
+# --- extensions -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def multi_extension(tmp_path):
+    """Twenty files, each with a table's worth of extensions as a survey delivers them."""
+    rows = []
+    for index in range(20):
+        hdus = [fits.PrimaryHDU()]
+        for band, word in enumerate(("VIS", "NIR")):
+            hdus.append(fits.ImageHDU(pixels(index, band), name=f"{word}_SCI"))
+            hdus.append(fits.ImageHDU(pixels(index, band, 5), name=f"{word}_PSF"))
+        fits.HDUList(hdus).writeto(tmp_path / f"{index}.fits")
+        hdu = "VIS_SCI" if index % 2 else 3
+        rows.append({"file": f"{index}.fits", "one": f"{index}.fits[{hdu}]", "label": index % 2})
+    write_table(tmp_path / "table.csv", rows)
+    return tmp_path
+
+
+def test_bands_in_extensions_of_one_file(multi_extension, prepare_catalogue, read_back):
+    data = prepare_catalogue(multi_extension, "binary", label_column="label", hdu=["NIR_SCI", 1])
+    assert data.native_shape == (9, 9, 2)
+    expected = np.stack([pixels(4, 1), pixels(4, 0)], axis=-1)
+    np.testing.assert_array_equal(read_back(data)["4"].image, expected)
+
+
+def test_an_extension_of_each_cell(multi_extension, prepare_catalogue, read_back):
+    options = {"label_column": "label", "file_columns": ["one"], "hdu": "VIS_PSF"}
+    records = read_back(prepare_catalogue(multi_extension, "binary", **options))
+    np.testing.assert_array_equal(records["5[VIS_SCI]"].image[..., 0], pixels(5, 0))
+    np.testing.assert_array_equal(records["4[3]"].image[..., 0], pixels(4, 1))
+
+
+def test_an_extension_that_is_not_there(multi_extension, prepare_catalogue):
+    with pytest.raises(DataError, match="it has no HDU 'SCI'"):
+        prepare_catalogue(multi_extension, "binary", label_column="label", hdu="SCI")
+
+
+# --- mosaics --------------------------------------------------------------------------------------
+
+
+def sky(size, scale_arcsec, angle_degrees=20.0):
+    """A tangential projection, turned against north."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = [150.0, 2.0]
+    wcs.wcs.crpix = [size / 3, size / 2]
+    cosine, sine = np.cos(np.radians(angle_degrees)), np.sin(np.radians(angle_degrees))
+    wcs.wcs.cd = scale_arcsec / 3600 * np.array([[-cosine, sine], [sine, cosine]])
+    return wcs
+
+
+@pytest.fixture
+def mosaics(tmp_path):
+    """Two mosaics of one field, one in an extension, and forty positions, some of them off it."""
+    field, random = sky(200, 0.2), np.random.default_rng(0)
+    g = random.normal(size=(200, 200)).astype(">f4")
+    r = random.integers(-9999, 9999, (200, 200)).astype(np.int16)
+    image = fits.CompImageHDU(r, field.to_header(), name="SCI")
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "r.fits")
+    places = random.uniform(90, 180, (40, 2))
+    places[3], places[4], places[5] = (5, 100), (100, 197), (300, 100)
+    # A hole in the field, as where a detector is missing.
+    places[8] = (60, 60)
+    g[45:75, 45:75] = np.nan
+    fits.PrimaryHDU(g, field.to_header()).writeto(tmp_path / "g.fits")
+    positions = field.pixel_to_world(*places.T).icrs
+    rows = [
+        {"name": f"o{i}", "RA": float(p.ra.deg), "DEC": float(p.dec.deg), "lens": i % 2}
+        for i, p in enumerate(positions)
+    ]
+    rows[6].update(RA="10:00:00", DEC="2.0")
+    rows[7].update(RA="330.0", DEC="-2.0")
+    write_table(tmp_path / "positions.csv", rows)
+    return tmp_path
+
+
+POSITIONS = {
+    "label_column": "lens",
+    "id_column": "name",
+    "ra_column": "RA",
+    "dec_column": "DEC",
+    "max_bad": 0.2,
+}
+
+
+@pytest.mark.parametrize("size", [{"size_pixels": 16}, {"size_arcsec": 3.28}], ids=str)
+def test_cutouts_are_those_of_astropy(mosaics, prepare_catalogue, read_back, size):
+    options = {**POSITIONS, "mosaics": ["g.fits", "r.fits[SCI]"], **size}
+    data = prepare_catalogue(mosaics, "binary", **options)
+    assert data.native_shape == (16, 16, 2)
+    reasons = sorted(quarantined.reason for quarantined in data.quarantine)
+    assert reasons == [
+        "o3: the cutout reaches over its edge",
+        "o4: the cutout reaches over its edge",
+        "o5: the position is not on it",
+        "o7: the position is not on it",
+        "o8: 50 % of its pixels are not finite; 5 % may be",
+        'positions.csv line 8: its position is "10:00:00", "2.0", not right ascension and '
+        "declination in degrees",
+    ]
+    assert {quarantined.file for quarantined in data.quarantine} == {"g.fits", "o6"}
+    records = read_back(data)
+    assert len(records) == 34
+    for band, (file, hdu) in enumerate((("g.fits", 0), ("r.fits", 1))):
+        with fits.open(mosaics / file) as hdus:
+            whole, field = hdus[hdu].data, WCS(hdus[hdu].header)
+        for name, record in records.items():
+            row = rows_of(mosaics)[name]
+            position = SkyCoord(float(row["RA"]), float(row["DEC"]), unit="deg")
+            side = size.get("size_pixels") or size["size_arcsec"] * units.arcsec
+            expected = Cutout2D(whole, position, side, wcs=field).data
+            np.testing.assert_array_equal(record.image[..., band], expected)
+
+
+def rows_of(directory):
+    return {row["name"]: row for row in csv.DictReader(open(directory / "positions.csv"))}
+
+
+def test_without_ids_a_position_is_one(mosaics, prepare_catalogue, read_back):
+    options = {**POSITIONS, "mosaics": ["g.fits"], "size_pixels": 8, "id_column": None}
+    records = read_back(prepare_catalogue(mosaics, "binary", **options))
+    row = rows_of(mosaics)["o9"]
+    assert f"{row['RA']} {row['DEC']}" in records
+
+
+def test_cutouts_out_of_each_rows_own_file(tmp_path, prepare_catalogue, read_back):
+    """Real images: a lens of Pan-STARRS1, each copy with noise of its own."""
+    random = np.random.default_rng(0)
+    rows = []
+    for index in range(20):
+        for band in "gr":
+            with fits.open(PAN_STARRS / f"SDSSJ1206+5142_{band}.fits") as hdus:
+                hdus[0].data = hdus[0].data + random.normal(size=(40, 40)).astype(np.float32)
+                field = WCS(hdus[0].header)
+                hdus.writeto(tmp_path / f"{index}_{band}.fits")
+        place = field.pixel_to_world(20 + 0.3 * index, 19).icrs
+        row = {"g": f"{index}_g.fits", "r": f"{index}_r.fits", "kind": index % 2}
+        rows.append({**row, "ra": place.ra.deg, "dec": place.dec.deg})
+    write_table(tmp_path / "table.csv", rows)
+    options = {"file_columns": ["g", "r"], "label_column": "kind", "size_arcsec": 4.0}
+    data = prepare_catalogue(tmp_path, "binary", **options)
+    assert data.native_shape == (16, 16, 2)
+    records = read_back(data)
+    for index in (0, 7, 19):
+        place = SkyCoord(rows[index]["ra"], rows[index]["dec"], unit="deg")
+        for channel, band in enumerate("gr"):
+            whole, header = fits.getdata(tmp_path / f"{index}_{band}.fits", header=True)
+            expected = Cutout2D(whole, place, 4 * units.arcsec, wcs=WCS(header)).data
+            np.testing.assert_array_equal(records[f"{index}_g"].image[..., channel], expected)
+
+
+def test_mosaics_that_cannot_serve(mosaics, prepare_catalogue):
+    fits.writeto(mosaics / "blind.fits", np.ones((50, 50)))
+    for names, message in (
+        (["gone.fits"], "gone.fits: there is no such file"),
+        (["blind.fits"], "does not say where in the sky"),
+        (["r.fits[9]"], "it has no HDU 9"),
+        (["positions.csv"], "not a FITS file"),
+    ):
+        with pytest.raises(DataError, match=message):
+            prepare_catalogue(mosaics, "binary", **POSITIONS, mosaics=names, size_pixels=8)
+
+
+# --- configuration --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_column": "a", "target_column": "b"}, "label_column or target_column, not both"),
+        ({"target_column": "a", "classes": ["b"]}, "classes or target_column, not both"),
+        ({"mosaics": ["a.fits"], "file_columns": ["b"]}, "file_columns or mosaics, not both"),
+        ({"mosaics": ["a.fits"]}, "mosaics need size_pixels or size_arcsec"),
+        ({"size_pixels": 8, "size_arcsec": 1.0}, "size_pixels or size_arcsec, not both"),
+        ({"file_columns": ["a", "b"], "hdu": [1, 2, 3]}, "lists 3 extensions, and there are 2"),
+    ],
+)
+def test_options_that_contradict_each_other(options, message):
+    with pytest.raises(ValueError, match=message):
+        Options(**options)
+
+
+def test_what_is_missing_is_said(survey, tmp_path, prepare_catalogue):
+    for options, message in (
+        ({}, "What is to be learned .* name, kind, z, pair, g, r"),
+        ({"label_column": "kinds"}, 'no column "kinds". Did you mean "kind"'),
+        ({"label_column": "kind"}, 'no column "file"'),
+        ({"label_column": "kind", **BANDS, "size_pixels": 8}, 'no column "ra"'),
+        ({"label_column": "kind", "catalogue": "x.csv"}, "holds no file x.csv"),
+    ):
+        with pytest.raises(DataError, match=message):
+            prepare_catalogue(survey, **options)
+    (survey / "other.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"holds 2 \.csv files: objects.csv, other.csv"):
+        prepare_catalogue(survey, label_column="kind")
+    with pytest.raises(DataError, match="does not exist"):
+        prepare_catalogue(tmp_path / "gone", label_column="kind")
+
+
+@pytest.mark.parametrize(
+    ("task", "column"), [("regression", "label_column"), ("classification", "target_column")]
+)
+def test_the_task_needs_what_the_table_offers(survey, task, column):
+    options = {column: "z", **BANDS}
+    experiment = Experiment.model_validate(
+        {
+            "name": "test",
+            "task": task,
+            "data": {"dataset": "fits_catalog", "source_dir": str(survey), "options": options},
+            "model": {"backbone": "resnet18"},
+        }
+    )
+    ((key, message),) = experiment.problems()
+    assert key == ("task",) and f"not what {task} needs" in message
+    assert isinstance(experiment.dataset_options, DatasetOptions)
