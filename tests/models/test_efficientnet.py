@@ -80,7 +80,7 @@ def test_multiply_adds_are_the_published(name, size, multiply_adds):
 @pytest.mark.parametrize(
     ("symmetry", "size", "gain"),
     # Swish and gates take more from a signal than ReLU does; a maximum over rotations adds to it.
-    [("c4", 64, 1.75), ("c4", 65, 1.75), ("d4", 65, 1.75), ("rot4", 64, math.sqrt(2))],
+    [("c4", 64, 1.6), ("c4", 65, 1.6), ("d4", 65, 1.6), ("rot4", 64, math.sqrt(2))],
 )
 def test_exact_invariance(symmetry, size, gain):
     model = narrow("efficientnet_b0", symmetry, size)
