@@ -27,8 +27,8 @@ def rates_by_stage(last: float, depths: Sequence[int]) -> list[list[float]]:
 
     Example:
 
-    >>> rates_by_stage(0.3, (1, 3))
-    [[0.0], [0.1, 0.2, 0.3]]
+    >>> rates_by_stage(0.5, (1, 2))
+    [[0.0], [0.25, 0.5]]
     """
     if not 0 <= last < 1:
         raise ConfigurationError(f"drop_path is a probability below 1; got {last!r}.")

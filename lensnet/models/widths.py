@@ -46,7 +46,7 @@ def width_factor(name: str, symmetry: str | Symmetry, policy: WidthPolicy = "flo
     >>> width_factor("resnet18", "c4"), width_factor("resnet18", "c4", "fields")
     (1.0, 4.0)
     >>> width_factor("resnet18", "rot4")
-    0.51
+    0.49
     """
     if policy not in get_args(WidthPolicy):
         raise ConfigurationError(
