@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from turned_images import SIZE, simulate
 
+from lensnet.circular_harmonics import circular_harmonics, rings
 from lensnet.evaluation.style import (
     BLUE,
     COLORS,
@@ -27,7 +28,6 @@ from lensnet.evaluation.style import (
     drawn,
     save,
 )
-from lensnet.layers.circular_harmonics import circular_harmonics, rings
 from lensnet.symmetry import Group
 
 HERE = Path(__file__).parent

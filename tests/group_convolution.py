@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lensnet.layers.circular_harmonics import rings
+from lensnet.circular_harmonics import rings
 from lensnet.symmetry import Group
 
 __all__ = ["depthwise_convolution", "filter_function", "group_convolution", "output_side"]

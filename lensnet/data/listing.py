@@ -266,7 +266,7 @@ def walk_images(directory: Path) -> Iterator[str]:
     """
     try:
         with os.scandir(directory) as entries:
-            listed = sorted((entry.name, entry.is_dir()) for entry in entries)
+            listed = sorted((entry.name, _is_directory(entry)) for entry in entries)
     except OSError as error:
         raise DataError(f"{directory} cannot be listed: {error.strerror or error}.") from None
     listed = [(name, is_dir) for name, is_dir in listed if not name.startswith(".")]
@@ -277,6 +277,14 @@ def walk_images(directory: Path) -> Iterator[str]:
         if is_dir and not image_ending(name) and not os.path.islink(directory / name):
             for below in walk_images(directory / name):
                 yield f"{name}/{below}"
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads in a circle, or to where one may not look: reading it will say so.
+        return False
 
 
 def readable(name: str) -> str:

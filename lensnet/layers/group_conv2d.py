@@ -27,7 +27,7 @@ class GroupConv2D(SymmetricConv2D):
 
     Of c4, d4 and their subgroups the weights are the filter's taps, which turn exactly. Of other
     groups, such as c8 and d16, the filter is a sum of circular harmonics that is sampled in every
-    orientation (`lensnet.layers.circular_harmonics`; Weiler & Cesa 2019, arXiv:1911.08251): turns
+    orientation (`lensnet.circular_harmonics`; Weiler & Cesa 2019, arXiv:1911.08251): turns
     by 90 degrees are exact, those between approximate, and filters of 5x5 do what 3x3 do in a
     plain network. A pointwise filter (kernel_size 1) is exact for every group.
 

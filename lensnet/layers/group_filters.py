@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from lensnet.layers.circular_harmonics import circular_harmonics
+from lensnet.circular_harmonics import circular_harmonics
 from lensnet.layers.filter_geometry import expansion_index
 from lensnet.symmetry import Group
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensnet import registry
+from lensnet.circular_harmonics import rings
 from lensnet.config.backbone import BackboneSpec
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Symmetry
@@ -246,8 +247,6 @@ class CountingKit:
         group = self.symmetry.group
         if self.symmetry.kind != "regular" or side == 1 or (group and group.exact_on_grid):
             return side**2, side**2
-        from lensnet.layers.circular_harmonics import rings
-
         return sum(1 + 2 * ring.band_limit for ring in rings(side)), side**2
 
     # --- normalisation and gates --------------------------------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lensnet.layers.circular_harmonics import circular_harmonics, rings
+from lensnet.circular_harmonics import circular_harmonics, rings
 from lensnet.symmetry import Group
 
 
