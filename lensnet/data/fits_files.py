@@ -53,7 +53,8 @@ def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
     try:
         with fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=True) as hdus:
             found = _first_image(hdus) if hdu is None else _named(hdus, hdu)
-            if found.size > (MAX_BYTES if _is_compressed(found) else len(data)):
+            room = MAX_BYTES if _is_compressed(found) else len(data) - found.fileinfo()["datLoc"]
+            if found.size > room:
                 raise _Refused(f"truncated: the header announces {found.size} bytes of pixels")
             pixels = found.data
     except _Refused:
