@@ -22,13 +22,15 @@ class RotationalConv2D(SymmetricConv2D):
 
     With `rotate="filters"` the output is `max_k conv(x, turn(w, k)) + b`: turning the input turns
     the output, so that a stack of such layers is equivariant, and the features stay scalar (one
-    channel a filter).
+    channel a filter). (Marcos, Volpi & Tuia 2016, "Learning rotation invariant convolutional
+    filters for texture classification", arXiv:1604.06720, who take the maximum over the map too.)
 
     With `rotate="inputs"` it is `max_k conv(turn(x, k), w) + b`, without turning the outputs
     back. That is invariant for the image as a whole, but the maximum mixes positions that are not
-    the same place of the image; it is kept to reproduce published results. It needs square
-    images. Of an angle that is not a multiple of 90 degrees, the image is interpolated and only
-    the pixels within the inscribed circle are kept.
+    the same place of the image; it is kept to reproduce published results. (For whole networks:
+    TI-pooling, Laptev et al. 2016, arXiv:1604.06318.) It needs square images. Of an angle that is
+    not a multiple of 90 degrees, the image is interpolated and only the pixels within the
+    inscribed circle are kept.
 
     The maximum over n rotations costs n convolutions. Four rotations are exact; more are exact
     at multiples of 90 degrees and approximate between, for filters are interpolated there.

@@ -154,6 +154,14 @@ def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
     code, _, err = lensnet("fit", "--resume", "--run-dir", run)
     assert code == 0, "a finished run has nothing left to do but to be measured"
 
+    # In a process of its own, where nothing has registered our layers yet.
+    again = tmp_path / "again.csv"
+    command = [sys.executable, "-m", "lensnet", "predict", run, image_folder / "ring", "-o", again]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    with again.open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 30
+
 
 def test_prepare(lensnet, experiment):
     code, out, _ = lensnet("prepare", experiment)

@@ -4,6 +4,8 @@ The quick part takes the smallest name of each family, but of the Inceptions one
 marked slow.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +52,17 @@ def narrow(name, symmetry, size=64, **options):
     )
 
 
+@contextlib.contextmanager
+def dtype_policy(name):
+    """What is made inside has this policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def answer(model, images):
     """Without a graph, which would take longer to make than to use."""
     return keras.ops.convert_to_numpy(model(images, training=False))
@@ -63,8 +76,14 @@ def images_of(size, number=1):
 @pytest.mark.parametrize(("symmetry", "size"), [("c4", 65), ("d4", 64), ("rot4", 65)])
 @EVERY_NAME
 def test_exact_invariance(name, symmetry, size):
-    """No output changes by more than 1e-5 of the largest."""
-    model = narrow(name, symmetry, size)
+    """No output changes by more than 1e-5 of the largest.
+
+    The quick ones in single precision. With random weights the deepest networks turn its rounding
+    into other answers (EfficientNet-B8, c4: 0.8, and 1e-7 in double), so the others are shown in
+    double precision that it is nothing but rounding.
+    """
+    with dtype_policy("float32" if name in QUICK else "float64"):
+        model = narrow(name, symmetry, size)
     # Without this gain a signal dies away in a deep network, and what is left is its offsets.
     randomize(model, gain=2**0.5)
     assert_equivariant(model, images_of(size), "d4" if symmetry == "d4" else "c4", tolerance=1e-5)
@@ -106,12 +125,8 @@ def test_trained_a_step_saved_loaded_and_folded(name, tmp_path):
 
 @EVERY_NAME
 def test_mixed_precision(name):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with dtype_policy("mixed_bfloat16"):
         model = narrow(name, "d4", activation="softmax")
-    finally:
-        keras.config.set_dtype_policy(before)
     probabilities = answer(model, images_of(64))
     assert probabilities.dtype == "float32"
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
