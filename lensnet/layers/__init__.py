@@ -1,5 +1,6 @@
 """Layers that keep the symmetry of an image, for every Keras backend."""
 
+from lensnet.layers.batch_normalization import BatchNormalization
 from lensnet.layers.circular_mask import CircularMask
 from lensnet.layers.drop_path import DropPath
 from lensnet.layers.field_channel_gate import FieldChannelGate
@@ -24,6 +25,7 @@ from lensnet.layers.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
 
 __all__ = [
+    "BatchNormalization",
     "CircularMask",
     "DropPath",
     "FieldChannelGate",

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.batch_normalization import batch_moments, normalize_batch
+from lensnet.layers.regular_fields import count_fields
 from lensnet.symmetry import Group
 
 __all__ = ["FieldNormalization"]
@@ -69,13 +71,7 @@ class FieldNormalization(keras.layers.Layer):
         self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        channels = input_shape[-1]
-        if channels is None or channels % self._group.order:
-            raise ValueError(
-                f"{self.name}: {channels} channels are not whole fields of {self.group} "
-                f"({self._group.order} channels each)."
-            )
-        shape = (channels // self._group.order,)
+        shape = (count_fields(input_shape, self._group, self.name),)
 
         def weight(name: str, initializer: Any, **options: Any) -> Any:
             return self.add_weight(
@@ -94,12 +90,15 @@ class FieldNormalization(keras.layers.Layer):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
         if training and self.trainable:
-            mean, variance = self._field_moments(x)
+            mean, variance = batch_moments(x, self._group.order)
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
-        else:
-            mean = ops.cast(self.moving_mean, dtype)
-            variance = ops.cast(self.moving_variance, dtype)
+            outputs = normalize_batch(
+                x, mean, variance, self.gamma, self.beta, self.epsilon, self._group.order
+            )
+            return ops.cast(outputs, self.compute_dtype)
+        mean = ops.cast(self.moving_mean, dtype)
+        variance = ops.cast(self.moving_variance, dtype)
         scale = ops.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             scale = scale * ops.cast(self.gamma, dtype)
@@ -108,18 +107,6 @@ class FieldNormalization(keras.layers.Layer):
             offset = offset + ops.cast(self.beta, dtype)
         outputs = x * self._to_channels(scale) + self._to_channels(offset)
         return ops.cast(outputs, self.compute_dtype)
-
-    def _field_moments(self, x: Any) -> tuple[Any, Any]:
-        """Mean and variance over batch, space and the field's elements, shape (fields,) each."""
-        axes = tuple(range(len(x.shape) - 1))
-        channel_mean, channel_variance = ops.moments(x, axes=axes)
-        by_field = (-1, self._group.order)
-        channel_mean = ops.reshape(channel_mean, by_field)
-        mean = ops.mean(channel_mean, axis=1)
-        # The law of total variance; every channel of a field has seen as many pixels.
-        between = ops.mean(ops.square(channel_mean - mean[:, None]), axis=1)
-        within = ops.mean(ops.reshape(channel_variance, by_field), axis=1)
-        return mean, within + between
 
     def _follow(self, moving: Any, value: Any) -> None:
         moving.assign(moving * self.momentum + ops.cast(value, moving.dtype) * (1 - self.momentum))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["computes_in_blocks", "grouped_convolution", "number_of_blocks"]
+from lensnet.layers.devices import on_cpus_alone
+
+__all__ = ["grouped_convolution", "number_of_blocks"]
 
 LEAST_BLOCK_CHANNELS = 16
 """A plain convolution of fewer channels than this costs as much as one of this many."""
@@ -43,26 +44,14 @@ def number_of_blocks(groups: int, channels: int) -> int:
     )
 
 
-def computes_in_blocks() -> bool:
-    """Whether a convolution in groups is computed by plain ones: where all devices are CPUs.
-
-    TensorFlow's and JAX's own grouped convolution is XLA's, whose gradients are slow on a CPU.
-    PyTorch's is quick on every device; Keras lists no devices for it.
-    """
-    try:
-        devices = keras.distribution.list_devices()
-    except AttributeError:  # this backend lists none
-        return False
-    return all(device.startswith("cpu") for device in devices)
-
-
 def grouped_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -> Any:
     """What `keras.ops.conv` answers to a kernel of fewer input channels, fast on a CPU as well.
 
     The input's channels are cut into `groups`, and so are the filters; each group of filters sees
-    its group of channels. (Xie et al. 2017, arXiv:1611.05431, section 3.3.) Where
-    `computes_in_blocks()`, several groups share one plain convolution whose kernel is zero between
-    different groups; elsewhere this is `keras.ops.conv`.
+    its group of channels. (Xie et al. 2017, arXiv:1611.05431, section 3.3.) TensorFlow's and JAX's
+    own is XLA's, whose gradients are slow on a CPU. Where all devices are CPUs, several groups
+    share one plain convolution whose kernel is zero between different groups; elsewhere this is
+    `keras.ops.conv`.
 
     Args:
         inputs: shape (batch, height, width, channels).
@@ -90,7 +79,7 @@ def grouped_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -
             f"input channels and a multiple of {groups} filters; got {inputs.shape[-1]} channels."
         )
     options = {"data_format": "channels_last", **options}
-    if not computes_in_blocks():
+    if not on_cpus_alone():
         return ops.conv(inputs, kernel, **options)
     blocks = number_of_blocks(groups, channels * groups)
     shared = groups // blocks

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.batch_normalization import BatchNormalization
 from lensnet.layers.circular_mask import CircularMask
 from lensnet.layers.drop_path import DropPath
 from lensnet.layers.field_channel_gate import FieldChannelGate
@@ -255,6 +256,7 @@ STOCK_FORMS: dict[type, Callable[..., Any]] = {
     **dict.fromkeys(LINEAR_LAYERS, linear_layer),
     **dict.fromkeys(_LEFT_OUT, _left_out),
     **dict.fromkeys(_BY_CHANNEL, _by_channel),
+    BatchNormalization: _batch_normalization,
     CircularMask: circular_mask,
     FieldChannelGate: field_channel_gate,
     FieldGate: field_gate,
@@ -284,6 +286,7 @@ STOCK_FORMS: dict[type, Callable[..., Any]] = {
 }
 
 MERGING: tuple[type, ...] = (
+    BatchNormalization,
     FieldNormalization,
     FieldScale,
     SubgroupRestriction,

@@ -6,7 +6,7 @@ import pytest
 from equivariance import randomize
 
 from lensnet.layers import GroupedConv2D
-from lensnet.layers.grouped_convolution import computes_in_blocks
+from lensnet.layers.devices import on_cpus_alone
 
 
 def numpy(tensor):
@@ -89,8 +89,8 @@ def test_the_form_follows_the_device(devices, monkeypatch):
     ours, stock = pair(inputs, 64, 3, groups=8)
     seen.clear()
     outputs = numpy(ours(inputs))
-    assert computes_in_blocks() is (devices == ["cpu:0"])
-    assert seen == ([(16, 16), (16, 16)] if computes_in_blocks() else [(32, 4)])
+    assert on_cpus_alone() is (devices == ["cpu:0"])
+    assert seen == ([(16, 16), (16, 16)] if on_cpus_alone() else [(32, 4)])
     np.testing.assert_allclose(outputs, numpy(stock(inputs)), atol=2e-6)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from lensnet.layers.batch_normalization import BatchNormalization
 from lensnet.layers.kit.base import Kit
 
 __all__ = ["ScalarKit"]
@@ -25,7 +26,7 @@ class ScalarKit(Kit):
         return self.depthwise_initializer
 
     def norm(self, x: Any, *, name: str, gamma_initializer: Any = "ones") -> Any:
-        return keras.layers.BatchNormalization(
+        return BatchNormalization(
             momentum=self.normalization_momentum,
             epsilon=self.normalization_epsilon,
             gamma_initializer=gamma_initializer,
