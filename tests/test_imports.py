@@ -35,6 +35,7 @@ def run(code, **options):
         "lensnet.models",
         "lensnet.prediction",
         "lensnet.registry",
+        "lensnet.exploration",
         "lensnet.reporting",
         "lensnet.simulation",
         "lensnet.symmetry",

@@ -24,6 +24,7 @@ _COMMANDS = {
     "export": "lensnet.cli.export",
     "report": "lensnet.cli.report",
     "prepare": "lensnet.cli.prepare",
+    "explore": "lensnet.cli.explore",
     "models": "lensnet.cli.models",
     "datasets": "lensnet.cli.datasets",
 }

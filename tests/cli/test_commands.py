@@ -45,14 +45,14 @@ def experiment(image_folder, data_dir, tmp_path):
 def test_help_teaches(lensnet, flag):
     code, out, _ = lensnet(flag)
     assert code == 0
-    for command in ("fit", "evaluate", "invariance", "predict", "export", "report", "prepare"):
+    for command in "fit evaluate invariance predict export report prepare explore".split():
         assert f"  {command}" in out
     assert "Exit codes" in out
 
 
 @pytest.mark.parametrize(
     "command",
-    "fit evaluate invariance predict export report prepare models datasets".split(),
+    "fit evaluate invariance predict export report prepare explore models datasets".split(),
 )
 def test_each_command_has_help(lensnet, command):
     code, out, _ = lensnet(command, "--help")
