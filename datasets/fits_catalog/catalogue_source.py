@@ -18,7 +18,7 @@ from lensnet.data.mosaics import CutoutSize, Mosaic, opened, split_hdu
 from lensnet.data.readers import Examined, examine, examine_bands, image_ending, stack_bands
 from lensnet.data.reading_ahead import read_ahead
 from lensnet.data.sources import FileSource, Loaded, Shape
-from lensnet.datasets.fits_catalog.options import Options, inspect, locate
+from lensnet.datasets.fits_catalog.options import Options, check_columns, inspect, locate
 
 __all__ = ["CatalogueSource"]
 
@@ -32,15 +32,19 @@ class CatalogueSource(FileSource):
     Args:
         source_dir: the table, or the directory that holds it.
         options: which columns say what.
+        labelled: whether the table says what is to be learned.
 
     Raises:
         DataError: the table or one of its columns is missing.
     """
 
-    def __init__(self, source_dir: Path, options: Options):
+    def __init__(self, source_dir: Path, options: Options, *, labelled: bool = True):
         table = locate(source_dir, options)
         root = table.parent if source_dir.is_file() else source_dir
-        classes = inspect(source_dir, options).classes
+        if not labelled:
+            options = options.unlabelled
+            check_columns(open_catalogue(table), options)
+        classes = inspect(source_dir, options).classes if labelled else ()
         super().__init__(root, options, classes=classes)
         self.table = table
         self.options = options
@@ -65,6 +69,11 @@ class CatalogueSource(FileSource):
             tuple(self._unnamed(name for example in examples.values() for name in example.files)),
             f"are named by no row of {self.table.name}",
         )
+
+    def rows(self) -> Iterator[Example]:
+        """Yields the rows of the table one by one, whether or not they share an id."""
+        for row in open_catalogue(self.table).rows():
+            yield self._example(self._id(row), row, self._problem(row))
 
     def stamp(self, listing: Listing) -> Iterator[str]:
         """Yields the name, size and time of the table, the mosaics, and each file."""
@@ -192,6 +201,11 @@ class CatalogueSource(FileSource):
     def _mosaics(self) -> Sequence[Mosaic]:
         """The mosaics, opened once for all."""
         return [Mosaic(path, hdu) for path, hdu in self._parts(self.options.mosaics or ())]
+
+    def close(self) -> None:
+        """Closes the mosaics; they are opened again when they are needed."""
+        for mosaic in self.__dict__.pop("_mosaics", ()):
+            mosaic.close()
 
     def _placed(self, examples: Sequence[Example]) -> Iterator[tuple[Example, np.ndarray]]:
         """Yields each example and its place (x, y) in each of the mosaics."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
 from lensnet.config.dataset import DatasetSpec, FileOptions, HduOrList, SourceLayout
 from lensnet.errors import DataError
 
-__all__ = ["SPECS", "Options", "inspect", "locate"]
+if TYPE_CHECKING:
+    from lensnet.data.catalogues import Catalogue
+
+__all__ = ["SPECS", "Options", "check_columns", "inspect", "locate"]
 
 
 class Options(FileOptions):
@@ -97,6 +101,17 @@ class Options(FileOptions):
         return self.size_pixels is not None or self.size_arcsec is not None
 
     @property
+    def unlabelled(self) -> Options:
+        """The same for a table that does not say what is to be learned."""
+        unknown = ("label_column", "classes", "target_column", "group_column")
+        return self.model_copy(update=dict.fromkeys(unknown))
+
+    @property
+    def needs_table(self) -> bool:
+        """Whether an image is more than one whole file, so that only a table can say what it is."""
+        return self.cuts or len(self.files) > 1
+
+    @property
     def files(self) -> list[str]:
         """The columns of the files."""
         return self.file_columns or ([] if self.mosaics else ["file"])
@@ -145,17 +160,7 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
             f"What is to be learned from {table.path}? Set data.options.label_column or "
             f"target_column to one of its columns: {', '.join(table.columns)}."
         )
-    wanted = {
-        "id_column": options.id_column,
-        "label_column": options.label_column,
-        "target_column": options.target_column,
-        "group_column": options.group_column,
-        "ra_column": options.ra_column if options.cuts else None,
-        "dec_column": options.dec_column if options.cuts else None,
-    }
-    for option, name in [*wanted.items(), *(("file_columns", name) for name in options.files)]:
-        if name is not None:
-            table.need(name, f"data.options.{option}")
+    check_columns(table, options)
     if options.label_column is None:
         return SourceLayout(())
     if options.classes is not None:
@@ -167,6 +172,25 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
     return SourceLayout(classes)
 
 
+def check_columns(table: Catalogue, options: Options) -> None:
+    """Checks that a table has the columns that the options name.
+
+    Raises:
+        DataError: it lacks one.
+    """
+    wanted = {
+        "id_column": options.id_column,
+        "label_column": options.label_column,
+        "target_column": options.target_column,
+        "group_column": options.group_column,
+        "ra_column": options.ra_column if options.cuts else None,
+        "dec_column": options.dec_column if options.cuts else None,
+    }
+    for option, name in [*wanted.items(), *(("file_columns", name) for name in options.files)]:
+        if name is not None:
+            table.need(name, f"data.options.{option}")
+
+
 SPECS = (
     DatasetSpec(
         name="fits_catalog",
@@ -175,5 +199,6 @@ SPECS = (
         options=Options,
         tasks=("classification", "binary", "regression"),
         inspect=inspect,
+        table="lensnet.datasets.fits_catalog.new_rows:open_table",
     ),
 )

@@ -9,7 +9,7 @@ import click
 __all__ = ["command"]
 
 
-@click.command("predict", short_help="Score files and folders of images.")
+@click.command("predict", short_help="Score files, folders and tables of images.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -27,12 +27,16 @@ def command(
     """Score INPUTS, image files or folders of them, by the best model of RUN.
 
     Images must have the shape of those the run was trained on; they are preprocessed as those
-    were. Where the run stacks bands from several files, so does this. Writes a row an image; files
-    that cannot be used are listed with the reason in OUTPUT's neighbour, *.quarantine.csv.
+    were. Where the run stacks bands from several files, so does this. A run that was trained by a
+    table (fits_catalog) takes tables, CSV or FITS, with the same columns; they need no label.
+    Writes a row an image. Files that cannot be used are listed with the reason in OUTPUT's
+    neighbour *.quarantine.csv, and images of which masked or not finite pixels have been filled in
+    *.filled.csv.
 
     \b
-    Example:
+    Examples:
         lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
+        lensnet predict runs/survey positions.csv -o scores.csv
     """
     from lensnet.run_folder import RunFolder
 

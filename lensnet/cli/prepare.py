@@ -18,11 +18,28 @@ __all__ = ["command"]
     metavar="KEY=VALUE",
     help="Override a key, such as data.options.examples_per_class=50. Repeatable.",
 )
-def command(experiment: Path, overrides: tuple[str, ...]) -> None:
+@click.option("--beam", is_flag=True, help="Prepare with Apache Beam: by default on this machine.")
+@click.option(
+    "--beam-option",
+    "beam_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of Beam's pipeline, such as runner=FlinkRunner. Repeatable; implies --beam.",
+)
+def command(
+    experiment: Path, overrides: tuple[str, ...], beam: bool, beam_options: tuple[str, ...]
+) -> None:
     """Prepare the data of EXPERIMENT, a YAML file: read or simulate, check, split, write records.
 
     `lensnet fit` does this by itself. Files that cannot be used are listed with the reason in
-    quarantine.csv beside the records.
+    quarantine.csv beside the records. If it is interrupted, start it again.
+
+    The workers of a Beam runner must see data.data_dir and the source files under the same paths
+    as this machine.
+
+    \b
+    Example:
+        lensnet prepare survey.yaml --beam-option runner=SparkRunner
     """
     from lensnet import config
 
@@ -34,8 +51,10 @@ def command(experiment: Path, overrides: tuple[str, ...]) -> None:
 
     from lensnet.cli.results import table
     from lensnet.data import prepare
+    from lensnet.data.preparation import other_preparations
 
-    data = prepare(loaded)
+    flags = list(beam_options) if beam or beam_options else None
+    data = prepare(loaded, beam_options=flags)
     splits = ("train", "validation", "test")
     counts = {split: data.counts(split) for split in splits}
     names = list(counts["train"])
@@ -44,3 +63,9 @@ def command(experiment: Path, overrides: tuple[str, ...]) -> None:
     click.echo(f"Images: {height} x {width} pixels, {channels} channel(s)")
     click.echo(f"Bad files: {len(data.quarantine)}")
     click.echo(f"Records: {data.directory}")
+    count, size = other_preparations(data.directory)
+    if count:
+        click.echo(
+            f"Beside them: {count} of other files, options or splits, {size / 1e6:.1f} MB. Delete "
+            f"what no experiment needs from {data.directory.parent.parent}"
+        )

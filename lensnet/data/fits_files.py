@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from lensnet.data.bad_file import first_words
+from lensnet.data.unpacking import unpack_apart
 
-__all__ = ["HduName", "decode_fits", "without_astropy_warnings"]
+__all__ = ["HduName", "decode_fits", "is_compressed", "without_astropy_warnings"]
 
 HduName = int | str | tuple[str, int]
 """What names a part of a FITS file: its number, EXTNAME, or EXTNAME and EXTVER."""
@@ -26,6 +27,9 @@ _FLOATS: dict[int | None, np.dtype] = {-32: np.dtype(">f4"), -64: np.dtype(">f8"
 
 MAX_BYTES = 2**30
 """Bytes beyond which a file is no cutout, when unpacked."""
+
+# Gzip makes of 1032 equal bytes one, and no image of the sky is as simple.
+_MOST_COMPRESSED = 2000
 
 
 def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
@@ -53,15 +57,20 @@ def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
     try:
         with fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=True) as hdus:
             found = _first_image(hdus) if hdu is None else _named(hdus, hdu)
-            room = MAX_BYTES if _is_compressed(found) else len(data) - found.fileinfo()["datLoc"]
-            if found.size > room:
+            if found.size > _room(found, len(data)):
                 raise _Refused(f"truncated: the header announces {found.size} bytes of pixels")
-            pixels = found.data
+            apart = is_compressed(found)
+            if apart:
+                place, how = hdus.index_of(found), str(getattr(found, "compression_type", ""))
+            else:
+                pixels = found.data
     except _Refused:
         raise
     except Exception as error:
         # astropy fails in many ways on damaged headers and on files that were cut off.
         raise ValueError(f"damaged FITS file ({first_words(error)})") from error
+    if apart:
+        return unpack_apart(data, place, how)
     if not isinstance(pixels, np.ndarray):
         raise ValueError("the HDU holds no image")
     return pixels
@@ -170,5 +179,13 @@ def _named(hdus: Any, hdu: HduName) -> Any:
     return found
 
 
-def _is_compressed(hdu: Any) -> bool:
+def _room(hdu: Any, length: int) -> int:
+    """Returns how many bytes of pixels can stand in a file of so many bytes."""
+    if is_compressed(hdu):
+        return min(MAX_BYTES, _MOST_COMPRESSED * length)
+    return length - int(hdu.fileinfo()["datLoc"])
+
+
+def is_compressed(hdu: Any) -> bool:
+    """Returns whether the pixels of an HDU are compressed tile by tile."""
     return "ZCMPTYPE" in getattr(hdu, "_header", {}) or type(hdu).__name__ == "CompImageHDU"

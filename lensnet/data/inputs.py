@@ -1,11 +1,11 @@
-"""Images to predict on: files and folders of any size, read ahead, a batch at a time."""
+"""Images to predict on: files, folders and tables of any size, read ahead, a batch at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,13 @@ from lensnet.data.fits_files import without_astropy_warnings
 from lensnet.data.listing import BandPattern, Example, group_bands, readable, walk_images
 from lensnet.data.readers import image_ending
 from lensnet.data.reading_ahead import read_ahead
+from lensnet.data.sources import FILLED, Loaded
 from lensnet.errors import DataError
 
-__all__ = ["Input", "list_inputs", "read_inputs"]
+__all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
+
+OpenTable = Callable[[Path], Iterator[Loaded] | None]
+"""Loads what a table of images names; None for what is no table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +36,14 @@ class Input:
         path: its file; of several bands, the first.
         image: (H, W, C) float32 as it comes; None for a bad file.
         error: what is wrong with it; None for a good one.
+        filled: how many of its pixels were gaps and have been filled.
     """
 
     id: str
     path: str
     image: np.ndarray | None = None
     error: BadFileError | None = None
+    filled: int = 0
 
 
 def read_inputs(
@@ -46,6 +52,7 @@ def read_inputs(
     *,
     batch_size: int = 64,
     reader: FileReader | None = None,
+    open_table: OpenTable | None = None,
 ) -> Generator[list[Input], None, None]:
     """Yields batches of images, in a stable order, read ahead by threads.
 
@@ -53,39 +60,69 @@ def read_inputs(
     more than a few batches are held.
 
     Args:
-        inputs: files and folders; folders are searched for images, through all folders below.
+        inputs: files, folders and tables; folders are searched for images, through all folders
+            below.
         native_shape: (H, W, C) of the images that the network was trained on; any other shape is
             a bad file.
         batch_size: images in a batch, bad ones included; the last one may have fewer.
         reader: how files are read, as in training; see `FileReader.from_options`.
+        open_table: loads the images that a table names, for runs that were trained by one.
 
     Raises:
         DataError: one of the inputs does not exist, or a folder holds no image.
     """
     how = reader or FileReader()
+    shape = tuple(native_shape)
+    paths = [Path(path).expanduser() for path in inputs]
+    _check_there(paths)
+    tables = [None if open_table is None else open_table(path) for path in paths]
+
+    def checked(found: Input) -> Input:
+        if found.image is None or found.image.shape == shape:
+            return found
+        reason = f"shape {found.image.shape}; the network takes {shape}"
+        return Input(found.id, found.path, error=BadFileError(found.path, reason))
 
     def load(example: Example) -> Input:
         path = example.files[0] if example.files else example.id
         try:
             if example.problem is not None:
                 raise BadFileError(path, example.problem)
-            image = how.read(example.files).image
-            if image.shape != tuple(native_shape):
-                raise BadFileError(
-                    path, f"shape {image.shape}; the network takes {tuple(native_shape)}"
-                )
+            found = how.read(example.files)
         except BadFileError as error:
             return Input(example.id, path, error=error)
-        return Input(example.id, path, image=image)
+        return checked(Input(example.id, path, found.image, filled=found.filled))
 
-    examples = list_inputs(inputs, how)
-    ahead = max(64, 2 * batch_size)
-    with (
-        without_astropy_warnings(),
-        contextlib.closing(read_ahead(load, examples, ahead=ahead)) as loading,
-    ):
+    def from_files(files: Sequence[Path]) -> Iterator[Input]:
+        yield from read_ahead(load, list_inputs(files, how), ahead=max(64, 2 * batch_size))
+
+    def everything() -> Generator[Input, None, None]:
+        files: list[Path] = []
+        for path, rows in zip(paths, tables, strict=True):
+            if rows is None:
+                files.append(path)
+                continue
+            yield from from_files(files)
+            files = []
+            yield from (checked(_input_of(loaded, path)) for loaded in rows)
+        yield from from_files(files)
+
+    with without_astropy_warnings(), contextlib.closing(everything()) as loading:
         while batch := list(itertools.islice(loading, batch_size)):
             yield batch
+
+
+def _input_of(loaded: Loaded, table: Path) -> Input:
+    example = loaded.example
+    file = loaded.error.path if loaded.error is not None else ";".join(example.files)
+    filled = int(loaded.metadata.get(FILLED, 0))
+    return Input(example.id, file or str(table), loaded.image, loaded.error, filled)
+
+
+def _check_there(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise DataError(f"There is no file or folder {path}.")
 
 
 def list_inputs(
@@ -101,9 +138,7 @@ def list_inputs(
         DataError: one of the inputs does not exist, or a folder holds no image.
     """
     paths = [Path(path).expanduser() for path in inputs]
-    for path in paths:
-        if not path.exists() and not path.is_symlink():
-            raise DataError(f"There is no file or folder {path}.")
+    _check_there(paths)
     bands = reader.bands if reader is not None else None
     # Files that stand next to each other are listed together: bands of one object among them.
     for is_folder, group in itertools.groupby(paths, key=_is_folder):

@@ -3,6 +3,12 @@
 The only module that imports keras-cv, which imports TensorFlow and gets no more releases. Its
 layers draw from a `tf.random.Generator`, a variable, and from TensorFlow's global state; here they
 are given a generator without state, and what would draw from the global state is drawn for them.
+
+`keras_cv.layers.RandomAugmentationPipeline` is not among them. It draws which of the layers given
+to it to apply, and that alone could be made to follow from a seed; but the layers draw for
+themselves, each from a generator of its own that counts up, and for each kind of layer another
+part of it would have to be replaced, as is done here for two. What it is for, other changes for
+each image, `rand_augment` does.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lensnet.data.bad_file import BadFileError, first_words
-from lensnet.data.fits_files import HduName
+from lensnet.data.fits_files import HduName, decode_fits, is_compressed
 
 __all__ = ["CutoutSize", "Mosaic", "opened", "split_hdu"]
 
@@ -33,6 +33,10 @@ def split_hdu(name: str) -> tuple[str, HduName | None]:
     if extension.isdecimal():
         return match["path"], int(extension)
     return match["path"], (extension, int(version)) if version.isdecimal() else extension
+
+
+# Compressed files up to this size are unpacked whole, where their decoder can do no harm.
+_SMALL_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,10 @@ class Mosaic:
 
     def _readable(self) -> Any:
         """Returns what gives pixels when it is sliced, without the others being read."""
+        if is_compressed(self._hdu) and self.path.stat().st_size <= _SMALL_BYTES:
+            # An image of one object, which may be damaged as any: see `lensnet.data.unpacking`.
+            place = self._hdus.index_of(self._hdu)
+            return decode_fits(self.path.read_bytes(), place)
         header = self._hdu.header
         plain = header["BITPIX"] < 0 and type(self._hdu).__name__ in ("PrimaryHDU", "ImageHDU")
         if plain and "BSCALE" not in header and "BZERO" not in header:

@@ -20,7 +20,7 @@ from lensnet.data.manifest import is_complete
 from lensnet.data.shards import pipeline_options
 from lensnet.errors import ConfigurationError, LensnetError
 
-__all__ = ["prepared_builder"]
+__all__ = ["other_preparations", "prepared_builder"]
 
 
 def prepared_builder(
@@ -76,12 +76,31 @@ def _prepare(
             f"Preparing {builder.name} takes {needed / 1e6:.0f} MB, and the disk of {data_dir} "
             f"has {free / 1e6:.0f} MB left. Make room, or set data.data_dir to another disk."
         )
-    # TFDS makes folders for downloads, of which there are none.
-    with tempfile.TemporaryDirectory() as nothing:
+    # TFDS makes folders for downloads, of which there are none. Here they go with the leftovers.
+    above = data_dir / builder_class.name / config.name
+    with tempfile.TemporaryDirectory(prefix="incomplete.", dir=above) as nothing:
         builder.download_and_prepare(
             download_dir=nothing,
             download_config=tfds.download.DownloadConfig(beam_options=options),
         )
+
+
+def other_preparations(directory: Path) -> tuple[int, int]:
+    """Returns how many other preparations of a data set lie beside one, and their bytes.
+
+    They are of other files, options or splits. Whether anybody needs them cannot be told here.
+
+    Args:
+        directory: where the records of the one lie: `<data_dir>/<data set>/<name>/<version>`.
+    """
+    own = directory.parent
+    others = [
+        folder
+        for folder in own.parent.iterdir()
+        if folder.is_dir() and folder != own and not folder.name.startswith(".")
+    ]
+    files = (path for folder in others for path in folder.rglob("*") if path.is_file())
+    return len(others), sum(path.stat().st_size for path in files)
 
 
 def _remove_leftovers(above: Path, directory: Path) -> None:

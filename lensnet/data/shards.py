@@ -76,7 +76,7 @@ class ShardWriter:
             shard: what to write.
             loading: its examples, where somebody loads them already.
         """
-        serializer = example_serializer.ExampleSerializer(self.features.get_serialized_info())
+        serializer = _SameBytes(self.features.get_serialized_info())
         records = writer.ShardWriter(
             features=self.features,
             serializer=serializer,
@@ -125,6 +125,17 @@ class ShardWriter:
         file = loaded.example.files[0] if loaded.example.files else loaded.example.id
         found = None if image is None else image.shape
         return file, f"shape {found}, the others have {self.image_shape}"
+
+
+class _SameBytes(example_serializer.ExampleSerializer):
+    """Writes an example as the same bytes in every process.
+
+    A record is a map from names to values, whose order in the file protobuf otherwise leaves to
+    a hash that differs from process to process.
+    """
+
+    def serialize_example(self, example: Any) -> bytes:
+        return bytes(self.get_tf_example(example).SerializeToString(deterministic=True))
 
 
 def write_with_beam(

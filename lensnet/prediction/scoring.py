@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from lensnet import files
+from lensnet.config import Experiment
 from lensnet.data import FileReader, read_inputs
-from lensnet.data.inputs import Input
+from lensnet.data.inputs import Input, OpenTable
 from lensnet.errors import DataError, RunError
 from lensnet.prediction.predictor import Predictor
 from lensnet.progress import track
+from lensnet.registry import load_object
 
 __all__ = ["score_files"]
 
@@ -29,16 +31,19 @@ def score_files(
     batch_size: int = 64,
     overwrite: bool = False,
 ) -> int:
-    """Scores every image in files and folders and writes a CSV file.
+    """Scores every image in files, folders and tables, and writes a CSV file.
 
     A row an image: id, file, the predicted class and a score column a class, or the prediction of
-    a regression. Files that cannot be used are listed with their reason in `*.quarantine.csv`
-    beside it. Both files are written whole or not at all; memory does not grow with the number of
-    images.
+    a regression. Beside it, files that cannot be used are listed with their reason in
+    `*.quarantine.csv`, and images of which some pixels were masked or not finite and have been
+    filled, as in training, in `*.filled.csv`. All are written whole or not at all; memory does not
+    grow with the number of images.
 
     Args:
         run_dir: the run folder.
-        inputs: image files, and folders that are searched through all folders below.
+        inputs: image files, folders that are searched through all folders below, and, for a run
+            that was trained by a table (`fits_catalog`), tables with the same columns but for
+            label and target.
         output: the CSV file.
         batch_size: images scored at once.
         overwrite: replace the CSV file if it exists.
@@ -52,19 +57,21 @@ def score_files(
     """
     predictor = Predictor.open(run_dir)
     output = Path(output)
-    quarantine = output.with_suffix(".quarantine.csv")
-    for path in (output, quarantine):
+    quarantine, gaps = (output.with_suffix(f".{what}.csv") for what in ("quarantine", "filled"))
+    for path in (output, quarantine, gaps):
         if path.exists() and not overwrite:
             raise RunError(f"{path} exists already. Replace it by --overwrite.")
     if not output.parent.is_dir():
         raise RunError(f"There is no folder {output.parent} to write {output.name} into.")
     scored = 0
     bad: list[Input] = []
+    filled: list[tuple[str, str, int]] = []
     batches = read_inputs(
         [str(path) for path in inputs],
         predictor.native_shape,
         batch_size=batch_size,
         reader=FileReader.from_options(predictor.experiment.dataset_options),
+        open_table=_opener(predictor.experiment),
     )
     with files.replacing(output) as temporary:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -75,12 +82,12 @@ def score_files(
                 good = [item for item in batch if item.image is not None]
                 bad += [item for item in batch if item.image is None]
                 scored += len(good)
+                filled += [(item.id, item.path, item.filled) for item in good if item.filled]
                 if good:
                     writer.writerows(_rows(predictor, good))
-        if bad:
-            _write_quarantine(quarantine, bad)
-        else:
-            quarantine.unlink(missing_ok=True)
+        reasons = [(item.path, item.error.reason if item.error else "") for item in bad]
+        _write_list(quarantine, ("file", "reason"), reasons)
+        _write_list(gaps, ("id", "file", "filled_pixels"), filled)
         if not scored:
             raise DataError(
                 f"None of the {len(bad)} images could be used; {quarantine} says why. The first: "
@@ -88,22 +95,42 @@ def score_files(
             )
     if bad:
         _log.warning("%d bad files were left out; %s says why.", len(bad), quarantine)
+    if filled:
+        _log.warning(
+            "Pixels that are masked or not finite were filled with the median of their band, in %d "
+            "of the images; %s says in which.",
+            len(filled),
+            gaps,
+        )
     _log.info("%d images scored: %s", scored, output)
     return scored
 
 
 def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
-    scores = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
+    outputs = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
     rows = []
-    for item, values in zip(good, scores, strict=True):
+    for item, values in zip(good, outputs, strict=True):
         named = [predictor.classes[int(np.argmax(values))]] if predictor.classes else []
         rows.append([item.id, item.path, *named, *(f"{value:.7g}" for value in values)])
     return rows
 
 
-def _write_quarantine(path: Path, bad: list[Input]) -> None:
+def _opener(experiment: Experiment) -> OpenTable | None:
+    """Returns what loads the images that a table names; None where the run takes no tables."""
+    table = experiment.dataset.table
+    if table is None:
+        return None
+    open_table = load_object(table)
+    return lambda path: open_table(path, experiment.dataset_options, experiment.source_dir)
+
+
+def _write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Writes a table beside the scores, or removes an old one where there is nothing to list."""
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
     with files.replacing(path) as temporary:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["file", "reason"])
-            writer.writerows([item.path, item.error.reason if item.error else ""] for item in bad)
+            writer.writerow(columns)
+            writer.writerows(rows)
