@@ -1,7 +1,8 @@
 """Speed and memory of the data: preparing 20,000 files, and epochs of augmented batches.
 
-python benchmarks/data.py --yardsticks DIRECTORY/bin/python [--files 20000] [--rounds 3]
-                          [--directory DIRECTORY] [--output benchmarks/results/data.json]
+python benchmarks/data.py --yardsticks DIRECTORY/bin/python [--files 20000] [--links 200000]
+                          [--rounds 3] [--directory DIRECTORY]
+                          [--output benchmarks/results/data.json]
 
 The files are 150x150 float64 `.npy` images of noise in two class folders, as simulators write
 them, made anew in a temporary directory. An epoch is all batches of the training split as
@@ -9,7 +10,8 @@ them, made anew in a temporary directory. An epoch is all batches of the trainin
 files themselves, as a script without preparation does; DIRECTORY is made by
 benchmarks/make_yardsticks.sh, and without it the comparison is left out. All contenders take turns
 in one run, on the same two cores, and ratios are medians over the rounds. Peaks of memory are of
-processes of their own, for all files and for a quarter of them.
+processes of their own: for a quarter of the files, for all, and for --links further names of the
+same files, in which all else grows but the files' own space.
 """
 
 from __future__ import annotations
@@ -56,13 +58,23 @@ AUGMENTATIONS: dict[str, list[Any]] = {
 """What is done to the images of an epoch, by the name of the row."""
 
 
-def write_files(folder: Path, count: int) -> None:
-    """Writes `no/` and `sub/` of images, half of them each."""
+def write_files(folder: Path, count: int, distinct: int | None = None) -> None:
+    """Writes `no/` and `sub/` of images, half of them each.
+
+    Args:
+        folder: to be made.
+        count: images.
+        distinct: after how many files of a folder the others are links to these; None for no link.
+    """
     random = np.random.default_rng(0)
     for name in ("no", "sub"):
         (folder / name).mkdir(parents=True)
         for index in range(count // 2):
-            np.save(folder / name / f"{index}.npy", random.random((SIZE, SIZE)))
+            path = folder / name / f"{index}.npy"
+            if distinct is None or index < distinct:
+                np.save(path, random.random((SIZE, SIZE)))
+            else:
+                path.hardlink_to(folder / name / f"{index % distinct}.npy")
 
 
 def experiment_of(folder: Path, data_dir: Path, augmentation: list[Any]) -> Any:
@@ -89,8 +101,8 @@ def peak_of(what: str, folder: Path, data_dir: Path) -> dict[str, float]:
     """Prepares a folder, or goes through an epoch of it; in a process of its own.
 
     Returns:
-        seconds, images, and by how many MiB the process grew at most beyond what it took when
-        all was imported.
+        seconds, images, the most MiB that the process took, and by how many it grew beyond what
+        it took when all was imported.
     """
     import tensorflow as tf
 
@@ -106,8 +118,13 @@ def peak_of(what: str, folder: Path, data_dir: Path) -> dict[str, float]:
         start = time.perf_counter()
         images = sum(len(batch) for batch, _ in data.training_batches(BATCH, epochs=1))
     seconds = time.perf_counter() - start
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"seconds": seconds, "images": images, "peak_mib": grown / 1024}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds": seconds,
+        "images": images,
+        "peak_mib": peak / 1024,
+        "grown_mib": (peak - before) / 1024,
+    }
 
 
 def apart(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[str, float]:
@@ -155,12 +172,14 @@ class Yardstick:
         return answer["seconds"] / answer["images"]
 
 
-def measure_preparation(directory: Path, files: int) -> list[dict[str, Any]]:
-    """Prepares all files and a quarter of them, and goes through an epoch of each."""
+def measure_preparation(directory: Path, files: int, links: int) -> list[dict[str, Any]]:
+    """Prepares a quarter of the files, all, and many links, and goes through an epoch of each."""
     rows = []
-    for count in (files // 4, files):
+    for count, distinct in ((files // 4, None), (files, None), (links, 500)):
+        if not count:
+            continue
         folder, data_dir = directory / f"files-{count}", directory / f"prepared-{count}"
-        write_files(folder, count)
+        write_files(folder, count, distinct)
         # Written moments ago, so that all of them are in the page cache.
         for what in ("prepare", "epoch"):
             found = apart(peak_of, what, folder, data_dir)
@@ -170,6 +189,7 @@ def measure_preparation(directory: Path, files: int) -> list[dict[str, Any]]:
                     "files": count,
                     "images_per_second": found["images"] / found["seconds"],
                     "peak_mib": found["peak_mib"],
+                    "grown_mib": found["grown_mib"],
                 }
             )
     return rows
@@ -212,6 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--yardsticks", help="the Python of make_yardsticks.sh's environment")
     parser.add_argument("--files", type=int, default=20000, help="how many (default 20000)")
+    parser.add_argument("--links", type=int, default=0, help="links to prepare (default none)")
     parser.add_argument("--rounds", type=int, default=3, help="epochs of each (default 3)")
     parser.add_argument("--directory", help="where the files go (default the system's)")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "data.json")
@@ -222,7 +243,7 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
         directory = Path(name)
-        preparation = measure_preparation(directory, arguments.files)
+        preparation = measure_preparation(directory, arguments.files, arguments.links)
         epochs = measure_epochs(directory, arguments.files, arguments.rounds, arguments.yardsticks)
     for rows in (preparation, epochs):
         columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -234,6 +255,7 @@ def main() -> None:
         "cores": CORES,
         "image": f"{SIZE}x{SIZE} pixels, one band, float64 in files, batches of {BATCH}",
         "files": arguments.files,
+        "links": arguments.links,
         "rounds": arguments.rounds,
         "target_images_per_second": TARGET_PER_SECOND,
         "preparation_and_memory": preparation,

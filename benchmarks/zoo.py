@@ -127,6 +127,7 @@ def contest(what: str, name: str, yardstick: Yardstick | None, rounds: int) -> d
     if yardstick is not None:
         contenders["timm"] = lambda: yardstick.time(what, name)
     times = take_turns(contenders, rounds)
+    print(f"{what} {name}: measured", flush=True)
     return {
         "what": what,
         "name": name,
