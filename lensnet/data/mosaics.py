@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,8 @@ class Mosaic:
             self._hdus.close()
             reason = str(error) if type(error) is ValueError else f"damaged ({first_words(error)})"
             raise BadFileError(path, reason) from None
+        # Whoever holds a mosaic for as long as its data set need not close it.
+        weakref.finalize(self, self._hdus.close)
 
     def close(self) -> None:
         """Closes the file."""

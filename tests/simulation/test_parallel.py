@@ -71,10 +71,12 @@ def test_a_wrong_number_of_processes_is_an_error(processes):
 
 
 ENDLESS_SCRIPT = """
-import itertools, multiprocessing
+import itertools, multiprocessing, signal
 from lensnet.simulation import SubstructureSimulator, simulate_many
 
 if __name__ == "__main__":
+    # A job that a shell runs in the background ignores the signal, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     simulator = SubstructureSimulator(image_size=24)
     jobs = (("cdm", index, 0) for index in itertools.count())
     for number, _ in enumerate(simulate_many(simulator, jobs, processes=2)):
@@ -94,14 +96,18 @@ def test_no_process_outlives_an_interrupted_or_killed_parent(how, tmp_path):
         text=True,
         start_new_session=True,
     )
-    workers = [int(pid) for pid in parent.stdout.readline().split()]
-    assert len(workers) == 2
-    # To the whole session, as a terminal sends Ctrl-C, unless it is the kill of the parent alone.
-    if how == signal.SIGINT:
-        os.killpg(parent.pid, how)
-    else:
-        parent.kill()
-    _, errors = parent.communicate(timeout=60)
+    try:
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        # To the whole session, as a terminal sends Ctrl-C, unless it is the kill of the parent.
+        if how == signal.SIGINT:
+            os.killpg(parent.pid, how)
+        else:
+            parent.kill()
+        _, errors = parent.communicate(timeout=60)
+    finally:
+        if parent.poll() is None:
+            os.killpg(parent.pid, signal.SIGKILL)
     # The parent's own traceback, and none of its children's.
     assert errors.count("Traceback") == (1 if how == signal.SIGINT else 0)
     deadline = time.monotonic() + 20
