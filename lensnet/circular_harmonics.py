@@ -11,8 +11,8 @@ How well a turned filter sees on the grid what the filter sees depends on how fi
 is sampled. A harmonic of order m has 2 m extrema around its ring, of circumference 2 pi r pixels;
 above m = pi r they are closer than pixels and alias. The band limit here is 2 r, and r on the
 outermost ring (at least 2), which the square cuts. It leaves 11 functions in a filter of 5x5
-pixels, 6 in one of 3x3, 22 in one of 7x7. With a limit of 2 r there too, 15 in 5x5, whole networks
-of c16 changed about twice as much between the multiples of 90 degrees.
+pixels, 6 in one of 3x3, 22 in one of 7x7. With a limit of 2 r there too, 15 in 5x5, networks of
+c16 changed 2.4 times as much under turns (`benchmarks/invariance.py`, random weights).
 
 A deliberate deviation from the sources, which put the outermost ring on the outermost pixels: all
 rings are drawn in a little, and the outermost is thinner, so that less of it falls off the square
