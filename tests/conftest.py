@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,22 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 if os.environ.get("LENSNET_BLOCK_TENSORFLOW"):
     # Levels 0 to 2 must not need TensorFlow: with this, importing it fails.
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
+
+
+_tests_done = itertools.count(1)
+TESTS_BETWEEN_CLEARINGS = 100
+
+
+@pytest.fixture(autouse=True)
+def _forget_compiled_functions() -> Iterator[None]:
+    """Frees what JAX has compiled now and then.
+
+    Each compiled function maps memory, and Linux gives a process 65,530 maps: after some two
+    thousand tests the compiler ends the process with a segmentation fault.
+    """
+    yield
+    if "jax" in sys.modules and next(_tests_done) % TESTS_BETWEEN_CLEARINGS == 0:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(autouse=True)
