@@ -21,7 +21,7 @@ if os.environ.get("LENSNET_BLOCK_TENSORFLOW"):
 
 
 _tests_done = itertools.count(1)
-TESTS_BETWEEN_CLEARINGS = 100
+TESTS_BETWEEN_CLEARINGS = 40
 
 
 @pytest.fixture(autouse=True)
