@@ -9,7 +9,8 @@ them, made anew in a temporary directory. An epoch is all batches of the trainin
 `lensnet fit` gets them, of 64 images. Beside it, a PyTorch `DataLoader` of two workers reads the
 files themselves, as a script without preparation does; DIRECTORY is made by
 benchmarks/make_yardsticks.sh, and without it the comparison is left out. All contenders take turns
-in one run, on the same two cores, and ratios are medians over the rounds. Peaks of memory are of
+in one run, on the same two cores, and ratios are medians over the rounds. So does the training step
+of a resnet18 on such images, of whose time an epoch's batches take a share. Peaks of memory are of
 processes of their own: for a quarter of the files, for all, and for --links further names of the
 same files, in which all else grows but the files' own space.
 """
@@ -33,7 +34,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
-from timing import environment, print_table, ratio, take_turns, write_results
+from timing import (
+    environment,
+    print_table,
+    ratio,
+    seconds_a_call,
+    take_turns,
+    write_results,
+)
 
 HERE = Path(__file__).parent
 SIZE, BATCH, CORES = 150, 64, 2
@@ -150,6 +158,21 @@ def epoch(
     return run
 
 
+def training_step() -> Callable[[], float]:
+    """Times a training step of a resnet18 on a batch that is there already; seconds an image."""
+    import keras
+    import tensorflow as tf
+
+    import lensnet
+
+    model = lensnet.models.create("resnet18", input_shape=(SIZE, SIZE, 1), num_outputs=1)
+    model.compile(keras.optimizers.AdamW(1e-3), "binary_crossentropy", jit_compile=False)
+    images = np.random.default_rng(0).random((BATCH, SIZE, SIZE, 1), "float32")
+    batch = tf.constant(images), tf.zeros((BATCH, 1))
+    step = tf.function(model.train_step)
+    return lambda: seconds_a_call(lambda: float(step(batch)["loss"]), 2) / BATCH
+
+
 class Yardstick:
     """The process with the DataLoader."""
 
@@ -180,8 +203,9 @@ def measure_preparation(directory: Path, files: int, links: int) -> list[dict[st
             continue
         folder, data_dir = directory / f"files-{count}", directory / f"prepared-{count}"
         write_files(folder, count, distinct)
-        # Written moments ago, so that all of them are in the page cache.
         for what in ("prepare", "epoch"):
+            # The files stay in the page cache; what is still to be written would slow down all.
+            os.sync()
             found = apart(peak_of, what, folder, data_dir)
             rows.append(
                 {
@@ -212,13 +236,18 @@ def measure_epochs(
             contenders[f"DataLoader {augmented}"] = lambda augmented=augmented: yardstick.epoch(
                 folder, augmented=augmented
             )
+    contenders["resnet18"] = training_step()
     times = take_turns(contenders, rounds)
+    print(
+        f"A training step of resnet18: {1e3 * statistics.median(times['resnet18']):.1f} ms an image"
+    )
     rows = []
     for name in AUGMENTATIONS:
         row = {
             "augmentation": name,
             "images_per_second": 1 / statistics.median(times[name]),
             "cpu_ms_an_image": 1e3 * statistics.median(cpu[name]),
+            "share_of_resnet18_step": ratio(times, name, "resnet18"),
         }
         if name in beside:
             other = f"DataLoader {beside[name]}"

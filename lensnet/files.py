@@ -14,12 +14,17 @@ __all__ = ["replacing", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Gives a temporary path beside `path`; it takes the name once the block has ended well.
 
     If the block raises, or the process dies, or the disk is full, a file that stood under the
     name before is untouched. The temporary path keeps the ending, by which some writers choose
     their format.
+
+    Args:
+        path: the file.
+        durable: whether the file must outlast a loss of power as well, which takes waiting for the
+            disk; not needed of a file that is soon read and removed.
 
     Example:
 
@@ -40,8 +45,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

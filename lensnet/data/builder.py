@@ -109,7 +109,7 @@ class LensDatasetBuilder(
         given = {"source_dir": source_dir, "options": options, "splits": splits, "seed": seed}
         given = {key: value for key, value in given.items() if value is not None}
         own = isinstance(config, LensConfig) and config not in self.BUILDER_CONFIGS
-        if given or (own and config.listing is None):  # type: ignore[union-attr]
+        if given or (own and config.source is None):  # type: ignore[union-attr]
             config = self._completed(config, given)
         super().__init__(config=config, **kwargs)
 
@@ -308,12 +308,7 @@ class LensDatasetBuilder(
         }
         check_splits(planned, classes, warn=False)
         shards = list(self._shards())
-        writer = ShardWriter(
-            self.source,
-            self.info.features,
-            self.image_shape,
-            self.info.file_format,
-        )
+        writer = ShardWriter(self.source, self.image_shape, self.info.file_format)
         runner = getattr(download_config, "beam_runner", None)
         options = getattr(download_config, "beam_options", None)
         if runner is not None or options is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import logging
 import shutil
@@ -57,7 +58,8 @@ def prepared_builder(
                 if not is_complete(directory):  # another process may have been faster
                     _remove_leftovers(above, directory)
                     _prepare(builder_class, config, data_dir, beam_options)
-        return builder_class(config=config, data_dir=data_dir)
+        # What the records are made of is not needed any more, and of millions of files it is much.
+        return builder_class(config=dataclasses.replace(config, listing=None), data_dir=data_dir)
 
 
 def _prepare(

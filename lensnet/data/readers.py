@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -273,7 +272,8 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
             raise BadFileError(path, "the file is empty")
         if status.st_size > MAX_FILE_BYTES:
             raise BadFileError(path, f"{status.st_size} bytes, too large for a cutout")
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     except FileNotFoundError:
         broken = os.path.islink(path)
         raise BadFileError(path, "a broken link" if broken else "there is no such file") from None

@@ -20,7 +20,7 @@ from lensnet.data.builder import LensDatasetBuilder
 from lensnet.data.ledger import Ledger
 from lensnet.errors import ConfigurationError
 
-__all__ = ["Records", "open_records"]
+__all__ = ["Records", "open_records", "untuned"]
 
 _READ_BUFFER_BYTES = 4 * 2**20
 
@@ -115,13 +115,25 @@ class Records:
 
     def images(self, batch_size: int = 64) -> Iterator[np.ndarray]:
         """Yields batches (N, H, W, C) of the images as they come, in order."""
-        for serialized, _ in self.read().batch(batch_size).prefetch(2):
+        for serialized, _ in untuned(self.read().batch(batch_size).prefetch(2)):
             yield self.decode(serialized).numpy()
 
     @property
     def pixels(self) -> int:
         """Numbers in all images."""
         return len(self) * math.prod(self.image_shape)
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a dataset that is read as it is written down, in order, without tf.data's tuner.
+
+    The tuner's thread sleeps for longer and longer, up to a minute, and whoever lets go of the
+    iterator sometimes waits until it wakes (TensorFlow 2.21).
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Records:

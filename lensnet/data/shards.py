@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorflow_datasets.core import example_serializer, file_adapters, writer
+import tensorflow as tf
+from tensorflow_datasets.core import file_adapters, writer
 
 from lensnet.data.fits_files import without_astropy_warnings
 from lensnet.data.ledger import LedgerWriter, open_list
@@ -59,13 +60,11 @@ class ShardWriter:
 
     Args:
         source: where the examples come from.
-        features: what a record holds.
         image_shape: (H, W, C), which every image must have.
         file_format: the format of the records.
     """
 
     source: Source
-    features: Any
     image_shape: Shape
     file_format: file_adapters.FileFormat
 
@@ -76,22 +75,19 @@ class ShardWriter:
             shard: what to write.
             loading: its examples, where somebody loads them already.
         """
-        serializer = _SameBytes(self.features.get_serialized_info())
-        records = writer.ShardWriter(
-            features=self.features,
-            serializer=serializer,
-            example_writer=writer.ExampleWriter(file_format=self.file_format),
-        )
         with contextlib.ExitStack() as stack:
             if loading is None:
                 stack.enter_context(without_astropy_warnings())
                 loading = stack.enter_context(contextlib.closing(self.source.load(shard.examples)))
+            # Without waiting for the disk: what a loss of power cuts short, the manifest tells.
             path, good, bad = (
-                stack.enter_context(replacing(name)) for name in (shard.path, *shard.ledger)
+                stack.enter_context(replacing(name, durable=False))
+                for name in (shard.path, *shard.ledger)
             )
             with open_list(good) as good_file, open_list(bad) as bad_file:
                 ledger = LedgerWriter(good_file, bad_file, has_targets=not self.source.classes)
-                records.write(path=path, examples=self._records(shard, loading, ledger))
+                records = self._records(shard, loading, ledger)
+                writer.ExampleWriter(self.file_format).write(path, records)
 
     def write_order(self, path: str) -> None:
         """Writes the shard that lies in a file."""
@@ -102,7 +98,8 @@ class ShardWriter:
 
     def _records(
         self, shard: Shard, loading: Iterable[Loaded], ledger: LedgerWriter
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str, bytes]]:
+        numbers = {name: number for number, name in enumerate(self.source.classes)}
         for loaded in loading:
             example = loaded.example
             bad = self._problem(loaded)
@@ -110,10 +107,8 @@ class ShardWriter:
                 ledger.bad(*bad)
                 continue
             ledger.good(loaded, shard.split)
-            value: dict[str, Any] = (
-                {"label": example.label} if self.source.classes else {"target": loaded.target}
-            )
-            yield example.id, {"image": loaded.image, **value, "id": example.id}
+            label = numbers[str(example.label)] if numbers else None
+            yield example.id, _record(loaded, label)
 
     def _problem(self, loaded: Loaded) -> tuple[str, str] | None:
         """Returns (file, reason) for an example that is bad, or has another shape."""
@@ -127,15 +122,24 @@ class ShardWriter:
         return file, f"shape {found}, the others have {self.image_shape}"
 
 
-class _SameBytes(example_serializer.ExampleSerializer):
-    """Writes an example as the same bytes in every process.
+def _record(loaded: Loaded, label: int | None) -> bytes:
+    """Returns an example as TFDS's features write it: `image`, `id`, and `label` or `target`.
 
-    A record is a map from names to values, whose order in the file protobuf otherwise leaves to
-    a hash that differs from process to process.
+    Args:
+        loaded: the example, with its pixels.
+        label: the label's number; None for a regression.
     """
-
-    def serialize_example(self, example: Any) -> bytes:
-        return bytes(self.get_tf_example(example).SerializeToString(deterministic=True))
+    record = tf.train.Example()
+    # Filled in place: a message that is made of others copies them, pixels and all.
+    feature = record.features.feature
+    feature["id"].bytes_list.value.append(loaded.example.id.encode())
+    feature["image"].bytes_list.value.append(np.asarray(loaded.image, "<f4").tobytes())
+    if label is not None:
+        feature["label"].int64_list.value.append(label)
+    else:
+        feature["target"].float_list.value.append(loaded.target)
+    # The order of a map's entries otherwise follows a hash that differs from process to process.
+    return bytes(record.SerializeToString(deterministic=True))
 
 
 def write_with_beam(

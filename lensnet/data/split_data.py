@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from lensnet.data.preprocessing import Preprocessing
-from lensnet.data.records import Records
+from lensnet.data.reading_ahead import available_cpus
+from lensnet.data.records import Records, untuned
 
-__all__ = ["CACHE_BYTES", "SplitData", "finished"]
+__all__ = ["CACHE_BYTES", "SplitData", "in_memory"]
 
 CACHE_BYTES = 256 * 2**20
 """Memory that the preprocessed images of a split may take: 16,000 of 64 px and one channel.
@@ -20,6 +21,7 @@ CACHE_BYTES = 256 * 2**20
 While they are put there they take twice as much."""
 
 _BUFFER_BYTES = 128 * 2**20
+_MOST_WORKERS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +56,7 @@ class SplitData:
         if self.is_cached:
             images = self.all_images
             batches = tf.data.Dataset.range(0, len(self.records), batch_size).map(
-                lambda at: (images[at : at + batch_size], labels[at : at + batch_size]),
-                num_parallel_calls=tf.data.AUTOTUNE,
+                lambda at: (images[at : at + batch_size], labels[at : at + batch_size])
             )
         else:
             batches = (
@@ -66,10 +67,38 @@ class SplitData:
                         self.load(serialized),
                         tf.gather(labels, positions),
                     ),
-                    num_parallel_calls=tf.data.AUTOTUNE,
+                    num_parallel_calls=self.workers(batch_size),
                 )
             )
-        return finished(batches, -(-len(self.records) // batch_size))
+        return self.finished(batches, -(-len(self.records) // batch_size), batch_size)
+
+    def workers(self, batch_size: int) -> int:
+        """Returns how many batches are made at a time: as CPUs and memory allow, and two at least.
+
+        Args:
+            batch_size: examples in a batch.
+        """
+        batch_bytes = 4 * batch_size * math.prod(self.preprocessing.image_shape)
+        return max(2, min(available_cpus(), _MOST_WORKERS, _BUFFER_BYTES // batch_bytes))
+
+    def finished(self, batches: tf.data.Dataset, count: int, batch_size: int) -> tf.data.Dataset:
+        """Returns a dataset of known length that prepares batches before they are asked for.
+
+        Args:
+            batches: the batches.
+            count: how many there are.
+            batch_size: examples in a batch.
+        """
+        options = tf.data.Options()
+        # Each worker reads all records and keeps its share: a small data set has too few files to
+        # divide these.
+        policy = tf.data.experimental.AutoShardPolicy.DATA
+        options.experimental_distribute.auto_shard_policy = policy
+        return untuned(
+            batches.apply(tf.data.experimental.assert_cardinality(count))
+            .prefetch(self.workers(batch_size))
+            .with_options(options)
+        )
 
     def load(self, serialized: tf.Tensor) -> tf.Tensor:
         """Returns the preprocessed images (N, H, W, C) of serialized records (N,)."""
@@ -87,7 +116,7 @@ class SplitData:
         images = np.empty((len(self.records), *self.preprocessing.image_shape), np.float32)
         read = self.records.read().batch(64).map(lambda serialized, _: self.load(serialized))
         at = 0
-        for batch in read.prefetch(2):
+        for batch in untuned(read.prefetch(2)):
             images[at : at + len(batch)] = batch.numpy()
             at += len(batch)
         return in_memory(images)
@@ -97,23 +126,3 @@ def in_memory(values: np.ndarray) -> tf.Tensor:
     """Returns a tensor in the host's memory, whatever other devices there are."""
     with tf.init_scope(), tf.device("/CPU:0"):
         return tf.constant(values)
-
-
-def finished(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Returns a dataset of known length that prepares batches before they are asked for.
-
-    Args:
-        batches: the batches.
-        count: how many there are.
-    """
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.ram_budget = _BUFFER_BYTES
-    # Each worker reads all records and keeps its share: a small data set has too few files to
-    # divide these.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return (
-        batches.apply(tf.data.experimental.assert_cardinality(count))
-        .prefetch(tf.data.AUTOTUNE)
-        .with_options(options)
-    )

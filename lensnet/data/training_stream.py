@@ -23,7 +23,7 @@ from lensnet.data import draws
 from lensnet.data.augmentation import augmenter
 from lensnet.data.balance import Balancing, Oversampling
 from lensnet.data.hashing import stable_hash, stable_hashes
-from lensnet.data.split_data import SplitData, finished, in_memory
+from lensnet.data.split_data import SplitData, in_memory
 
 __all__ = ["WINDOW_BYTES", "TrainingStream"]
 
@@ -94,10 +94,10 @@ class TrainingStream:
         batches = (
             tf.data.Dataset.range(first_epoch, epochs)
             .flat_map(epoch_of_batches)
-            .map(load, num_parallel_calls=tf.data.AUTOTUNE)
+            .map(load, num_parallel_calls=self.data.workers(self.batch_size))
         )
         steps = -(-self.examples_per_epoch // self.batch_size)
-        return finished(batches, (epochs - first_epoch) * steps)
+        return self.data.finished(batches, (epochs - first_epoch) * steps, self.batch_size)
 
     def _epoch_by_position(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         """Returns batches (nothing, positions, seeds): the images are found by their position."""

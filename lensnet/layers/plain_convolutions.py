@@ -31,40 +31,45 @@ __all__ = [
 ]
 
 
-def pad(folding: Folding, layer: SymmetricConv2D, inputs: Any) -> Any:
-    """The input as a layer with a stride pads it; without one, the stock convolution pads."""
-    pixels = layer.dilation_rate * (layer.kernel_size - 1) // 2
-    if layer.strides == 1 or layer.padding == "valid" or not pixels:
-        return inputs
-    padding = keras.layers.ZeroPadding2D(
+def pad(folding: Folding, layer: SymmetricConv2D, inputs: Any) -> tuple[Any, str]:
+    """The input with as many zeros as a layer puts there by hand, and the padding after that."""
+    pixels, padding = layer.pads(inputs.shape)
+    if not pixels:
+        return inputs, padding
+    zeros = keras.layers.ZeroPadding2D(
         pixels, data_format="channels_last", dtype=layer.dtype_policy, name=f"{layer.name}.pad"
     )
-    return folding.put_by_channel(padding, inputs)
+    return folding.put_by_channel(zeros, inputs), padding
 
 
 def _options(layer: SymmetricConv2D) -> dict[str, Any]:
-    """Those of the stock convolution of what `pad` returns."""
-    return {
-        # No backend has a stride and a dilation at once: pixels are left out afterwards.
-        "strides": 1 if layer.dilation_rate > 1 else layer.strides,
-        "padding": layer.padding if layer.strides == 1 else "valid",
-        "dilation_rate": layer.dilation_rate,
-    }
+    """Those that the stock convolution shares with the layer."""
+    return {"strides": layer.plain_strides, "dilation_rate": layer.dilation_rate}
 
 
 def convolve(
     folding: Folding,
     layer: SymmetricConv2D,
-    inputs: Any,
+    padded: tuple[Any, str],
     kernel: Any,
     bias: Any,
     name: str,
     groups: int = 1,
 ) -> Any:
-    """The plain convolution of what `pad` returns, with a layer's stride and a kernel of it."""
-    kernel, bias = to_numpy(kernel), to_numpy(bias)
+    """The plain convolution with a kernel and the stride of a layer.
+
+    Args:
+        folding, layer: as everywhere here.
+        padded: what `pad` returns.
+        kernel, bias: of the layer, as plain ones; the bias may be None.
+        name: of the stock layer.
+        groups: as in `plain_convolution`.
+    """
+    inputs, padding = padded
+    kernel, bias = to_numpy(layer.over_means(kernel)), to_numpy(bias)
+    options = {"padding": padding, **_options(layer)}
     outputs = plain_convolution(
-        folding, layer, inputs, kernel, bias, name, groups=groups, **_options(layer)
+        folding, layer, inputs, kernel, bias, name, groups=groups, **options
     )
     return _strided(folding, layer, outputs, name)
 
@@ -72,22 +77,21 @@ def convolve(
 def convolve_depthwise(
     folding: Folding,
     layer: SymmetricConv2D,
-    inputs: Any,
+    padded: tuple[Any, str],
     kernel: Any,
     bias: Any,
     name: str,
     is_last: bool = True,
 ) -> Any:
-    """The plain depthwise convolution of what `pad` returns, with a kernel of the layer.
+    """The plain depthwise convolution with a kernel and the stride of a layer.
 
     Args:
-        folding, layer, inputs: as everywhere here.
-        kernel, bias: of the plain convolution; the bias may be None.
-        name: of the stock layer.
+        folding, layer, padded, kernel, bias, name: as of `convolve`.
         is_last: whether this is what the layer answers, so that a normalisation may follow.
     """
+    inputs, padding = padded
     source, permutation = folding.source(inputs)
-    kernel, bias = to_numpy(kernel), to_numpy(bias)
+    kernel, bias = to_numpy(layer.over_means(kernel)), to_numpy(bias)
     if bias is None and is_last and folding.may_merge(layer):
         bias = np.zeros(kernel.shape[2], "float32")
     weights = [to_source(kernel, permutation, axis=2)]
@@ -99,6 +103,7 @@ def convolve_depthwise(
         data_format="channels_last",
         dtype=layer.dtype_policy,
         name=name,
+        padding=padding,
         **_options(layer),
     )
     stock, outputs = folding.put(plain, source, weights=weights)
@@ -123,11 +128,12 @@ def convolve_rectangle(
 
 def _strided(folding: Folding, layer: SymmetricConv2D, outputs: Any, name: str) -> Any:
     """Every n-th pixel, of a layer with a stride and a dilation."""
-    if layer.strides == 1 or layer.dilation_rate == 1:
+    step = layer.strides // layer.plain_strides
+    if step == 1:
         return outputs
     pool = keras.layers.MaxPooling2D(
         1,
-        strides=layer.strides,
+        strides=step,
         data_format="channels_last",
         dtype=layer.dtype_policy,
         name=f"{name}.stride",

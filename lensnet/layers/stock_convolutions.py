@@ -53,21 +53,21 @@ __all__ = [
 
 def group_convolution(folding: Folding, layer: GroupConv2D, inputs: Any) -> Any:
     kernel, bias = layer.expanded_kernel(), layer.expanded_bias()
-    x = pad(folding, layer, inputs)
-    return convolve(folding, layer, x, kernel, bias, layer.name, groups=layer.groups)
+    padded = pad(folding, layer, inputs)
+    return convolve(folding, layer, padded, kernel, bias, layer.name, groups=layer.groups)
 
 
 def group_depthwise_convolution(folding: Folding, layer: GroupDepthwiseConv2D, inputs: Any) -> Any:
     kernel, bias = layer.expanded_kernel(), layer.expanded_bias()
-    x = pad(folding, layer, inputs)
-    return convolve_depthwise(folding, layer, x, kernel, bias, layer.name)
+    padded = pad(folding, layer, inputs)
+    return convolve_depthwise(folding, layer, padded, kernel, bias, layer.name)
 
 
 def group_separable_convolution(folding: Folding, layer: GroupSeparableConv2D, inputs: Any) -> Any:
     # As quick as one SeparableConv2D, which does the same two steps.
     kernel, name = layer.expanded_depthwise_kernel(), f"{layer.name}.depthwise"
-    x = pad(folding, layer, inputs)
-    x = convolve_depthwise(folding, layer, x, kernel, None, name, is_last=False)
+    padded = pad(folding, layer, inputs)
+    x = convolve_depthwise(folding, layer, padded, kernel, None, name, is_last=False)
     kernel, bias = to_numpy(layer.expanded_pointwise_kernel()), to_numpy(layer.expanded_bias())
     return plain_convolution(folding, layer, x, kernel, bias, layer.name)
 
@@ -102,8 +102,8 @@ def rotational_convolution(folding: Folding, layer: RotationalConv2D, inputs: An
         turned = [pad(folding, layer, inputs)] * layer.rotations
     name, groups = layer.name, layer.groups
     responses = [
-        convolve(folding, layer, x, kernel, layer.bias, f"{name}.turned{k}", groups=groups)
-        for k, (x, kernel) in enumerate(zip(turned, kernels, strict=True))
+        convolve(folding, layer, padded, kernel, layer.bias, f"{name}.turned{k}", groups=groups)
+        for k, (padded, kernel) in enumerate(zip(turned, kernels, strict=True))
     ]
     return largest(folding, layer, responses)
 
@@ -132,13 +132,14 @@ def _turned(folding: Folding, layer: RotationalConv2D, inputs: Any, k: int) -> A
 def rotational_depthwise_convolution(
     folding: Folding, layer: RotationalDepthwiseConv2D, inputs: Any
 ) -> Any:
-    source, permutation = folding.source(pad(folding, layer, inputs))
+    padded, padding = pad(folding, layer, inputs)
+    source, permutation = folding.source(padded)
     bias = to_source(to_numpy(layer.bias), permutation)
     responses = []
     for k, kernel in enumerate(ops.unstack(layer.turned_kernels(), layer.rotations)):
         kernel = to_source(to_numpy(kernel), permutation, axis=2)
         name = f"{layer.name}.turned{k}"
-        responses.append(convolve_depthwise(folding, layer, source, kernel, bias, name))
+        responses.append(convolve_depthwise(folding, layer, (source, padding), kernel, bias, name))
     return folding.permute(largest(folding, layer, responses), permutation)
 
 
@@ -203,6 +204,10 @@ def linear_layer(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
         inputs, order = folding.source(inputs)
         weights[0] = to_source(weights[0], order, axis=-2)
     elif is_plain and kind is keras.layers.DepthwiseConv2D and layer.depth_multiplier == 1:
+        inputs, more = _unpadded(layer, inputs)
+        if more is not None:
+            config |= {"padding": "same", "kernel_size": [n + more for n in layer.kernel_size]}
+            weights[0] = np.pad(weights[0], ((0, more), (0, more), (0, 0), (0, 0)))
         inputs, permutation = folding.source(inputs)
         kernel, *biases = weights
         biases = [to_source(bias, permutation) for bias in biases]
@@ -211,6 +216,35 @@ def linear_layer(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
     if is_open and stock.use_bias:
         folding.leave_open(outputs, LinearParts.of(stock, channels))
     return folding.permute(outputs, permutation)
+
+
+def _unpadded(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> tuple[Any, int | None]:
+    """The map before zeros were put around it, where the convolution can put them there itself.
+
+    By hand takes a copy of the map, which costs more than the convolution. As `"same"` it would
+    put them elsewhere if the step does not fit, but not if its filter has zeros more on one side.
+
+    Returns:
+        the map, and how many rows and columns of zeros the filter needs behind its own; or the
+        input as it is and None.
+    """
+    zeros = inputs._keras_history.operation
+    if not isinstance(zeros, keras.layers.ZeroPadding2D) or layer.padding != "valid":
+        return inputs, None
+    if zeros.data_format != "channels_last" or tuple(layer.dilation_rate) != (1, 1):
+        return inputs, None
+    fitting = []
+    for axis, step in enumerate(layer.strides):
+        (front, behind), taps = zeros.padding[axis], layer.kernel_size[axis]
+        side = zeros.input.shape[1 + axis]
+        if side is None:
+            return inputs, None
+        outputs = (side + front + behind - taps) // step + 1
+        missing = [(outputs - 1) * step + taps + more - side for more in range(step)]
+        fits = {more for more, n in enumerate(missing) if n >= 0 and n // 2 == front}
+        fitting.append(fits if outputs == -(-side // step) else set())
+    more = min(fitting[0] & fitting[1], default=None)
+    return (inputs, None) if more is None else (zeros.input, more)
 
 
 _CONTRACTING = (

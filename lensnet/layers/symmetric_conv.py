@@ -26,9 +26,20 @@ def channels_of(input_shape: tuple[int | None, ...], name: str) -> int:
 class SymmetricConv2D(keras.layers.Layer):
     """Base of the symmetric convolutions: square filters, symmetric padding, channels last.
 
-    Two deliberate deviations from `keras.layers.Conv2D`: filters are square, and `"same"` pads
+    Three deliberate deviations from `keras.layers.Conv2D`: filters are square; `"same"` pads
     `(kernel_size - 1) / 2` pixels on every side at any stride, where TensorFlow pads one side
-    more than the other at stride 2 and so breaks the symmetry.
+    more than the other at stride 2 and so breaks the symmetry; and a filter may see means of
+    neighbouring pixels in place of pixels.
+
+    Args:
+        kernel_size: side of the square filters, in pixels.
+        strides: step of the output.
+        padding: `"same"` or `"valid"`.
+        dilation_rate: pixels from one tap of the filters to the next.
+        mean_size: side of the square of pixels whose mean each tap sees. With a step of 2, a map
+            of even size and `"same"`, 2 makes the windows fit the map, which symmetry needs: the
+            filters then reach over one pixel more than `kernel_size`.
+        use_bias, bias_initializer, bias_regularizer: as in `keras.layers.Conv2D`.
     """
 
     def __init__(
@@ -40,10 +51,16 @@ class SymmetricConv2D(keras.layers.Layer):
         use_bias: bool = True,
         bias_initializer: Any = "zeros",
         bias_regularizer: Any = None,
+        mean_size: int = 1,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.check_positive(kernel_size=kernel_size, strides=strides, dilation_rate=dilation_rate)
+        self.check_positive(
+            kernel_size=kernel_size,
+            strides=strides,
+            dilation_rate=dilation_rate,
+            mean_size=mean_size,
+        )
         if padding not in ("same", "valid"):
             raise ValueError(f'padding is "same" or "valid"; got {padding!r}.')
         if padding == "same" and kernel_size % 2 == 0:
@@ -51,10 +68,13 @@ class SymmetricConv2D(keras.layers.Layer):
                 f'A filter of even size ({kernel_size}) cannot be padded "same" on all sides '
                 'alike, which symmetry needs. Use an odd kernel_size or padding="valid".'
             )
+        if mean_size > 1 and dilation_rate > 1:
+            raise ValueError("A layer takes mean_size or dilation_rate, not both.")
         self.kernel_size = kernel_size
         self.strides = strides
         self.padding = padding
         self.dilation_rate = dilation_rate
+        self.mean_size = mean_size
         self.use_bias = use_bias
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
@@ -95,45 +115,88 @@ class SymmetricConv2D(keras.layers.Layer):
             kernel: as `operation` takes it; it is cast to the layer's compute dtype.
             operation: `keras.ops.conv` or another with its arguments.
         """
-        kernel = ops.cast(kernel, self.compute_dtype)
-        if self.strides > 1 and self.dilation_rate > 1:
-            # No backend has both at once: every pixel is computed, and every n-th is kept.
-            step = self.strides
-            return self._convolve(inputs, kernel, operation, strides=1)[:, ::step, ::step, :]
-        return self._convolve(inputs, kernel, operation, strides=self.strides)
-
-    def _convolve(self, inputs: Any, kernel: Any, operation: Any, strides: int) -> Any:
-        padding = "valid"
-        if self.padding == "same":
-            if strides == 1:
-                padding = "same"  # symmetric at stride 1, and quicker than padding by hand
-            elif self.kernel_size > 1:
-                pixels = self._pad_pixels
-                inputs = ops.pad(inputs, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-        return operation(
+        kernel = ops.cast(self.over_means(kernel), self.compute_dtype)
+        pixels, padding = self.pads(inputs.shape)
+        if pixels:
+            inputs = ops.pad(inputs, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+        outputs = operation(
             inputs,
             kernel,
-            strides=strides,
+            strides=self.plain_strides,
             padding=padding,
             dilation_rate=self.dilation_rate,
             data_format="channels_last",
         )
+        step = self.strides // self.plain_strides
+        return outputs[:, ::step, ::step, :] if step > 1 else outputs
+
+    @property
+    def plain_strides(self) -> int:
+        """The stride of the plain convolution; what it lacks is made up for by leaving out pixels.
+
+        No backend has a stride and a dilation at once.
+        """
+        return self.strides if self.dilation_rate == 1 else 1
+
+    def over_means(self, kernel: Any) -> Any:
+        """The kernel that sees pixels, of one that sees means over `mean_size` pixels.
+
+        Args:
+            kernel: shape (kernel_size, kernel_size, ...).
+
+        Returns:
+            tensor of shape (kernel_size + mean_size - 1, kernel_size + mean_size - 1, ...).
+        """
+        more = self.mean_size - 1
+        if not more:
+            return kernel
+        for axis in (0, 1):
+            pads = [[(0, 0)] * len(kernel.shape) for _ in range(self.mean_size)]
+            for shift, pad in enumerate(pads):
+                pad[axis] = (shift, more - shift)
+            kernel = sum(ops.pad(kernel, pad) for pad in pads) / self.mean_size
+        return kernel
+
+    def pads(self, input_shape: tuple[int | None, ...]) -> tuple[int, str]:
+        """How a plain convolution pads like the layer.
+
+        Returns:
+            zeros to put on each side of the map by hand, and the convolution's own padding after
+            that: `"same"` wherever it pads alike, because by hand takes a copy of the map.
+        """
+        pixels = self._pad_pixels
+        if self.padding == "valid" or all(
+            self._same_pads(side) == 2 * pixels for side in input_shape[1:3]
+        ):
+            return 0, self.padding
+        return pixels, "valid"
+
+    def _same_pads(self, side: int | None) -> int | None:
+        """The zeros that the plain convolution's own `"same"` puts on both sides of a map."""
+        step = self.plain_strides
+        if step == 1:
+            return self._extent - 1
+        return None if side is None else max(0, (-(-side // step) - 1) * step + self._extent - side)
 
     def covers(self, inputs: Any) -> bool:
         """Whether the filter covers the whole map, so that one output pixel is left."""
         return (
             self.padding == "valid"
-            and self.dilation_rate == 1
+            and self.dilation_rate == self.mean_size == 1
             and tuple(inputs.shape[1:3]) == (self.kernel_size, self.kernel_size)
         )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        extent = self.dilation_rate * (self.kernel_size - 1) + 1
+        pads = 2 * self._pad_pixels - self._extent
         sides = [
-            None if side is None else (side + 2 * self._pad_pixels - extent) // self.strides + 1
-            for side in input_shape[1:3]
+            None if side is None else (side + pads) // self.strides + 1 for side in input_shape[1:3]
         ]
         return (input_shape[0], *sides, self.output_channels(input_shape[-1]))
+
+    @property
+    def _extent(self) -> int:
+        """Pixels along a window."""
+        return self.dilation_rate * (self.kernel_size - 1) + self.mean_size
 
     @property
     def _pad_pixels(self) -> int:
@@ -146,6 +209,7 @@ class SymmetricConv2D(keras.layers.Layer):
             "strides": self.strides,
             "padding": self.padding,
             "dilation_rate": self.dilation_rate,
+            "mean_size": self.mean_size,
             "use_bias": self.use_bias,
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),

@@ -3,11 +3,12 @@
 import itertools
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from lensnet.data import FileReader, read_inputs
+from lensnet.data import FileReader, read_inputs, reading_ahead
 from lensnet.data.inputs import list_inputs
 from lensnet.data.listing import BandPattern
 from lensnet.data.reading_ahead import read_ahead
@@ -123,6 +124,26 @@ def test_no_more_is_read_ahead_than_asked():
     assert [next(results) for _ in range(10)] == list(range(10))
     results.close()
     assert max(done) < 10 + 2 * 32
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_quicker_way_is_found(monkeypatch, waits):
+    """By threads where the work is waiting, else in the thread that asks."""
+    monkeypatch.setattr(reading_ahead, "_TRIAL", 0.05)
+    monkeypatch.setattr(reading_ahead, "_STRETCH", 0.5)
+    here = []
+
+    def work(item):
+        here.append(threading.current_thread() is threading.main_thread())
+        if waits:
+            time.sleep(0.002)
+        return item
+
+    count = 1500 if waits else 400_000
+    assert list(read_ahead(work, range(count), threads=4)) == list(range(count))
+    assert len(here) == count
+    share = sum(here) / count
+    assert share < 0.5 if waits else share > 0.5
 
 
 def test_an_exception_arrives_in_its_place():

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
-from lensnet.data import BadFileError, read_bands, read_example, read_image
+from lensnet.data import BadFileError, read_bands, read_example, read_image, readers
 from lensnet.data.readers import image_ending
 from lensnet.errors import DataError
 
@@ -228,11 +228,11 @@ def test_a_socket_is_no_file(tmp_path, monkeypatch):
 def test_no_permission(tmp_path, monkeypatch):
     path = save(tmp_path / "a.npy", PIXELS)
 
-    def refuse(self):
+    def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
 
     # The superuser may read anything, so the refusal is made here.
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr(readers, "open", refuse, raising=False)
     assert reason_of(path) == "no permission to read it"
 
 

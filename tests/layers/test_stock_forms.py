@@ -104,6 +104,37 @@ def test_convolutions_of_one_group_and_of_channels_first():
     assert type(stock) is keras.layers.Conv2D and stock.groups == 3
 
 
+@pytest.mark.parametrize(
+    ("size", "pads", "kernel_size", "strides", "merges"),
+    [
+        *((size, pad, 2 * pad + 1, 2, True) for size in (8, 9) for pad in (1, 2, 3)),
+        (9, 1, 3, 1, True),
+        (10, 1, 3, 3, True),
+        (8, 1, 3, 3, True),
+        (9, ((0, 1), (0, 1)), 3, 2, False),
+        (8, ((0, 1), (0, 1)), 3, 2, True),
+        (8, ((1, 0), (1, 0)), 3, 2, True),
+        (9, ((1, 2), (2, 1)), 5, 2, False),
+        (9, 3, 3, 2, False),
+    ],
+)
+def test_zeros_around_a_map_move_into_the_depthwise_convolution(
+    size, pads, kernel_size, strides, merges
+):
+    """Where it can put them in the same places, with a filter that may be larger."""
+    zeros = keras.layers.ZeroPadding2D(pads)
+    layer = keras.layers.DepthwiseConv2D(kernel_size, strides=strides, use_bias=False)
+    folded = assert_folds(build(chain(zeros, layer, batch_norm()), size, 4))
+    assert ("ZeroPadding2D" not in kinds(folded)) == merges
+
+
+def test_zeros_around_a_map_of_unknown_size_stay():
+    layers_ = [keras.layers.ZeroPadding2D(1), keras.layers.DepthwiseConv2D(3, strides=2)]
+    model = keras.Sequential([keras.Input((None, None, 4)), *layers_])
+    folded = assert_folds(model, images(8, 4))
+    assert "ZeroPadding2D" in kinds(folded)
+
+
 @pytest.mark.parametrize("kind", [GroupDepthwiseConv2D, GroupSeparableConv2D])
 @pytest.mark.parametrize(
     ("group", "size", "options"),

@@ -122,6 +122,7 @@ class Kit(ABC):
             strides,
             padding,
             name,
+            means_in_filter=True,
             filters=self.channels(filters),
             use_bias=use_bias,
         )
@@ -185,7 +186,14 @@ class Kit(ABC):
     ) -> Any:
         """A convolution of each channel, or field, by itself. Options as `conv`."""
         return self._convolution(
-            self._depthwise_layer, x, kernel_size, strides, padding, name, use_bias=use_bias
+            self._depthwise_layer,
+            x,
+            kernel_size,
+            strides,
+            padding,
+            name,
+            means_in_filter=True,
+            use_bias=use_bias,
         )
 
     def _convolution(
@@ -196,15 +204,13 @@ class Kit(ABC):
         strides: int,
         padding: str,
         name: str,
+        means_in_filter: bool = False,
         **options: Any,
     ) -> Any:
         if padding == "valid":
             x = self._pad_to_window(x, kernel_size, name)
-        x, kernel_size, strides, padding = self._fit(x, kernel_size, strides, padding, name)
-        layer = make(
-            kernel_size=kernel_size, strides=strides, padding=padding, name=name, **options
-        )
-        return layer(x)
+        x, window = self._fit(x, kernel_size, strides, padding, name, means_in_filter)
+        return make(name=name, **window, **options)(x)
 
     def _pad_to_window(self, x: Any, window: int | tuple[int, int], name: str) -> Any:
         """Zeros around a map that is smaller than a window, the same on both sides."""
@@ -220,9 +226,24 @@ class Kit(ABC):
 
     @abstractmethod
     def _fit(
-        self, x: Any, kernel_size: Any, strides: int, padding: str, name: str
-    ) -> tuple[Any, Any, int, str]:
-        """Prepares a map for a window: the map, and the layer's window, stride and padding."""
+        self,
+        x: Any,
+        kernel_size: Any,
+        strides: int,
+        padding: str,
+        name: str,
+        means_in_filter: bool,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Prepares a map for a window, and the window for the map.
+
+        Args:
+            x, kernel_size, strides, padding, name: as of `conv`.
+            means_in_filter: whether the filter is small beside the map, so that where it is to see
+                means of pixels a larger filter costs less than a map of means.
+
+        Returns:
+            the map, and the layer's `kernel_size`, `strides`, `padding` and what else is needed.
+        """
 
     @abstractmethod
     def _lifting_layer(self, **options: Any) -> keras.Layer:

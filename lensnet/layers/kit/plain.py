@@ -17,16 +17,22 @@ class PlainKit(ScalarKit):
     """Stock Keras layers; only grouped convolutions are computed in our own way."""
 
     def _fit(
-        self, x: Any, kernel_size: Any, strides: int, padding: str, name: str
-    ) -> tuple[Any, Any, int, str]:
+        self,
+        x: Any,
+        kernel_size: Any,
+        strides: int,
+        padding: str,
+        name: str,
+        means_in_filter: bool,
+    ) -> tuple[Any, dict[str, Any]]:
         if padding == "tensorflow":
-            return x, kernel_size, strides, "same"
-        if padding == "same" and strides > 1:
+            padding = "same"
+        elif padding == "same" and strides > 1:
             # Keras would pad one side more than the other.
             if kernel_size > 1:
                 x = keras.layers.ZeroPadding2D((kernel_size - 1) // 2, name=f"{name}.pad")(x)
             padding = "valid"
-        return x, kernel_size, strides, padding
+        return x, {"kernel_size": kernel_size, "strides": strides, "padding": padding}
 
     def _lifting_layer(self, **options: Any) -> keras.Layer:
         return self._conv_layer(**options)

@@ -17,9 +17,10 @@ class SymmetricKit(Kit):
 
     A strided window is symmetric only where it fits the map: with padding p, `(size + 2 p -
     kernel_size) % strides` pixels are left over, and they would all be left over on one side.
-    Convolutions are preceded by a mean over that many pixels and one (a 2x2 mean on an even map,
-    at stride 2), pooling takes a window that much larger. Maps keep the size that they have in
-    the plain network. The size must be known when the network is built.
+    Convolutions see means over squares of that many pixels and one (2x2 on an even map, at
+    stride 2): of few channels the filter takes the means itself, else they are made before it.
+    Pooling takes a window that much larger. Maps keep the size that they have in the plain
+    network. The size must be known when the network is built.
     """
 
     def _window(self, kernel_size: Any) -> Any:
@@ -27,11 +28,20 @@ class SymmetricKit(Kit):
         return kernel_size
 
     def _fit(
-        self, x: Any, kernel_size: Any, strides: int, padding: str, name: str
-    ) -> tuple[Any, Any, int, str]:
+        self,
+        x: Any,
+        kernel_size: Any,
+        strides: int,
+        padding: str,
+        name: str,
+        means_in_filter: bool,
+    ) -> tuple[Any, dict[str, Any]]:
         padding = "valid" if padding == "valid" else "same"
         left_over = self._left_over(x, kernel_size, strides, padding, name)
-        if left_over:
+        means = {}
+        if left_over and means_in_filter and kernel_size > 1:
+            means["mean_size"] = left_over + 1
+        elif left_over:
             # A pointwise convolution sees only the means that it keeps.
             step = strides if kernel_size == 1 and left_over == strides - 1 else 1
             x = keras.layers.AveragePooling2D(left_over + 1, strides=step, name=f"{name}.align")(x)
@@ -41,7 +51,7 @@ class SymmetricKit(Kit):
             plain = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
             pads = tuple((window - side) // 2 for side in plain)
             x = keras.layers.ZeroPadding2D(pads, name=f"{name}.pad")(x)
-        return x, window, strides, padding
+        return x, {"kernel_size": window, "strides": strides, "padding": padding, **means}
 
     def max_pool(
         self, x: Any, size: int, *, strides: int, padding: str = "valid", name: str
