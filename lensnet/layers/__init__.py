@@ -18,11 +18,14 @@ from lensnet.layers.group_pool import GroupPool
 from lensnet.layers.group_rectangular_conv2d import GroupRectangularConv2D
 from lensnet.layers.group_separable_conv2d import GroupSeparableConv2D
 from lensnet.layers.grouped_conv2d import GroupedConv2D
+from lensnet.layers.parameter_names import allow_dots_in_names
 from lensnet.layers.rotational_conv2d import RotationalConv2D
 from lensnet.layers.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.rotational_rectangular_conv2d import RotationalRectangularConv2D
 from lensnet.layers.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
+
+allow_dots_in_names()
 
 __all__ = [
     "BatchNormalization",
