@@ -1,7 +1,9 @@
 """Layers that keep the symmetry of an image, for every Keras backend."""
 
+from lensnet.layers.activation import Activation
 from lensnet.layers.batch_normalization import BatchNormalization
 from lensnet.layers.circular_mask import CircularMask
+from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.drop_path import DropPath
 from lensnet.layers.field_channel_gate import FieldChannelGate
 from lensnet.layers.field_drop_block import FieldDropBlock
@@ -28,8 +30,10 @@ from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
 allow_dots_in_names()
 
 __all__ = [
+    "Activation",
     "BatchNormalization",
     "CircularMask",
+    "DepthwiseConv2D",
     "DropPath",
     "FieldChannelGate",
     "FieldDropBlock",

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.cpu_kernels import one_pass
 from lensnet.layers.devices import on_cpus_alone
 
 __all__ = ["BatchNormalization", "batch_moments", "normalize_batch", "sum_over_batch"]
@@ -123,15 +124,24 @@ def normalize_batch(
             count = _count(x, order)
             slope = -scale * inverse * d_gamma / count
             offset = -scale * total / count - slope * mean
-            d_x = upstream * _to_channels(scale, order) + (
-                x * _to_channels(slope, order) + _to_channels(offset, order)
-            )
+            by_channel = [_to_channels(values, order) for values in (scale, slope, offset)]
+            d_x = _combine(upstream, x, *by_channel)
             return d_x, ops.zeros_like(mean), ops.zeros_like(variance), d_gamma, total
 
         offset = beta - mean * scale
-        return x * _to_channels(scale, order) + _to_channels(offset, order), gradient
+        return _transform(x, _to_channels(scale, order), _to_channels(offset, order)), gradient
 
     return normalize(x, mean, variance, gamma, beta)
+
+
+@one_pass
+def _transform(x: Any, scale: Any, offset: Any) -> Any:
+    return x * scale + offset
+
+
+@one_pass
+def _combine(upstream: Any, x: Any, scale: Any, slope: Any, offset: Any) -> Any:
+    return upstream * scale + (x * slope + offset)
 
 
 def _count(x: Any, order: int) -> Any:

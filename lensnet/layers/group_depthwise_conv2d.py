@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.cpu_kernels import depthwise_convolution
 from lensnet.layers.group_filters import GroupFilters
 from lensnet.layers.regular_fields import count_fields
 from lensnet.layers.symmetric_conv import SymmetricConv2D
@@ -98,7 +99,7 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
         return None if self.bias is None else ops.repeat(self.bias, self._group.order)
 
     def call(self, inputs: Any) -> Any:
-        outputs = self.convolve(inputs, self.expanded_kernel(), ops.depthwise_conv)
+        outputs = self.convolve(inputs, self.expanded_kernel(), depthwise_convolution)
         return outputs if self.bias is None else outputs + self.expanded_bias()
 
     def get_config(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.cpu_kernels import depthwise_convolution
 from lensnet.layers.group_filters import GroupFilters
 from lensnet.layers.regular_fields import count_fields
 from lensnet.layers.symmetric_conv import SymmetricConv2D
@@ -116,7 +117,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
         return None if self.bias is None else ops.repeat(self.bias, self._group.order)
 
     def call(self, inputs: Any) -> Any:
-        x = self.convolve(inputs, self.expanded_depthwise_kernel(), ops.depthwise_conv)
+        x = self.convolve(inputs, self.expanded_depthwise_kernel(), depthwise_convolution)
         kernel = ops.cast(self.expanded_pointwise_kernel(), self.compute_dtype)
         outputs = ops.conv(x, kernel, padding="valid", data_format="channels_last")
         return outputs if self.bias is None else outputs + self.expanded_bias()

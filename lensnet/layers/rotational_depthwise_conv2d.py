@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.cpu_kernels import depthwise_convolution
 from lensnet.layers.filter_geometry import filter_rotations
 from lensnet.layers.symmetric_conv import SymmetricConv2D, channels_of
 
@@ -98,7 +99,7 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
 
     def call(self, inputs: Any) -> Any:
         first, *others = (
-            self.convolve(inputs, kernel, ops.depthwise_conv)
+            self.convolve(inputs, kernel, depthwise_convolution)
             for kernel in ops.unstack(self.turned_kernels(), self.rotations)
         )
         outputs = first

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.filter_geometry import circular_mask
 from lensnet.layers.group_conv2d import GroupConv2D
 from lensnet.layers.group_depthwise_conv2d import GroupDepthwiseConv2D
@@ -187,7 +188,7 @@ def grouped_convolution(folding: Folding, layer: keras.layers.Conv2D, inputs: An
 
 def linear_layer(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
     """A stock layer of `LINEAR_LAYERS`, which what follows can merge into."""
-    kind = keras.layers.Conv2D if isinstance(layer, GroupedConv2D) else type(layer)
+    kind = _STOCK_KINDS.get(type(layer), type(layer))
     config, weights = layer.get_config(), layer.get_weights()
     is_plain = (
         getattr(layer, "data_format", "channels_last") == "channels_last"
@@ -246,6 +247,11 @@ def _unpadded(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> tuple[Any, in
     more = min(fitting[0] & fitting[1], default=None)
     return (inputs, None) if more is None else (zeros.input, more)
 
+
+_STOCK_KINDS: dict[type, type[keras.Layer]] = {
+    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+    GroupedConv2D: keras.layers.Conv2D,
+}
 
 _CONTRACTING = (
     keras.layers.Conv1D,

@@ -13,8 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.activation import Activation
 from lensnet.layers.batch_normalization import BatchNormalization
 from lensnet.layers.circular_mask import CircularMask
+from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.drop_path import DropPath
 from lensnet.layers.field_channel_gate import FieldChannelGate
 from lensnet.layers.field_drop_block import FieldDropBlock
@@ -161,6 +163,8 @@ def _is_same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def _activation(folding: Folding, layer: keras.layers.Activation, inputs: Any) -> Any:
+    if isinstance(layer, Activation):
+        layer = keras.layers.Activation.from_config(layer.get_config())
     if layer.activation in _ELEMENTWISE_ACTIVATIONS:
         return _by_channel(folding, layer, inputs)
     return folding.copy(layer, inputs)[1]
@@ -256,8 +260,10 @@ STOCK_FORMS: dict[type, Callable[..., Any]] = {
     **dict.fromkeys(LINEAR_LAYERS, linear_layer),
     **dict.fromkeys(_LEFT_OUT, _left_out),
     **dict.fromkeys(_BY_CHANNEL, _by_channel),
+    Activation: _activation,
     BatchNormalization: _batch_normalization,
     CircularMask: circular_mask,
+    DepthwiseConv2D: linear_layer,
     FieldChannelGate: field_channel_gate,
     FieldGate: field_gate,
     FieldLayerNormalization: field_layer_normalization,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers import BatchNormalization, FieldNormalization, fold
+from lensnet.layers import BatchNormalization, FieldNormalization, cpu_kernels, fold
 from lensnet.layers.devices import on_cpus_alone
 
 
@@ -18,6 +18,13 @@ def inputs(request):
     return (30 + 2 * rng.standard_normal(request.param)).astype("float32")
 
 
+@pytest.fixture(params=[False, True], ids=["", "one_pass"])
+def in_one_pass(request, monkeypatch):
+    """Whether tensors of any size are computed as large ones are."""
+    if request.param:
+        monkeypatch.setattr(cpu_kernels, "LEAST_VALUES", 1)
+
+
 def weighted(kind, inputs, **options):
     layer = kind(momentum=0.75, epsilon=1e-3, **options)
     layer.build(inputs.shape)
@@ -28,7 +35,7 @@ def weighted(kind, inputs, **options):
 
 
 @pytest.mark.skipif(not on_cpus_alone(), reason="Keras's own form, ten times less precise")
-def test_definition(inputs):
+def test_definition(inputs, in_one_pass):
     layer = weighted(BatchNormalization, inputs)
     gamma, beta, before_mean, before_variance = map(numpy, layer.weights)
     outputs = numpy(layer(inputs, training=True))
@@ -49,7 +56,7 @@ def test_definition(inputs):
 @pytest.mark.parametrize(
     "options", [{}, {"center": False}, {"scale": False}, {"axis": 1}, {"trainable": False}]
 )
-def test_answers_are_kerass(inputs, options, training):
+def test_answers_are_kerass(inputs, options, training, in_one_pass):
     ours, stock = (
         weighted(kind, inputs, **options)
         for kind in (BatchNormalization, keras.layers.BatchNormalization)
@@ -77,7 +84,7 @@ def after_a_step(kind, images, targets):
     return [numpy(weight) - old for weight, old in zip(model.weights, before, strict=True)]
 
 
-def test_the_gradient_is_the_one_that_keras_derives():
+def test_the_gradient_is_the_one_that_keras_derives(in_one_pass):
     """For the weights after the normalisation, its own, and those before it."""
     rng = np.random.default_rng(0)
     images = rng.standard_normal((4, 8, 8, 2)).astype("float32")
@@ -91,7 +98,7 @@ def test_the_gradient_is_the_one_that_keras_derives():
         assert np.abs(mine - theirs).max() <= tolerance, index
 
 
-def test_the_gradient_over_fields_is_the_one_over_repeated_channels():
+def test_the_gradient_over_fields_is_the_one_over_repeated_channels(in_one_pass):
     """A field whose channels are equal has the statistics of each of them."""
     rng = np.random.default_rng(0)
     maps = rng.standard_normal((4, 5, 5, 3)).astype("float32")

@@ -6,7 +6,7 @@ import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.errors import ConfigurationError
-from lensnet.layers import BatchNormalization, GroupedConv2D
+from lensnet.layers import Activation, BatchNormalization, DepthwiseConv2D, GroupedConv2D
 from lensnet.layers.kit import Kit
 from lensnet.symmetry import Group
 
@@ -155,7 +155,7 @@ def test_the_plain_kit_hands_out_stock_layers_alone():
         ours = [
             type(layer) for layer in model.layers if not type(layer).__module__.startswith("keras.")
         ]
-        assert set(ours) <= {BatchNormalization, GroupedConv2D}
+        assert set(ours) <= {Activation, BatchNormalization, DepthwiseConv2D, GroupedConv2D}
         for kind in ours:
             assert kind.__name__.removeprefix("Grouped") == kind.__base__.__name__
             assert kind.get_config is kind.__base__.get_config

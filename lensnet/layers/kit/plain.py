@@ -6,6 +6,7 @@ from typing import Any, final
 
 import keras
 
+from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.grouped_conv2d import GroupedConv2D
 from lensnet.layers.kit.scalar import ScalarKit
 
@@ -14,7 +15,7 @@ __all__ = ["PlainKit"]
 
 @final
 class PlainKit(ScalarKit):
-    """Stock Keras layers; only grouped convolutions are computed in our own way."""
+    """Stock Keras layers, of which some are computed faster: grouped and depthwise convolutions."""
 
     def _fit(
         self,
@@ -48,7 +49,7 @@ class PlainKit(ScalarKit):
         return keras.layers.Conv2D(**options)
 
     def _depthwise_layer(self, **options: Any) -> keras.Layer:
-        return keras.layers.DepthwiseConv2D(
+        return DepthwiseConv2D(
             depthwise_initializer=self._depthwise_initializer(),
             depthwise_regularizer=self.kernel_regularizer,
             **options,
