@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers import BatchNormalization, FieldNormalization, cpu_kernels, fold
+from lensnet.layers import (
+    BatchNormalization,
+    FieldNormalization,
+    batch_normalization,
+    cpu_kernels,
+    fold,
+)
 from lensnet.layers.devices import on_cpus_alone
 
 
@@ -18,11 +24,15 @@ def inputs(request):
     return (30 + 2 * rng.standard_normal(request.param)).astype("float32")
 
 
-@pytest.fixture(params=[False, True], ids=["", "one_pass"])
-def in_one_pass(request, monkeypatch):
-    """Whether tensors of any size are computed as large ones are."""
-    if request.param:
+@pytest.fixture(params=["fused", "one_pass", "passes"])
+def way(request, monkeypatch):
+    """Each way in which maps may be normalised, of which their size and type decide."""
+    if request.param != "fused":
+        monkeypatch.setattr(batch_normalization, "has_fused_batch_normalization", lambda x: False)
+    if request.param == "one_pass":
         monkeypatch.setattr(cpu_kernels, "LEAST_VALUES", 1)
+    if request.param == "passes":
+        monkeypatch.setattr(batch_normalization, "has_sum_of_products", lambda x: False)
 
 
 def weighted(kind, inputs, **options):
@@ -35,7 +45,7 @@ def weighted(kind, inputs, **options):
 
 
 @pytest.mark.skipif(not on_cpus_alone(), reason="Keras's own form, ten times less precise")
-def test_definition(inputs, in_one_pass):
+def test_definition(inputs, way):
     layer = weighted(BatchNormalization, inputs)
     gamma, beta, before_mean, before_variance = map(numpy, layer.weights)
     outputs = numpy(layer(inputs, training=True))
@@ -56,7 +66,7 @@ def test_definition(inputs, in_one_pass):
 @pytest.mark.parametrize(
     "options", [{}, {"center": False}, {"scale": False}, {"axis": 1}, {"trainable": False}]
 )
-def test_answers_are_kerass(inputs, options, training, in_one_pass):
+def test_answers_are_kerass(inputs, options, training, way):
     ours, stock = (
         weighted(kind, inputs, **options)
         for kind in (BatchNormalization, keras.layers.BatchNormalization)
@@ -84,7 +94,7 @@ def after_a_step(kind, images, targets):
     return [numpy(weight) - old for weight, old in zip(model.weights, before, strict=True)]
 
 
-def test_the_gradient_is_the_one_that_keras_derives(in_one_pass):
+def test_the_gradient_is_the_one_that_keras_derives(way):
     """For the weights after the normalisation, its own, and those before it."""
     rng = np.random.default_rng(0)
     images = rng.standard_normal((4, 8, 8, 2)).astype("float32")
@@ -98,7 +108,7 @@ def test_the_gradient_is_the_one_that_keras_derives(in_one_pass):
         assert np.abs(mine - theirs).max() <= tolerance, index
 
 
-def test_the_gradient_over_fields_is_the_one_over_repeated_channels(in_one_pass):
+def test_the_gradient_over_fields_is_the_one_over_repeated_channels(way):
     """A field whose channels are equal has the statistics of each of them."""
     rng = np.random.default_rng(0)
     maps = rng.standard_normal((4, 5, 5, 3)).astype("float32")
@@ -113,6 +123,16 @@ def test_the_gradient_over_fields_is_the_one_over_repeated_channels(in_one_pass)
         model.train_on_batch(maps, np.zeros((4, 5, 5, 12), "float32"))
         changes.append(numpy(spread.kernel) - kernel)
     np.testing.assert_allclose(changes[0], changes[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 4), (3, 4, 5, 1), (2, 3, 3, 4)])
+def test_values_that_are_all_the_same(shape, way):
+    """One value of each channel alone, or no contrast."""
+    layer = BatchNormalization(momentum=0.0)
+    outputs = numpy(layer(np.full(shape, 7.0, "float32"), training=True))
+    np.testing.assert_allclose(outputs, 0, atol=1e-4)  # of 7 / sqrt(epsilon)
+    np.testing.assert_array_equal(numpy(layer.moving_mean), 7)
+    np.testing.assert_array_equal(numpy(layer.moving_variance), 0)
 
 
 def test_half_precision_does_not_overflow():

@@ -8,7 +8,15 @@ import pytest
 from keras import ops
 
 from lensnet.layers import cpu_kernels
-from lensnet.layers.cpu_kernels import depthwise_convolution, gains_by_one_pass, one_pass
+from lensnet.layers.cpu_kernels import (
+    depthwise_convolution,
+    fused_batch_normalization,
+    gains_by_one_pass,
+    has_fused_batch_normalization,
+    has_sum_of_products,
+    one_pass,
+    sum_of_products,
+)
 
 needs_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="is keras.ops itself on other backends"
@@ -175,3 +183,53 @@ def test_a_map_of_unknown_size_is_kerass():
     image = keras.Input((None, None, 4))
     outputs = depthwise_convolution(image, keras.KerasTensor((5, 5, 4, 1)), padding="same")
     assert outputs.shape == (None, None, None, 4)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("shape", [LARGE, (1, 1, 1, 3), (2, 5, 7, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sum_of_products(shape, dtype):
+    x, y = normal(shape, dtype), normal(shape, dtype, 1)
+    assert has_sum_of_products(ops.convert_to_tensor(x))
+    expected = np.sum(x.astype("float64") * y, axis=(0, 1, 2))
+    actual = numpy(sum_of_products(x, y))
+    precision = 1e-5 if dtype == "float32" else 1e-13
+    np.testing.assert_allclose(actual, expected, rtol=precision, atol=precision)
+
+
+@needs_tensorflow
+def test_fused_batch_normalization_against_double_precision():
+    """Outputs, statistics and all gradients."""
+    import tensorflow as tf
+
+    x, gamma, beta = 3 + 2 * normal(LARGE), 1 + normal((16,), seed=1), normal((16,), seed=2)
+    upstream = normal(LARGE, seed=3)
+
+    def found(normalize, dtype):
+        tensors = [tf.constant(values, dtype) for values in (x, gamma, beta)]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs, mean, variance = normalize(*tensors)
+            total = ops.sum(outputs * tf.constant(upstream, dtype))
+        return map(numpy, (outputs, mean, variance, *tape.gradient(total, tensors)))
+
+    def definition(x, gamma, beta):
+        mean, variance = ops.mean(x, axis=(0, 1, 2)), ops.var(x, axis=(0, 1, 2))
+        return (x - mean) / ops.sqrt(variance + 1e-3) * gamma + beta, mean, variance
+
+    actual = found(lambda *tensors: fused_batch_normalization(*tensors, 1e-3), "float32")
+    for one, other in zip(actual, found(definition, "float64"), strict=True):
+        assert np.abs(one - other).max() <= 3e-5 * np.abs(other).max()
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("shape", "dtype", "has"),
+    [
+        ((2, 4, 4, 3), "float32", True),
+        ((2, 4, 4, 3), "float64", False),
+        ((2, 4, 3), "float32", False),
+    ],
+)
+def test_which_tensors_a_fused_normalization_takes(shape, dtype, has):
+    assert has_fused_batch_normalization(ops.zeros(shape, dtype)) is has
