@@ -39,6 +39,8 @@ def transform(x, scale, offset):
 @pytest.mark.parametrize("shape", [LARGE, (3, 4, 4, 16), (2, 8192), (0, 64, 64, 16)])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_one_pass_answers_what_the_function_does(shape, dtype):
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no double precision unless told to")
     x, scale, offset = (
         ops.convert_to_tensor(normal(s, dtype, seed))
         for seed, s in enumerate((shape, shape[-1:], shape[-1:]))
