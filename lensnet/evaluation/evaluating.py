@@ -68,6 +68,7 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
         test = task.metrics(examples.labels, outputs)
+        _warn_of_one_score(outputs)
         invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
         if invariance is not None:
             test.update(invariance.metrics())
@@ -133,6 +134,16 @@ def _outputs(
                 images[start : start + len(batch)] = batch
             start += len(batch)
         yield np.concatenate(outputs), images
+
+
+def _warn_of_one_score(outputs: np.ndarray) -> None:
+    """A network that tells no images apart is steady, too: its rotation_std would be praise."""
+    spread = np.ptp(outputs, axis=0).max()
+    if len(outputs) > 1 and spread <= 1e-5 * np.abs(outputs).max():
+        _log.warning(
+            "All test images have the same score: the network tells none apart, and that scores "
+            "stay when images turn says nothing. Has it been trained for too few steps?"
+        )
 
 
 def _invariance(

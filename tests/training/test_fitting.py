@@ -17,7 +17,9 @@ from lens_images import experiment_on
 from lensnet import config
 from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError, LensnetError, RunError
+from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.prediction import load
+from lensnet.run_folder import RunFolder
 from lensnet.training import epoch_keeper, fit
 
 
@@ -248,6 +250,19 @@ def test_without_symmetry_scores_move(image_folder, data_dir, tmp_path):
     run = fit(plain, tmp_path / "run").path
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test"]["rotation_std"] > 1e-4
+
+
+@pytest.mark.parametrize("is_blind", [False, True])
+def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog, is_blind):
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    if is_blind:
+        model = keras.models.load_model(run.path / "model.keras")
+        head = next(layer for layer in reversed(model.layers) if layer.weights)
+        head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
+        model.save(run.path / "model.keras")
+    metrics = evaluate_run(run)["test"]
+    assert metrics["rotation_std"] <= 1e-5
+    assert ("the network tells none apart" in caplog.text) is is_blind
 
 
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
