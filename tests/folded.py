@@ -9,9 +9,19 @@ import keras
 import numpy as np
 from equivariance import randomize
 
-from lensnet.layers import fold
+from lensnet.layers import GroupConv2D, fold
 
-__all__ = ["answers", "assert_folds", "build", "chain", "images", "kinds"]
+__all__ = [
+    "answers",
+    "assert_folds",
+    "batch_norm",
+    "build",
+    "chain",
+    "images",
+    "kinds",
+    "lift",
+    "relu",
+]
 
 
 def images(size: int = 9, channels: int = 2) -> np.ndarray:
@@ -72,3 +82,17 @@ def assert_folds(
     assert kinds(folded).count("BatchNormalization") == normalizations
     assert folded.name == model.name
     return folded
+
+
+def lift(group: str, fields: int = 3) -> keras.Layer:
+    """The first convolution of a network with a symmetry."""
+    return GroupConv2D(fields, 3, group, lifting=True)
+
+
+def relu() -> keras.Layer:
+    return keras.layers.ReLU()
+
+
+def batch_norm(**options: Any) -> keras.Layer:
+    """Keras's, of new weights: a model has each layer once."""
+    return keras.layers.BatchNormalization(**options)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from equivariance import randomize
-from folded import answers, assert_folds, build, chain, images, kinds
+from folded import answers, assert_folds, batch_norm, build, chain, images, kinds, lift
 
 from lensnet import layers
 from lensnet.layers import (
@@ -33,14 +33,6 @@ from lensnet.layers import (
     fold,
 )
 from lensnet.layers.stock_forms import STOCK_FORMS
-
-
-def lift(group, fields=3):
-    return GroupConv2D(fields, 3, group, lifting=True)
-
-
-def batch_norm():
-    return keras.layers.BatchNormalization()
 
 
 def test_every_layer_has_a_stock_form():

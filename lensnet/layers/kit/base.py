@@ -1,22 +1,21 @@
-"""The interface of every kit, and what all of them share."""
+"""The interface of every kit, and how all of them make a network's convolutions."""
 
 from __future__ import annotations
 
 import copy
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from lensnet.layers.activation import Activation
+from lensnet.layers.kit.shared import SharedLayers
 from lensnet.symmetry import Symmetry
 
 __all__ = ["Kit"]
 
 
-class Kit(ABC):
+class Kit(SharedLayers, ABC):
     """Supplies the layers of one network. Make one with `Kit.create`.
 
     Every method takes a tensor and returns a tensor. Channel counts are those of the plain
@@ -331,33 +330,6 @@ class Kit(ABC):
     def downsample(self, x: Any, strides: int, *, name: str) -> Any:
         """Mean over windows of `strides` pixels, to ceil(size / strides) pixels a side."""
 
-    def adaptive_pool(self, x: Any, size: int | tuple[int, int], *, name: str) -> Any:
-        """Resizes a map to `size` pixels, or (height, width), by means, as PyTorch does.
-
-        Pixel i of m is the mean of those that it touches of the n that there are, from
-        floor(i n / m) to ceil((i + 1) n / m), which is the same from either end. (Keras's own
-        layer gives NaN with JAX from 3 to 7 pixels.)
-        """
-        sides = (size, size) if isinstance(size, int) else size
-        for axis, new_pixels in enumerate(sides, start=1):
-            pixels = x.shape[axis]
-            if pixels == new_pixels:
-                continue
-            starts = [i * pixels // new_pixels for i in range(new_pixels)]
-            lengths = [-(-(i + 1) * pixels // new_pixels) - starts[i] for i in range(new_pixels)]
-            # Windows of different lengths are gathered alike, each pixel as often as it takes.
-            taken = math.lcm(*lengths)
-            windows = [
-                [start + step * length // taken for step in range(taken)]
-                for start, length in zip(starts, lengths, strict=True)
-            ]
-            x = keras.ops.mean(keras.ops.take(x, windows, axis=axis), axis=axis + 1)
-        return keras.layers.Identity(name=name)(x)
-
-    def global_pool(self, x: Any, *, name: str) -> Any:
-        """The mean over the map, as a map of one pixel: the symmetry still acts on its channels."""
-        return keras.layers.GlobalAveragePooling2D(keepdims=True, name=name)(x)
-
     @abstractmethod
     def invariant(self, x: Any, *, name: str) -> Any:
         """Pools a map to features, shape (batch, features), that the symmetry does not change."""
@@ -371,50 +343,3 @@ class Kit(ABC):
     @abstractmethod
     def drop_path(self, x: Any, rate: float, *, name: str) -> Any:
         """Stochastic depth: drops a branch for an example as a whole."""
-
-    # --- what any symmetry allows ---------------------------------------------------------------
-
-    def activation(self, x: Any, activation: str, *, name: str) -> Any:
-        """A pointwise non-linearity, which every feature here is compatible with."""
-        if activation == "leaky_relu":
-            # PyTorch's slope; Keras's default is 0.2.
-            slope = 0.01
-            if isinstance(x._keras_history.operation, keras.layers.Add):
-                # On a CPU, TensorFlow 2.21 computes "convolution, bias, sum, LeakyRelu", which is
-                # what folding leaves of a residual block, as one operation whose slope is 0.2.
-                return keras.layers.Maximum(name=name)([x, slope * x])
-            return keras.layers.LeakyReLU(negative_slope=slope, name=name)(x)
-        return Activation(activation, name=name)(x)
-
-    def rescale(self, x: Any, factor: float, *, name: str) -> Any:
-        """A map times a number that is not learnt."""
-        # Keras's layer `Rescaling` needs TensorFlow on every backend.
-        return keras.layers.Identity(name=name)(factor * x)
-
-    def add(self, tensors: list[Any], *, name: str) -> Any:
-        """The sum of maps of one kind."""
-        return keras.layers.Add(name=name)(tensors)
-
-    def concatenate(self, tensors: list[Any], *, name: str) -> Any:
-        """Maps beside each other: fields stay whole."""
-        return keras.layers.Concatenate(name=name)(tensors)
-
-    def split(self, x: Any, parts: int, *, name: str) -> list[Any]:
-        """Cuts the channels into equal parts.
-
-        Raises:
-            ValueError: fields would be cut; ask for the channels with `divisible_by`.
-        """
-        if x.shape[-1] % (self.symmetry.order * parts):
-            raise ValueError(
-                f'"{name}": {x.shape[-1]} channels cannot be split into {parts} parts of whole '
-                f"fields of {self.symmetry}."
-            )
-        return list(keras.ops.split(x, parts, axis=-1))
-
-    def stage(self, x: Any, name: str) -> Any:
-        """Marks the output of a stage, by which features are taken and stages are trained.
-
-        The mark is a layer that does nothing, `stage.<name>`, so that a saved model has it too.
-        """
-        return keras.layers.Identity(name=f"stage.{name}")(x)
