@@ -68,7 +68,6 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
         test = task.metrics(examples.labels, outputs)
-        _warn_of_one_score(outputs)
         invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
         if invariance is not None:
             test.update(invariance.metrics())
@@ -136,16 +135,6 @@ def _outputs(
         yield np.concatenate(outputs), images
 
 
-def _warn_of_one_score(outputs: np.ndarray) -> None:
-    """A network that tells no images apart is steady, too: its rotation_std would be praise."""
-    spread = np.ptp(outputs, axis=0).max()
-    if len(outputs) > 1 and spread <= 1e-5 * np.abs(outputs).max():
-        _log.warning(
-            "All test images have the same score: the network tells none apart, and that scores "
-            "stay when images turn says nothing. Has it been trained for too few steps?"
-        )
-
-
 def _invariance(
     run: RunFolder, data: PreparedData, model: Any, images: np.ndarray, rotations: int
 ) -> Invariance | None:
@@ -164,7 +153,13 @@ def _invariance(
         if target_std == 0:
             _log.warning("All test targets are equal: rotation_std is left out.")
             return None
-    return rotation_report(model, images, rotations, target_std=target_std)
+    report = rotation_report(model, images, rotations, target_std=target_std)
+    if len(images) > 1 and report.is_blind:
+        _log.warning(
+            "All test images have the same score: the network tells none apart, and that scores "
+            "stay when images turn says nothing. Has it been trained for too few steps?"
+        )
+    return report
 
 
 def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:

@@ -47,6 +47,15 @@ class Invariance:
     outputs: FloatArray
     target_std: FloatArray | None = None
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether all images have one answer, to 1e-5 of the unit, whichever way they are turned.
+
+        A model that tells no images apart is steady, too: its `rotation_std` is no merit.
+        """
+        unit = 1.0 if self.target_std is None else self.target_std
+        return bool(np.all(np.ptp(self.outputs, axis=(0, 1)) <= 1e-5 * unit))
+
     def metrics(self) -> dict[str, float]:
         """Return the two numbers as `metrics.json` holds them, a flip rate where there is one."""
         metrics = {"rotation_std": self.rotation_std}

@@ -10,13 +10,14 @@ from keras import ops
 from lensnet.layers.cpu_kernels import (
     fused_batch_normalization,
     has_fused_batch_normalization,
-    has_sum_of_products,
     one_pass,
     sum_of_products,
+    sum_over_batch,
+    sum_over_rows,
 )
 from lensnet.layers.devices import on_cpus_alone
 
-__all__ = ["BatchNormalization", "batch_moments", "normalize_batch", "sum_over_batch"]
+__all__ = ["BatchNormalization", "batch_moments", "normalize_batch"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -28,8 +29,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     the gradients of the mean and the variance one by one. Here TensorFlow's fused kernel does it
     all where it can (`fused_batch_normalization`); elsewhere, sums go row by row, and the gradient
     is the one that follows from the definition (ibid., section 3). Measured with TensorFlow 2.21
-    on two cores, forward and backward of 32 maps of 64x64x64: fused 22 ms, by rows 29, Keras's
-    73.
+    on two cores, forward and backward of 32 maps of 64x64x64: fused 22 ms, by rows 29, Keras's 73.
 
     Outside training, where a device is no CPU, and with what Keras offers besides (`renorm`,
     `synchronized`, masks, another axis), this is Keras's layer.
@@ -58,10 +58,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # Half precision overflows in the squares.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         if has_fused_batch_normalization(x):
-            channels = (x.shape[-1],)
-            gamma = ops.ones(channels) if self.gamma is None else self.gamma
-            beta = ops.zeros(channels) if self.beta is None else self.beta
-            outputs, mean, variance = fused_batch_normalization(x, gamma, beta, self.epsilon)
+            outputs, mean, variance = fused_batch_normalization(
+                x, self.gamma, self.beta, self.epsilon
+            )
         else:
             mean, variance = batch_moments(x)
             outputs = normalize_batch(x, mean, variance, self.gamma, self.beta, self.epsilon)
@@ -73,15 +72,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _has_fast_form(self, inputs: Any) -> bool:
         special = self.synchronized or getattr(self, "renorm", False)
         return not special and self.axis in (-1, len(inputs.shape) - 1) and on_cpus_alone()
-
-
-def sum_over_batch(x: Any) -> Any:
-    """The sum over all axes but the last, shape (channels,).
-
-    Row by row first: TensorFlow takes twice as long for all at once, and its rounding is ten
-    times as large.
-    """
-    return _sum_over_rows(ops.sum(x, axis=-2))
 
 
 def batch_moments(x: Any, order: int = 1) -> tuple[Any, Any]:
@@ -100,7 +90,7 @@ def batch_moments(x: Any, order: int = 1) -> tuple[Any, Any]:
     count = _count(x, order)
     mean = _by_field(sum_over_batch(x), order) / count
     squares = _squares_by_row(x, _to_channels(mean, order))
-    return mean, _by_field(_sum_over_rows(squares), order) / count
+    return mean, _by_field(sum_over_rows(squares), order) / count
 
 
 def normalize_batch(
@@ -131,9 +121,7 @@ def normalize_batch(
             # With z = (x - mean) * inverse and m(.) the mean over the batch, the gradient is
             # scale * (upstream - m(upstream) - z * m(upstream * z)), linear in upstream and x.
             total = _by_field(sum_over_batch(upstream), order)
-            is_quick = has_sum_of_products(x)
-            products = sum_of_products(x, upstream) if is_quick else sum_over_batch(upstream * x)
-            product = _by_field(products, order)
+            product = _by_field(sum_of_products(upstream, x), order)
             d_gamma = inverse * (product - mean * total)
             count = _count(x, order)
             slope = -scale * inverse * d_gamma / count
@@ -146,11 +134,6 @@ def normalize_batch(
         return _transform(x, _to_channels(scale, order), _to_channels(offset, order)), gradient
 
     return normalize(x, mean, variance, gamma, beta)
-
-
-def _sum_over_rows(rows: Any) -> Any:
-    axes = tuple(range(len(rows.shape) - 1))
-    return ops.sum(rows, axis=axes) if axes else rows
 
 
 @one_pass

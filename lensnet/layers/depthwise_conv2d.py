@@ -40,7 +40,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not training:
+        if not training or self.data_format != "channels_last":
             return super().call(inputs)
         outputs = depthwise_convolution(
             inputs,
@@ -48,10 +48,5 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             strides=self.strides,
             padding=self.padding,
             dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
         )
-        if self.use_bias:
-            channels_last = self.data_format == "channels_last"
-            shape = (1, 1, 1, -1) if channels_last else (1, -1, 1, 1)
-            outputs = outputs + keras.ops.reshape(self.bias, shape)
-        return self.activation(outputs)
+        return self.activation(outputs + self.bias if self.use_bias else outputs)

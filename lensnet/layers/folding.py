@@ -22,6 +22,7 @@ from keras import ops
 from lensnet.layers.group_averaged import GroupAveraged
 from lensnet.layers.linear_parts import LinearParts
 from lensnet.layers.stock_forms import HANDING_ON, MERGING, STOCK_FORMS
+from lensnet.layers.stock_operations import stock_kind
 
 __all__ = ["Folding", "fold"]
 
@@ -143,7 +144,7 @@ class Folding:
 
     def copy(self, layer: Any, *arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         """Applies a copy of a stock layer or operation, and returns the copy and its outputs."""
-        copied = type(layer).from_config(layer.get_config())
+        copied = stock_kind(layer).from_config(layer.get_config())
         copied.name = layer.name  # which the configuration of an operation does not hold
         weights = layer.get_weights() if isinstance(layer, keras.Layer) else []
         return self.put(copied, *arguments, weights=weights, **keywords)

@@ -11,13 +11,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.filter_geometry import circular_mask
 from lensnet.layers.group_conv2d import GroupConv2D
 from lensnet.layers.group_depthwise_conv2d import GroupDepthwiseConv2D
 from lensnet.layers.group_rectangular_conv2d import GroupRectangularConv2D
 from lensnet.layers.group_separable_conv2d import GroupSeparableConv2D
-from lensnet.layers.grouped_conv2d import GroupedConv2D
 from lensnet.layers.linear_parts import LinearParts
 from lensnet.layers.plain_convolutions import (
     convolve,
@@ -31,7 +29,7 @@ from lensnet.layers.plain_convolutions import (
 from lensnet.layers.rotational_conv2d import RotationalConv2D
 from lensnet.layers.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.stock_operations import multiply, to_numpy, to_source, turn
+from lensnet.layers.stock_operations import multiply, stock_kind, to_numpy, to_source, turn
 
 if TYPE_CHECKING:
     from lensnet.layers.folding import Folding
@@ -188,7 +186,7 @@ def grouped_convolution(folding: Folding, layer: keras.layers.Conv2D, inputs: An
 
 def linear_layer(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
     """A stock layer of `LINEAR_LAYERS`, which what follows can merge into."""
-    kind = _STOCK_KINDS.get(type(layer), type(layer))
+    kind = stock_kind(layer)
     config, weights = layer.get_config(), layer.get_weights()
     is_plain = (
         getattr(layer, "data_format", "channels_last") == "channels_last"
@@ -247,11 +245,6 @@ def _unpadded(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> tuple[Any, in
     more = min(fitting[0] & fitting[1], default=None)
     return (inputs, None) if more is None else (zeros.input, more)
 
-
-_STOCK_KINDS: dict[type, type[keras.Layer]] = {
-    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
-    GroupedConv2D: keras.layers.Conv2D,
-}
 
 _CONTRACTING = (
     keras.layers.Conv1D,

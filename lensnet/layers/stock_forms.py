@@ -163,8 +163,6 @@ def _is_same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def _activation(folding: Folding, layer: keras.layers.Activation, inputs: Any) -> Any:
-    if isinstance(layer, Activation):
-        layer = keras.layers.Activation.from_config(layer.get_config())
     if layer.activation in _ELEMENTWISE_ACTIVATIONS:
         return _by_channel(folding, layer, inputs)
     return folding.copy(layer, inputs)[1]

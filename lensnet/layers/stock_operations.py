@@ -1,4 +1,4 @@
-"""What the stock forms share: arrays of a layer's values, and operations of Keras on tensors."""
+"""What stock forms share: classes, arrays of a layer's values, and operations on tensors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,26 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.activation import Activation
+from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
+from lensnet.layers.grouped_conv2d import GroupedConv2D
+
 if TYPE_CHECKING:
     from lensnet.layers.folding import Folding
 
-__all__ = ["cast", "multiply", "to_numpy", "to_source", "turn"]
+__all__ = ["cast", "multiply", "stock_kind", "to_numpy", "to_source", "turn"]
+
+
+def stock_kind(layer: Any) -> Any:
+    """The class of a stock layer or operation, or that which a subclass only computes faster."""
+    return _COMPUTED_FASTER.get(type(layer), type(layer))
+
+
+_COMPUTED_FASTER: dict[type, type[keras.Layer]] = {
+    Activation: keras.layers.Activation,
+    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+    GroupedConv2D: keras.layers.Conv2D,
+}
 
 
 def to_numpy(values: Any) -> Any:

@@ -15,7 +15,7 @@ __all__ = ["PlainKit"]
 
 @final
 class PlainKit(ScalarKit):
-    """Stock Keras layers, of which some are computed faster: grouped and depthwise convolutions."""
+    """Stock Keras layers, or subclasses of them that are only computed faster on a CPU."""
 
     def _fit(
         self,
