@@ -1,31 +1,31 @@
 """Layers that keep the symmetry of an image, for every Keras backend."""
 
-from lensnet.layers.activation import Activation
-from lensnet.layers.batch_normalization import BatchNormalization
-from lensnet.layers.circular_mask import CircularMask
-from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
-from lensnet.layers.drop_path import DropPath
-from lensnet.layers.field_channel_gate import FieldChannelGate
-from lensnet.layers.field_drop_block import FieldDropBlock
-from lensnet.layers.field_dropout import FieldDropout
-from lensnet.layers.field_gate import FieldGate
-from lensnet.layers.field_layer_normalization import FieldLayerNormalization
-from lensnet.layers.field_normalization import FieldNormalization
-from lensnet.layers.field_scale import FieldScale
-from lensnet.layers.folding import fold
-from lensnet.layers.group_averaged import GroupAveraged
-from lensnet.layers.group_conv2d import GroupConv2D
-from lensnet.layers.group_depthwise_conv2d import GroupDepthwiseConv2D
-from lensnet.layers.group_pool import GroupPool
-from lensnet.layers.group_rectangular_conv2d import GroupRectangularConv2D
-from lensnet.layers.group_separable_conv2d import GroupSeparableConv2D
-from lensnet.layers.grouped_conv2d import GroupedConv2D
+from lensnet.layers.accelerated.activation import Activation
+from lensnet.layers.accelerated.batch_normalization import BatchNormalization
+from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
+from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
+from lensnet.layers.convolution.group_conv2d import GroupConv2D
+from lensnet.layers.convolution.group_depthwise_conv2d import GroupDepthwiseConv2D
+from lensnet.layers.convolution.group_rectangular_conv2d import GroupRectangularConv2D
+from lensnet.layers.convolution.group_separable_conv2d import GroupSeparableConv2D
+from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
+from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
+from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
+from lensnet.layers.fields.field_channel_attention import FieldChannelGate
+from lensnet.layers.fields.field_drop_block import FieldDropBlock
+from lensnet.layers.fields.field_dropout import FieldDropout
+from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
+from lensnet.layers.fields.field_normalization import FieldNormalization
+from lensnet.layers.fields.field_scale import FieldScale
+from lensnet.layers.fields.field_squeeze_excite import FieldGate
+from lensnet.layers.fields.group_pool import GroupPool
+from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
+from lensnet.layers.folding.graph import fold
 from lensnet.layers.parameter_names import allow_dots_in_names
-from lensnet.layers.rotational_conv2d import RotationalConv2D
-from lensnet.layers.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
-from lensnet.layers.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.subgroup_restriction import SubgroupRestriction
-from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
+from lensnet.layers.spatial.circular_mask import CircularMask
+from lensnet.layers.spatial.drop_path import DropPath
+from lensnet.layers.spatial.group_averaged import GroupAveraged
+from lensnet.layers.spatial.symmetric_downsample2d import SymmetricDownsample2D
 
 allow_dots_in_names()
 

@@ -48,9 +48,3 @@ def test_every_data_set_has_its_folder(name):
     assert sum(bool(where) for where in (spec.simulator, spec.folders, spec.source)) == 1
     if not spec.needs_source_dir:
         assert builder(config=variant).source.classes == (spec.classes or ())
-
-
-def test_every_package_of_a_data_set_is_installed():
-    setup = (FOLDER.parent / "setup.cfg").read_text()
-    for name in NAMES:
-        assert f"lensnet.datasets.{name.partition('/')[0]}\n" in setup

@@ -11,7 +11,7 @@ from lensnet.layers import (
     cpu_kernels,
     fold,
 )
-from lensnet.layers.devices import on_cpus_alone
+from lensnet.layers.accelerated.devices import on_cpus_alone
 
 
 def numpy(tensor):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lensnet.layers import cpu_kernels
-from lensnet.layers.cpu_kernels import (
+from lensnet.layers.accelerated import cpu_kernels
+from lensnet.layers.accelerated.cpu_kernels import (
     depthwise_convolution,
     fused_batch_normalization,
     gains_by_one_pass,

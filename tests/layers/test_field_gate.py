@@ -8,7 +8,7 @@ import pytest
 from equivariance import randomize
 
 from lensnet.layers import FieldGate
-from lensnet.layers.regular_fields import expand_pointwise
+from lensnet.layers.field_layout import expand_pointwise
 from lensnet.symmetry import Group
 
 

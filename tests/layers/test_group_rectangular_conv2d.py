@@ -8,7 +8,7 @@ import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.layers import GroupConv2D, GroupRectangularConv2D
-from lensnet.layers.rectangular_conv import turned_taps
+from lensnet.layers.convolution.base_rectangular_conv import turned_taps
 from lensnet.symmetry import Group
 
 

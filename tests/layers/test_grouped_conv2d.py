@@ -6,7 +6,7 @@ import pytest
 from equivariance import randomize
 
 from lensnet.layers import GroupedConv2D
-from lensnet.layers.devices import on_cpus_alone
+from lensnet.layers.accelerated.devices import on_cpus_alone
 
 
 def numpy(tensor):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers.grouped_convolution import grouped_convolution, number_of_blocks
+from lensnet.layers.accelerated.block_convolution import grouped_convolution, number_of_blocks
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from equivariance import assert_equivariant, equivariance_error, randomize
 from scipy import ndimage, signal
 
 from lensnet.layers import RotationalConv2D
-from lensnet.layers.filter_geometry import filter_rotations
+from lensnet.layers.convolution.filter_rotation import filter_rotations
 from lensnet.symmetry import Group
 
 

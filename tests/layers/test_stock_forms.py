@@ -32,7 +32,7 @@ from lensnet.layers import (
     SymmetricDownsample2D,
     fold,
 )
-from lensnet.layers.stock_forms import STOCK_FORMS
+from lensnet.layers.folding.stock_rules import STOCK_FORMS
 
 
 def test_every_layer_has_a_stock_form():

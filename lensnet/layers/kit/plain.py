@@ -6,8 +6,8 @@ from typing import Any, final
 
 import keras
 
-from lensnet.layers.depthwise_conv2d import DepthwiseConv2D
-from lensnet.layers.grouped_conv2d import GroupedConv2D
+from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
+from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
 from lensnet.layers.kit.scalar import ScalarKit
 
 __all__ = ["PlainKit"]

@@ -6,20 +6,20 @@ from typing import Any, final
 
 import keras
 
-from lensnet.layers.drop_path import DropPath
-from lensnet.layers.field_channel_gate import FieldChannelGate
-from lensnet.layers.field_dropout import FieldDropout
-from lensnet.layers.field_gate import FieldGate
-from lensnet.layers.field_layer_normalization import FieldLayerNormalization
-from lensnet.layers.field_normalization import FieldNormalization
-from lensnet.layers.field_scale import FieldScale
-from lensnet.layers.group_conv2d import GroupConv2D
-from lensnet.layers.group_depthwise_conv2d import GroupDepthwiseConv2D
-from lensnet.layers.group_pool import GroupPool
-from lensnet.layers.group_rectangular_conv2d import GroupRectangularConv2D
+from lensnet.layers.convolution.group_conv2d import GroupConv2D
+from lensnet.layers.convolution.group_depthwise_conv2d import GroupDepthwiseConv2D
+from lensnet.layers.convolution.group_rectangular_conv2d import GroupRectangularConv2D
+from lensnet.layers.fields.field_channel_attention import FieldChannelGate
+from lensnet.layers.fields.field_dropout import FieldDropout
+from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
+from lensnet.layers.fields.field_normalization import FieldNormalization
+from lensnet.layers.fields.field_scale import FieldScale
+from lensnet.layers.fields.field_squeeze_excite import FieldGate
+from lensnet.layers.fields.group_pool import GroupPool
+from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.kit.base import Kit
 from lensnet.layers.kit.symmetric import SymmetricKit
-from lensnet.layers.subgroup_restriction import SubgroupRestriction
+from lensnet.layers.spatial.drop_path import DropPath
 from lensnet.symmetry import Group, Symmetry
 
 __all__ = ["RegularKit"]

@@ -7,11 +7,11 @@ from typing import Any, final
 import keras
 
 from lensnet.errors import ConfigurationError
+from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
+from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
+from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
 from lensnet.layers.kit.scalar import ScalarKit
 from lensnet.layers.kit.symmetric import SymmetricKit
-from lensnet.layers.rotational_conv2d import RotationalConv2D
-from lensnet.layers.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
-from lensnet.layers.rotational_rectangular_conv2d import RotationalRectangularConv2D
 from lensnet.symmetry import Group
 
 __all__ = ["RotationalKit"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.batch_normalization import BatchNormalization
+from lensnet.layers.accelerated.batch_normalization import BatchNormalization
 from lensnet.layers.kit.base import Kit
 
 __all__ = ["ScalarKit"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.activation import Activation
+from lensnet.layers.accelerated.activation import Activation
 from lensnet.symmetry import Symmetry
 
 __all__ = ["SharedLayers"]

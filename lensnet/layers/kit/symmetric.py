@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from lensnet.layers.kit.base import Kit
-from lensnet.layers.symmetric_downsample2d import SymmetricDownsample2D
+from lensnet.layers.spatial.symmetric_downsample2d import SymmetricDownsample2D
 
 __all__ = ["SymmetricKit"]
 

@@ -1,0 +1,1 @@
+"""Keras's own layers, computed faster on a CPU."""

@@ -1,0 +1,55 @@
+"""Keras's convolution in groups of channels, computed so that it is fast on a CPU as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from lensnet.layers.accelerated.block_convolution import grouped_convolution
+
+__all__ = ["GroupedConv2D"]
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class GroupedConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with `groups`, of the same arguments, weights and answers.
+
+    Keras computes a convolution in groups (Xie et al. 2017, arXiv:1611.05431, section 3.3) by XLA
+    where TensorFlow or JAX run on a CPU, many times slower than the plain convolution of all
+    channels; this layer computes it by a few plain convolutions there (`grouped_convolution`).
+    Padding is Keras's, which at stride 2 is not symmetric.
+
+    Args:
+        filters, kernel_size and all others: as in `keras.layers.Conv2D`.
+
+    Input shape:
+        (batch, height, width, channels); with `data_format="channels_first"`, which is computed
+        as Keras does, (batch, channels, height, width).
+
+    Output shape:
+        as of `keras.layers.Conv2D`.
+
+    Raises:
+        ValueError: as `keras.layers.Conv2D`.
+
+    Example:
+
+    >>> import keras
+    >>> images = keras.random.normal((2, 16, 16, 64))
+    >>> layer = GroupedConv2D(128, 3, padding="same", groups=16)
+    >>> tuple(layer(images).shape), tuple(layer.kernel.shape)
+    ((2, 16, 16, 128), (3, 3, 4, 128))
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        if self.groups == 1 or self.data_format != "channels_last":
+            return super().convolution_op(inputs, kernel)
+        return grouped_convolution(
+            inputs,
+            kernel,
+            self.groups,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+        )

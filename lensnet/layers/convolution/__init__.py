@@ -1,0 +1,1 @@
+"""Convolutions of feature maps that keep the symmetry of an image."""

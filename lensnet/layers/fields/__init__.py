@@ -1,0 +1,1 @@
+"""Layers that act on whole regular fields."""

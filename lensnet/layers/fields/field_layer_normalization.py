@@ -1,0 +1,105 @@
+"""Layer normalisation that scales the channels of a field alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lensnet.layers.field_layout import count_fields
+from lensnet.symmetry import Group
+
+__all__ = ["FieldLayerNormalization"]
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class FieldLayerNormalization(keras.layers.Layer):
+    """Layer normalisation over a position's channels, with a scale and an offset for each field.
+
+    `out = gamma[field] (in - mean) / sqrt(variance + epsilon) + beta[field]`, where the mean and
+    the variance are those of all channels at the position (Ba et al. 2016, arXiv:1607.06450,
+    equation 3, as ConvNeXt applies it). They do not change when channels change places, so they
+    are symmetric by themselves; stock layer normalisation breaks the symmetry only by its scale
+    and offset for each channel (Weiler & Cesa 2019, arXiv:1911.08251, section 2.6).
+
+    Args:
+        group: the fields' group, such as `"d4"`.
+        epsilon: added to the variance. 1e-6 as in ConvNeXt; Keras's default is 1e-3.
+        center, scale: whether to learn an offset and a scale.
+        beta_initializer, gamma_initializer: of the offset and the scale.
+
+    Input shape:
+        (batch, ..., fields * |G|), `channel = field * |G| + element`.
+
+    Output shape:
+        that of the input.
+
+    Raises:
+        ValueError: channels that are not whole fields.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.random.normal((8, 5, 5, 12))
+    >>> layer = FieldLayerNormalization("c4")
+    >>> tuple(layer(x).shape), tuple(layer.gamma.shape)
+    ((8, 5, 5, 12), (3,))
+    """
+
+    def __init__(
+        self,
+        group: str,
+        epsilon: float = 1e-6,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.group = str(group)
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self._group = Group.parse(self.group)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (count_fields(input_shape, self._group, self.name),)
+
+        def weight(name: str, initializer: Any) -> Any:
+            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
+        self.gamma = weight("gamma", self.gamma_initializer) if self.scale else None
+        self.beta = weight("beta", self.beta_initializer) if self.center else None
+
+    def call(self, inputs: Any) -> Any:
+        # Half precision overflows in the squares: statistics are taken in float32 or better.
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        outputs = ops.layer_normalization(
+            ops.cast(inputs, dtype),
+            gamma=self._to_channels(self.gamma, dtype),
+            beta=self._to_channels(self.beta, dtype),
+            axis=-1,
+            epsilon=self.epsilon,
+        )
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _to_channels(self, values: Any, dtype: str) -> Any:
+        return None if values is None else ops.repeat(ops.cast(values, dtype), self._group.order)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "group": self.group,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+        }

@@ -1,0 +1,74 @@
+"""Layer scale over regular fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lensnet.layers.field_layout import count_fields
+from lensnet.symmetry import Group
+
+__all__ = ["FieldScale"]
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class FieldScale(keras.layers.Layer):
+    """Multiplies each field by one learnt number: `out = gamma[field] * in`.
+
+    Layer scale (Touvron et al. 2021, arXiv:2103.17239, equation 8), which lets a residual branch
+    start small. A number for each channel, as there, breaks the symmetry.
+
+    Args:
+        group: the fields' group, such as `"d4"`; `"c1"` for channels that are no fields, where
+            this is the paper's layer.
+        initializer: of gamma, such as `keras.initializers.Constant(1e-6)`.
+
+    Input shape:
+        (batch, ..., fields * |G|), `channel = field * |G| + element`.
+
+    Output shape:
+        that of the input.
+
+    Raises:
+        ValueError: channels that are not whole fields.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.random.normal((2, 5, 5, 12))
+    >>> layer = FieldScale("c4", keras.initializers.Constant(1e-6))
+    >>> tuple(layer(x).shape), tuple(layer.gamma.shape)
+    ((2, 5, 5, 12), (3,))
+    """
+
+    def __init__(self, group: str, initializer: Any = "ones", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.group = str(group)
+        self.initializer = keras.initializers.get(initializer)
+        self._group = Group.parse(self.group)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.gamma = self.add_weight(
+            name="gamma",
+            shape=(count_fields(input_shape, self._group, self.name),),
+            initializer=self.initializer,
+        )
+
+    def expanded_scale(self) -> Any:
+        """What each channel is multiplied by, shape (channels,)."""
+        return ops.repeat(self.gamma, self._group.order)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * self.expanded_scale()
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "group": self.group,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

@@ -1,0 +1,1 @@
+"""Folding: an equal model of stock Keras layers alone, for inference."""
