@@ -84,7 +84,7 @@ def _size(
 ) -> list[float | str | None]:
     """Parameters and multiply-adds, and the symmetry, or that the network cannot have it."""
     from lensnet.errors import ConfigurationError
-    from lensnet.models.counting import count
+    from lensnet.models.kit.counting import count
     from lensnet.models.widths import width_factor
 
     try:

@@ -5,7 +5,7 @@ patches of 4x4 pixels, depthwise 7x7 convolutions, layer normalisation, few acti
 `nano` are timm's. Layers carry the names of timm's parameters.
 
 With a symmetry, patches are symmetric too: where 4x4 or 2x2 pixels do not tile the map, it is first
-averaged to the nearest size at which they do (`lensnet.layers.kit`).
+averaged to the nearest size at which they do (`lensnet.models.kit`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lensnet.config.backbone import BackboneSpec
 from lensnet.models.stochastic_depth import rates_by_stage
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["SPECS", "build"]
 

@@ -11,8 +11,8 @@ import keras
 from lensnet import registry
 from lensnet.config.sections import Head
 from lensnet.errors import ConfigurationError, nearest
-from lensnet.layers.kit import Kit
 from lensnet.models.heads import add_head
+from lensnet.models.kit import Kit
 from lensnet.models.stages import stage_outputs
 from lensnet.models.weights import load_weights
 from lensnet.models.widths import WidthPolicy, width_factor

@@ -13,7 +13,7 @@ from lensnet.config.backbone import BackboneSpec
 from lensnet.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["PREFIX", "build", "spec"]
 

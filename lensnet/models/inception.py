@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = [
     "NORMALIZATION_EPSILON",

@@ -25,7 +25,7 @@ from lensnet.models.inception import (
 )
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["SPECS", "build"]
 

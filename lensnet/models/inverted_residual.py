@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lensnet.models.stochastic_depth import rates_by_stage
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["FAN_OUT", "Blocks", "Gate", "Style", "add_stages", "round_channels"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lensnet.config.backbone import BackboneSpec
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["SPECS", "build"]
 

@@ -26,7 +26,7 @@ from lensnet.models.inverted_residual import (
 )
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["SPECS", "build"]
 

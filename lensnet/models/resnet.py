@@ -24,7 +24,7 @@ from lensnet.config.backbone import BackboneSpec
 from lensnet.models.stochastic_depth import rates_by_stage
 
 if TYPE_CHECKING:
-    from lensnet.layers.kit import Kit
+    from lensnet.models.kit import Kit
 
 __all__ = ["SPECS", "build"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from lensnet import registry
 from lensnet.errors import ConfigurationError
 from lensnet.models.heads import HEAD_PREFIX
-from lensnet.models.symmetric_start import start_from_plain
+from lensnet.models.symmetric_initialization import start_from_plain
 from lensnet.models.timm_weights import (
     adapt_first_convolution,
     load_timm_weights,
@@ -30,8 +30,8 @@ def load_weights(model: keras.Model, source: str | Path) -> list[str]:
 
     The head is copied where it has the same shapes and left as it is where it has not, so that a
     network can be fine-tuned for another task. Weights of a plain network can start a symmetric
-    one where the mathematics allows it (`lensnet.models.symmetric_start`). What was adapted is
-    logged.
+    one where the mathematics allows it (`lensnet.models.symmetric_initialization`). What was
+    adapted is logged.
 
     Args:
         model: takes the weights.

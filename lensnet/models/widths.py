@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from lensnet import registry
 from lensnet.errors import ConfigurationError, nearest
-from lensnet.models.counting import count
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Symmetry
 
 __all__ = ["REFERENCE_SHAPE", "WidthPolicy", "width_factor"]

@@ -7,7 +7,7 @@ from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.errors import ConfigurationError
 from lensnet.layers import Activation, BatchNormalization, DepthwiseConv2D, GroupedConv2D
-from lensnet.layers.kit import Kit
+from lensnet.models.kit import Kit
 from lensnet.symmetry import Group
 
 SYMMETRIES = ["c4", "d4", "c8", "rot4", "rot8", "rot4_inputs"]

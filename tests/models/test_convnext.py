@@ -4,9 +4,9 @@ import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
 import lensnet
-from lensnet.layers.kit import Kit
 from lensnet.models import convnext
-from lensnet.models.counting import count
+from lensnet.models.kit import Kit
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 
 TORCHVISION = {

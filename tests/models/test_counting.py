@@ -8,8 +8,8 @@ import pytest
 
 import lensnet
 from lensnet import registry
-from lensnet.layers.kit import Kit
-from lensnet.models.counting import CountingKit, count
+from lensnet.models.kit import Kit
+from lensnet.models.kit.counting import CountingKit, count
 from lensnet.models.widths import width_factor
 
 FAMILIES = {

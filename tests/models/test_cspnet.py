@@ -4,9 +4,9 @@ import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.layers import fold
-from lensnet.layers.kit import Kit
 from lensnet.models import cspnet
-from lensnet.models.counting import count
+from lensnet.models.kit import Kit
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 
 SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]

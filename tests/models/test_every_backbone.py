@@ -13,7 +13,7 @@ from equivariance import assert_equivariant, equivariance_error, randomize
 
 import lensnet
 from lensnet import registry
-from lensnet.models.counting import count
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 
 pytestmark = pytest.mark.skipif(

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
-from lensnet.layers.kit import Kit
 from lensnet.models import resnet
-from lensnet.models.counting import CountingKit, FeatureMap, count
+from lensnet.models.kit import Kit
+from lensnet.models.kit.counting import CountingKit, FeatureMap, count
 from lensnet.symmetry import Group, Symmetry
 
 TORCHVISION = {

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
-from lensnet.layers.kit import Kit
 from lensnet.models import resnetv2
-from lensnet.models.counting import count
+from lensnet.models.kit import Kit
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 
 TIMM = {"resnetv2_50": 25.55, "resnetv2_101": 44.54, "resnetv2_152": 60.19}

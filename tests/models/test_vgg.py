@@ -6,7 +6,7 @@ import pytest
 from equivariance import assert_equivariant, equivariance_error, randomize
 
 import lensnet
-from lensnet.models.counting import count
+from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 
 SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]

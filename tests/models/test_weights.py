@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 import lensnet
 from lensnet.errors import ConfigurationError
-from lensnet.layers.kit import Kit
-from lensnet.models.symmetric_start import start_from_plain
+from lensnet.models.kit import Kit
+from lensnet.models.symmetric_initialization import start_from_plain
 from lensnet.symmetry import Group
 
 pytestmark = pytest.mark.skipif(

@@ -93,7 +93,7 @@ def count(
 
 
 class CountingKit:
-    """The kit's interface (`lensnet.layers.kit.Kit`) on shapes, adding up what layers would cost.
+    """The kit's interface (`lensnet.models.kit.Kit`) on shapes, adding up what layers would cost.
 
     Args:
         symmetry: the network's symmetry.

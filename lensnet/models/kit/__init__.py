@@ -9,6 +9,20 @@ breaks the symmetry.
 The kit lives while the network is built; no model keeps it.
 """
 
-from lensnet.layers.kit.base import Kit
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lensnet.models.kit.interface import Kit
 
 __all__ = ["Kit"]
+
+
+def __getattr__(name: str) -> Any:
+    # Counting multiply-adds needs no Keras, which the interface imports.
+    if name == "Kit":
+        from lensnet.models.kit.interface import Kit
+
+        return Kit
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,9 +17,9 @@ from lensnet.layers.fields.field_scale import FieldScale
 from lensnet.layers.fields.field_squeeze_excite import FieldGate
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
-from lensnet.layers.kit.base import Kit
-from lensnet.layers.kit.symmetric import SymmetricKit
 from lensnet.layers.spatial.drop_path import DropPath
+from lensnet.models.kit.interface import Kit
+from lensnet.models.kit.symmetric import SymmetricKit
 from lensnet.symmetry import Group, Symmetry
 
 __all__ = ["RegularKit"]

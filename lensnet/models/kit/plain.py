@@ -8,7 +8,7 @@ import keras
 
 from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
-from lensnet.layers.kit.scalar import ScalarKit
+from lensnet.models.kit.scalar import ScalarKit
 
 __all__ = ["PlainKit"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.kit.shared import SharedLayers
+from lensnet.models.kit.shared import SharedLayers
 from lensnet.symmetry import Symmetry
 
 __all__ = ["Kit"]
@@ -58,9 +58,9 @@ class Kit(SharedLayers, ABC):
         Raises:
             ConfigurationError: no such symmetry.
         """
-        from lensnet.layers.kit.plain import PlainKit
-        from lensnet.layers.kit.regular import RegularKit
-        from lensnet.layers.kit.rotational import RotationalKit
+        from lensnet.models.kit.plain import PlainKit
+        from lensnet.models.kit.regular import RegularKit
+        from lensnet.models.kit.rotational import RotationalKit
 
         kits: dict[str, type[Kit]] = {
             "none": PlainKit,

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.kit.base import Kit
 from lensnet.layers.spatial.symmetric_downsample2d import SymmetricDownsample2D
+from lensnet.models.kit.interface import Kit
 
 __all__ = ["SymmetricKit"]
 

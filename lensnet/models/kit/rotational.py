@@ -10,8 +10,8 @@ from lensnet.errors import ConfigurationError
 from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
 from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.kit.scalar import ScalarKit
-from lensnet.layers.kit.symmetric import SymmetricKit
+from lensnet.models.kit.scalar import ScalarKit
+from lensnet.models.kit.symmetric import SymmetricKit
 from lensnet.symmetry import Group
 
 __all__ = ["RotationalKit"]

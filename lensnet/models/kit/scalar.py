@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from lensnet.layers.accelerated.batch_normalization import BatchNormalization
-from lensnet.layers.kit.base import Kit
+from lensnet.models.kit.interface import Kit
 
 __all__ = ["ScalarKit"]
 
