@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lensnet.data.bad_file import BadFileError
-from lensnet.data.catalogues import Row, open_catalogue
-from lensnet.data.fits_files import HduName
-from lensnet.data.listing import Example, Listing, readable, walk_images
-from lensnet.data.mosaics import CutoutSize, Mosaic, opened, split_hdu
-from lensnet.data.readers import Examined, examine, examine_bands, image_ending, stack_bands
-from lensnet.data.reading_ahead import read_ahead
-from lensnet.data.sources import FileSource, Loaded, Shape
+from lensnet.data.files.bad_file import BadFileError
+from lensnet.data.files.catalogues import Row, open_catalogue
+from lensnet.data.files.decoding import Examined, examine, examine_bands, image_ending, stack_bands
+from lensnet.data.files.fits_files import HduName
+from lensnet.data.files.mosaics import CutoutSize, Mosaic, opened, split_hdu
+from lensnet.data.sources.folder_listing import Example, Listing, readable, walk_images
+from lensnet.data.sources.reading_ahead import read_ahead
+from lensnet.data.sources.source import FileSource, Loaded, Shape
 from lensnet.datasets.fits_catalog.options import Options, check_columns, inspect, locate
 
 __all__ = ["CatalogueSource"]

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from lensnet.data.catalogues import ENDINGS, open_catalogue
-from lensnet.data.mosaics import split_hdu
-from lensnet.data.sources import Loaded
+from lensnet.data.files.catalogues import ENDINGS, open_catalogue
+from lensnet.data.files.mosaics import split_hdu
+from lensnet.data.sources.source import Loaded
 from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
 from lensnet.datasets.fits_catalog.options import Options, check_columns, locate
 from lensnet.errors import DataError

@@ -11,7 +11,7 @@ from lensnet.config.dataset import DatasetSpec, FileOptions, HduOrList, SourceLa
 from lensnet.errors import DataError
 
 if TYPE_CHECKING:
-    from lensnet.data.catalogues import Catalogue
+    from lensnet.data.files.catalogues import Catalogue
 
 __all__ = ["SPECS", "Options", "check_columns", "inspect", "locate"]
 
@@ -151,7 +151,7 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
     Raises:
         DataError: there is no such catalogue, it lacks a column, or no column says what to learn.
     """
-    from lensnet.data.catalogues import open_catalogue
+    from lensnet.data.files.catalogues import open_catalogue
 
     table = open_catalogue(locate(source_dir, options))
     column = options.label_column or options.target_column

@@ -72,7 +72,7 @@ def inspect(source_dir: Path, options: DatasetOptions) -> SourceLayout:
     """Finds the classes and splits of `[split/]class/image` folders by listing directories.
 
     Where there are folders of splits, all three splits are on offer: one that has no folder is
-    cut from the training folder (`lensnet.data.splits.SplitPlan`).
+    cut from the training folder (`lensnet.data.sources.splits.SplitPlan`).
 
     Raises:
         DataError: there is no such directory, it holds no class folders, one of `options.classes`

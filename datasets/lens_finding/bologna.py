@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lensnet.config.dataset import SourceLayout
-from lensnet.data.catalogues import Catalogue, Row, open_catalogue
-from lensnet.data.listing import Example, Listing, group_bands, walk_images
-from lensnet.data.sources import FileSource
+from lensnet.data.files.catalogues import Catalogue, Row, open_catalogue
+from lensnet.data.sources.folder_listing import Example, Listing, group_bands, walk_images
+from lensnet.data.sources.source import FileSource
 from lensnet.datasets.lens_finding.options import CLASSES, ChallengeOptions
 from lensnet.errors import DataError
 

@@ -32,7 +32,7 @@ class SimulatedOptions(DatasetOptions):
 class ChallengeOptions(FileOptions):
     """Options of the Bologna challenge."""
 
-    # How its files are named, for `lensnet.data.file_reader.FileReader`: not for the user to set.
+    # How its files are named, for `data.files.file_reader.FileReader`: not for the user to set.
     bands: ClassVar[tuple[str, ...]]
     file_pattern: ClassVar[str] = "image{band}-{id}"
     bands_apart: ClassVar[bool] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow_datasets as tfds
 
-from lensnet.data.builder import LensDatasetBuilder
+from lensnet.data.records.builder import LensDatasetBuilder
 from lensnet.datasets.rotated_mnist.options import SPECS
 
 __all__ = ["Builder"]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lensnet.data.bad_file import BadFileError, first_words
+from lensnet.data.files.bad_file import BadFileError, first_words
+from lensnet.data.files.pixels import channels_last, finished_image
 from lensnet.data.hashing import mix, unit_interval
-from lensnet.data.listing import Example, Listing
-from lensnet.data.pixels import channels_last, finished_image
-from lensnet.data.reading_ahead import read_ahead
-from lensnet.data.sources import Loaded, Shape
-from lensnet.data.splits import SPLITS, SplitPlan
+from lensnet.data.sources.folder_listing import Example, Listing
+from lensnet.data.sources.reading_ahead import read_ahead
+from lensnet.data.sources.source import Loaded, Shape
+from lensnet.data.sources.splits import SPLITS, SplitPlan
 from lensnet.datasets.rotated_mnist.options import CLASSES, Options, archive_of
 from lensnet.errors import DataError
 

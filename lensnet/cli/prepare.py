@@ -51,7 +51,7 @@ def command(
 
     from lensnet.cli.results import table
     from lensnet.data import prepare
-    from lensnet.data.preparation import other_preparations
+    from lensnet.data.records.preparation import other_preparations
 
     flags = list(beam_options) if beam or beam_options else None
     data = prepare(loaded, beam_options=flags)

@@ -95,8 +95,8 @@ class DatasetSpec:
             `DataError` where the directory does not hold any.
         simulator: `"module:class"` of a simulator, which is called with `options.image_size`.
         folders: the folders of images, where their names are fixed.
-        source: `"module:callable"` that makes a `lensnet.data.sources.Source` from the source
-            directory and the options.
+        source: `"module:callable"` that makes a `lensnet.data.sources.source.Source` from the
+            source directory and the options.
         table: where prediction takes tables of images, `"module:callable"` that loads what one
             names, from its path, the options and the source directory of the training;
             it returns None for what is no table.

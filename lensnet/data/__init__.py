@@ -16,14 +16,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lensnet.data.bad_file import BadFileError
-    from lensnet.data.file_reader import FileReader
-    from lensnet.data.inputs import Input, read_inputs
-    from lensnet.data.listing import Example
+    from lensnet.data.files.bad_file import BadFileError
+    from lensnet.data.files.decoding import read_bands, read_example, read_image
+    from lensnet.data.files.file_reader import FileReader
+    from lensnet.data.pipeline.preprocessing import Preprocessing
     from lensnet.data.prepared import Examples, PreparedData, prepare
-    from lensnet.data.preprocessing import Preprocessing
-    from lensnet.data.readers import read_bands, read_example, read_image
-    from lensnet.data.splits import assign_split
+    from lensnet.data.sources.folder_listing import Example
+    from lensnet.data.sources.inputs import Input, read_inputs
+    from lensnet.data.sources.splits import assign_split
 
 __all__ = [
     "BadFileError",
@@ -42,19 +42,19 @@ __all__ = [
 ]
 
 _MODULES = {
-    "BadFileError": "bad_file",
-    "Example": "listing",
+    "BadFileError": "files.bad_file",
+    "Example": "sources.folder_listing",
     "Examples": "prepared",
-    "FileReader": "file_reader",
-    "Input": "inputs",
+    "FileReader": "files.file_reader",
+    "Input": "sources.inputs",
     "PreparedData": "prepared",
-    "Preprocessing": "preprocessing",
-    "assign_split": "splits",
+    "Preprocessing": "pipeline.preprocessing",
+    "assign_split": "sources.splits",
     "prepare": "prepared",
-    "read_bands": "readers",
-    "read_example": "readers",
-    "read_image": "readers",
-    "read_inputs": "inputs",
+    "read_bands": "files.decoding",
+    "read_example": "files.decoding",
+    "read_image": "files.decoding",
+    "read_inputs": "sources.inputs",
 }
 
 

@@ -2,8 +2,8 @@
 
 Python's own hash of a string differs between processes; these do not. The mixing function is the
 finaliser of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA): each bit of the input changes each bit
-of the output with probability one half. `lensnet.data.draws` holds the same function as
-TensorFlow operations.
+of the output with probability one half. `lensnet.data.augmentation.stateless_random` holds the same
+function as TensorFlow operations.
 """
 
 from __future__ import annotations

@@ -13,16 +13,16 @@ import numpy as np
 
 from lensnet.config import Experiment
 from lensnet.config.sections import Splits
-from lensnet.data.augmentation import check_augmentations
-from lensnet.data.balance import Balancing, Oversampling, class_weights
-from lensnet.data.builder import LensDatasetBuilder
-from lensnet.data.ledger import Ledger, Quarantined, read_ledger
-from lensnet.data.preparation import prepared_builder
-from lensnet.data.preprocessing import Preprocessing
-from lensnet.data.records import open_records
-from lensnet.data.split_data import SplitData
-from lensnet.data.splits import SPLITS, check_splits
-from lensnet.data.training_stream import TrainingStream
+from lensnet.data.augmentation.augmenter import check_augmentations
+from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
+from lensnet.data.pipeline.preprocessing import Preprocessing
+from lensnet.data.pipeline.split_data import SplitData
+from lensnet.data.pipeline.training_stream import TrainingStream
+from lensnet.data.records.builder import LensDatasetBuilder
+from lensnet.data.records.index import Ledger, Quarantined, read_ledger
+from lensnet.data.records.preparation import prepared_builder
+from lensnet.data.records.records import open_records
+from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lensnet.data.ledger import QUARANTINE
-from lensnet.data.splits import SPLITS
+from lensnet.data.records.index import QUARANTINE
+from lensnet.data.sources.splits import SPLITS
 from lensnet.exploration.exploring import Exploration
 from lensnet.exploration.separation import follows_target, tells_apart
 

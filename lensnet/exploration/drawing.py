@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lensnet.data.splits import SPLITS
+from lensnet.data.sources.splits import SPLITS
 from lensnet.evaluation import style
 from lensnet.exploration.exploring import Exploration
 

@@ -10,10 +10,10 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.config.normalization import Normalization
 from lensnet.data.hashing import mix, stable_hashes
-from lensnet.data.ledger import Quarantined, read_ledger
 from lensnet.data.prepared import PreparedData, prepare
-from lensnet.data.records import Records, open_records
-from lensnet.data.splits import SPLITS
+from lensnet.data.records.index import Quarantined, read_ledger
+from lensnet.data.records.records import Records, open_records
+from lensnet.data.sources.splits import SPLITS
 from lensnet.exploration.bands import band_names
 from lensnet.exploration.duplicates import Duplicates, find_duplicates
 from lensnet.exploration.groups import Groups

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lensnet.data.ledger import EXAMPLES
-from lensnet.data.sources import FILLED
+from lensnet.data.records.index import EXAMPLES
+from lensnet.data.sources.source import FILLED
 
 __all__ = ["Metadata", "read_metadata"]
 

@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lensnet import files
-from lensnet.data.ledger import QUARANTINE
+from lensnet.data.records.index import QUARANTINE
 from lensnet.evaluation import style
 from lensnet.exploration import content, drawing, image_drawing
 from lensnet.exploration.exploring import Exploration

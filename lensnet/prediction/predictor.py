@@ -44,7 +44,7 @@ class Predictor:
         Raises:
             RunError: there is no such run, or it has no model yet.
         """
-        from lensnet.data.preprocessing import Preprocessing
+        from lensnet.data.pipeline.preprocessing import Preprocessing
 
         run = RunFolder.open(run_dir)
         data = run.read_json("data.json")

@@ -12,7 +12,7 @@ import numpy as np
 from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data import FileReader, read_inputs
-from lensnet.data.inputs import Input, OpenTable
+from lensnet.data.sources.inputs import Input, OpenTable
 from lensnet.errors import DataError, RunError
 from lensnet.prediction.predictor import Predictor
 from lensnet.progress import track

@@ -5,15 +5,14 @@ import pytest
 import tensorflow as tf
 
 from lensnet.config.augmentation import Augmentation
-from lensnet.data import draws
-from lensnet.data.augmentation import augmenter, check_augmentations
+from lensnet.data.augmentation.augmenter import augmenter, check_augmentations, stateless_random
 from lensnet.errors import ConfigurationError
 
 COUNT = 4000
 IMAGE = np.arange(18, dtype=np.float32).reshape(3, 3, 2)
 IMAGES = np.repeat(IMAGE[np.newaxis], COUNT, axis=0)
 LABELS = np.ones((COUNT, 1), np.float32)
-SEEDS = draws.mix(0, tf.range(COUNT))
+SEEDS = stateless_random.mix(0, tf.range(COUNT))
 NAMES = list(Augmentation.model_fields)
 MIXING = ("mixup", "cutmix", "fourier_mix")
 # So often that six images suffice to see it.

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from lensnet.data import BadFileError, prepare, read_image, readers
+from lensnet.data import BadFileError, prepare, read_image
+from lensnet.data.files import decoding
 from lensnet.datasets.image_folder.image_folder_dataset_builder import Builder
 from lensnet.datasets.image_folder.options import Options
 
@@ -126,7 +127,7 @@ def test_a_file_without_read_permission(write_folder, make_experiment, monkeypat
             raise PermissionError(13, "Permission denied")
         return open(path, mode)
 
-    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    monkeypatch.setattr(decoding, "open", refuse, raising=False)
     data = prepare(make_experiment(source, options={"max_bad": 0.05}))
     assert dict(data.quarantine) == {"a/7.npy": "no permission to read it"}
 

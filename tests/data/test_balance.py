@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from lensnet.data import draws
-from lensnet.data.balance import Balancing, Oversampling, class_weights
+from lensnet.data.augmentation import stateless_random
+from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
 
 LABELS = np.array([0] * 10 + [1] * 4 + [2] * 7)
 POSITIONS = tf.range(len(LABELS), dtype=tf.int64)
@@ -41,12 +41,12 @@ def test_parts_of_a_split_make_the_whole():
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), np.sort(epoch(3)[0]))
 
 
-KEYS = draws.mix(0, POSITIONS)
+KEYS = stateless_random.mix(0, POSITIONS)
 
 
 def balanced(number, labels=LABELS, seed=0):
     places, rounds = Balancing.of(labels, 3).draw(
-        KEYS[: len(labels)], draws.mix(seed), tf.constant(number, tf.int64)
+        KEYS[: len(labels)], stateless_random.mix(seed), tf.constant(number, tf.int64)
     )
     return places.numpy(), rounds.numpy()
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from lensnet.data import builder as builder_module
 from lensnet.data import prepare
-from lensnet.data.shards import ShardWriter
+from lensnet.data.records import builder as builder_module
+from lensnet.data.records.shards import ShardWriter
 from lensnet.errors import ConfigurationError, DataError
 
 
@@ -66,7 +66,7 @@ def test_shards_written_by_workers_of_their_own(
             order.unlink()
 
     monkeypatch.setattr(builder_module, "write_with_beam", write_apart)
-    monkeypatch.setattr("lensnet.data.preparation.pipeline_options", list)
+    monkeypatch.setattr("lensnet.data.records.preparation.pipeline_options", list)
     there = prepare(
         make_experiment(source, data_dir=str(tmp_path / "there"), **options), beam_options=[]
     )

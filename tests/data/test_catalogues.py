@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from lensnet.data.catalogues import open_catalogue
+from lensnet.data.files.catalogues import open_catalogue
 from lensnet.errors import DataError
 
 

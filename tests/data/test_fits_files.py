@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from lensnet.data import BadFileError, read_bands, read_image
-from lensnet.data.fits_files import _plain_primary_image, decode_fits
+from lensnet.data.files.fits_files import _plain_primary_image, decode_fits
 
 PAN_STARRS = Path(__file__).parent / "pan_starrs"
 PIXELS = np.random.default_rng(0).normal(size=(5, 7))

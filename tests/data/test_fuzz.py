@@ -18,8 +18,8 @@ from astropy.io import fits
 from PIL import Image
 
 from lensnet.data import BadFileError, prepare
-from lensnet.data.fits_files import without_astropy_warnings
-from lensnet.data.readers import examine
+from lensnet.data.files.decoding import examine
+from lensnet.data.files.fits_files import without_astropy_warnings
 
 SECONDS = 30.0
 """What no single file may take; the slowest seen takes a fiftieth of it."""

@@ -7,12 +7,11 @@ import pytest
 import tensorflow as tf
 
 from lensnet.config.augmentation import Augmentation
-from lensnet.data import draws
-from lensnet.data.augmentation import augmenter
+from lensnet.data.augmentation.augmenter import augmenter, stateless_random
 
 COUNT, SIZE = 1000, 41
 CENTRE = (SIZE - 1) / 2
-SEEDS = draws.mix(3, tf.range(COUNT))
+SEEDS = stateless_random.mix(3, tf.range(COUNT))
 Y, X = np.mgrid[:SIZE, :SIZE] - CENTRE
 
 

@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from lensnet.data import FileReader, read_inputs, reading_ahead
-from lensnet.data.inputs import list_inputs
-from lensnet.data.listing import BandPattern
-from lensnet.data.reading_ahead import read_ahead
+from lensnet.data import FileReader, read_inputs
+from lensnet.data.sources import reading_ahead
+from lensnet.data.sources.folder_listing import BandPattern
+from lensnet.data.sources.inputs import list_inputs
+from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.errors import DataError
 
 SHAPE = (6, 6, 1)

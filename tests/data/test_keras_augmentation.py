@@ -5,11 +5,10 @@ import pytest
 import tensorflow as tf
 
 from lensnet.config.augmentation import Augmentation
-from lensnet.data import draws
-from lensnet.data.augmentation import augmenter
+from lensnet.data.augmentation.augmenter import augmenter, stateless_random
 
 COUNT, SIZE = 200, 10
-SEEDS = draws.mix(2, tf.range(COUNT))
+SEEDS = stateless_random.mix(2, tf.range(COUNT))
 IMAGES = np.random.default_rng(0).random((COUNT, SIZE, SIZE, 2), dtype=np.float32)
 LABELS = np.eye(COUNT, dtype=np.float32)
 

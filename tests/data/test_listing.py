@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lensnet.data.listing import BandPattern, list_folder, walk_images
+from lensnet.data.sources.folder_listing import BandPattern, list_folder, walk_images
 from lensnet.errors import DataError
 
 GRI = BandPattern(("g", "r", "i"), "{id}_{band}")

@@ -8,7 +8,7 @@ import pickletools
 import numpy as np
 import pytest
 
-from lensnet.data.object_arrays import load_object_array
+from lensnet.data.files.object_arrays import load_object_array
 
 IMAGE = np.arange(30, dtype=np.int64).reshape(5, 6)
 

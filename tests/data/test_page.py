@@ -11,7 +11,7 @@ from lensnet.config import Experiment
 from lensnet.config.augmentation import Augmentation
 from lensnet.config.normalization import Normalization
 from lensnet.config.sections import Data
-from lensnet.data.readers import ENDINGS
+from lensnet.data.files.decoding import ENDINGS
 from lensnet.registry import datasets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")

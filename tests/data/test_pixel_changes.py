@@ -8,11 +8,11 @@ import tensorflow as tf
 from scipy import ndimage
 
 from lensnet.config.augmentation import BandDropout, Blur, Noise
-from lensnet.data import draws
-from lensnet.data.pixel_changes import blur, drop_bands, noise
+from lensnet.data.augmentation import stateless_random
+from lensnet.data.augmentation.pixel_changes import blur, drop_bands, noise
 
 COUNT = 500
-SEEDS = draws.mix(1, tf.range(COUNT))
+SEEDS = stateless_random.mix(1, tf.range(COUNT))
 
 
 def test_noise_is_gaussian_and_independent():

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from lensnet.data import prepare
-from lensnet.data.manifest import MANIFEST, is_complete
+from lensnet.data.records.manifest import MANIFEST, is_complete
 from lensnet.errors import ConfigurationError, DataError, LensnetError
 
 
@@ -87,7 +87,7 @@ def test_filled_pixels_are_reported(source, make_experiment, caplog):
 def test_the_second_time_nothing_is_read(source, make_experiment, monkeypatch):
     first = prepare(make_experiment(source))
     times = {path: path.stat().st_mtime_ns for path in first.directory.iterdir()}
-    monkeypatch.setattr("lensnet.data.file_reader.examine", None)
+    monkeypatch.setattr("lensnet.data.files.file_reader.examine", None)
     again = prepare(make_experiment(source))
     assert again.directory == first.directory
     assert {path: path.stat().st_mtime_ns for path in first.directory.iterdir()} == times
@@ -225,7 +225,7 @@ def test_a_class_with_two_images(write_folder, make_experiment, tmp_path):
 # the finished directory is done.
 KILLED = {
     "reading": """
-        from lensnet.data.sources import FolderSource
+        from lensnet.data.sources.source import FolderSource
         load = FolderSource.load
         def dying(self, examples):
             for count, loaded in enumerate(load(self, examples)):
@@ -236,7 +236,7 @@ KILLED = {
         FolderSource.image_shape = lambda self, training: (8, 8, 1)
     """,
     "renaming": """
-        from lensnet.data import builder
+        from lensnet.data.records import builder
         write = builder.write_manifest
         def dying(directory):
             write(directory)
@@ -289,7 +289,7 @@ def test_an_error_leaves_nothing_behind(source, make_experiment, tmp_path, monke
     def fail(directory):
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr("lensnet.data.builder.write_manifest", fail)
+    monkeypatch.setattr("lensnet.data.records.builder.write_manifest", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         prepare(make_experiment(source))
     assert contents(tmp_path / "prepared").keys() <= {"image_folder/.config/metadata.json"}
@@ -316,7 +316,7 @@ def test_a_disk_that_becomes_full(source, make_experiment, tmp_path, monkeypatch
     def full(directory):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("lensnet.data.builder.write_manifest", full)
+    monkeypatch.setattr("lensnet.data.records.builder.write_manifest", full)
     with pytest.raises(LensnetError, match="is full: nothing was prepared"):
         prepare(make_experiment(source))
     assert not list((tmp_path / "prepared").rglob("*.tfrecord*"))

@@ -144,7 +144,7 @@ def test_slices_of_own_splits(split_source, make_experiment):
 
 def test_records_are_fetched_by_their_position(split_source, make_experiment, monkeypatch):
     """Of a slice too, which begins and ends within shards."""
-    monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+    monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
     splits = {"train": "train[13:59]", "validation": "train[70:]", "test": "validation"}
     records = prepare(make_experiment(split_source, splits=splits))._records["train"]
     assert len(records.files) > 3 and records.skips[0] > 0

@@ -10,8 +10,9 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
-from lensnet.data import BadFileError, read_bands, read_example, read_image, readers
-from lensnet.data.readers import image_ending
+from lensnet.data import BadFileError, read_bands, read_example, read_image
+from lensnet.data.files import decoding
+from lensnet.data.files.decoding import image_ending
 from lensnet.errors import DataError
 
 # What is wrong with a file is said by the exception; astropy says it by warnings too.
@@ -232,7 +233,7 @@ def test_no_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     # The superuser may read anything, so the refusal is made here.
-    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    monkeypatch.setattr(decoding, "open", refuse, raising=False)
     assert reason_of(path) == "no permission to read it"
 
 
@@ -304,7 +305,7 @@ def test_image_ending():
 
 
 def test_gzip_bombs_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("lensnet.data.fits_files.MAX_BYTES", 10_000)
+    monkeypatch.setattr("lensnet.data.files.fits_files.MAX_BYTES", 10_000)
     path = save(tmp_path / "a.fits.gz", np.zeros((100, 100), np.float32))
     assert len(gzip.decompress(path.read_bytes())) > 40_000
     assert reason_of(path) == "unpacks to more than 10000 bytes"

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from lensnet.data.resampling import resample
+from lensnet.data.augmentation.resampling import resample
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(6, 17, 14, 3)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lensnet.data.resizing import resize, resizing_weights
+from lensnet.data.pipeline.resizing import resize, resizing_weights
 
 SIZES = [(150, 64), (64, 150), (101, 65), (7, 7), (16, 3), (3, 16), (65, 64)]
 

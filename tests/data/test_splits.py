@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from lensnet.config.sections import Splits
-from lensnet.data.listing import Example
-from lensnet.data.splits import (
+from lensnet.data.sources.folder_listing import Example
+from lensnet.data.sources.splits import (
     SplitPlan,
     assign_simulated_split,
     assign_split,

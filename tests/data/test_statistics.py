@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lensnet.data.statistics import extent, moments, percentiles
+from lensnet.data.pipeline.statistics import extent, moments, percentiles
 
 RANDOM = np.random.default_rng(0)
 # Of units as different as a survey's fluxes, counts on a bright sky, and both signs with outliers.

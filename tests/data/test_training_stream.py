@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lensnet.data import prepare, split_data, training_stream
+from lensnet.data import prepare
+from lensnet.data.pipeline import split_data, training_stream
 
 EPOCHS, SIZE = 3, 15
 
@@ -18,7 +19,7 @@ def data(request, write_folder, make_experiment, monkeypatch):
             # Several shards, and windows of about two of them.
             monkeypatch.setattr(split_data, "CACHE_BYTES", 0)
             monkeypatch.setattr(training_stream, "WINDOW_BYTES", 20 * 8 * 8 * 4)
-            monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+            monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
         options = {"normalization": "none", "augmentation": [], **options}
         prepared = prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
         if request.param == "on disk":
@@ -165,7 +166,7 @@ def test_in_memory_and_on_disk_a_balanced_epoch_is_the_same(
     write_folder, make_experiment, monkeypatch
 ):
     experiment = make_experiment(write_folder({"a": 30, "b": 9}), balance="balanced")
-    monkeypatch.setattr("lensnet.data.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
+    monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
     kept = collect(prepare(experiment).training_batches(SIZE, epochs=2))
     monkeypatch.setattr(split_data, "CACHE_BYTES", 0)
     streamed = collect(prepare(experiment).training_batches(SIZE, epochs=2))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from lensnet.data import unpacking
-from lensnet.data.fits_files import decode_fits
+from lensnet.data.files import compressed_fits
+from lensnet.data.files.fits_files import decode_fits
 
 PIXELS = np.arange(400, dtype=np.int32).reshape(20, 20)
 
@@ -22,17 +22,17 @@ PIXELS = np.arange(400, dtype=np.int32).reshape(20, 20)
 HARMED = """
 import json, os, signal, sys, time
 sys.path[:] = json.loads(sys.argv[1])
-from lensnet.data import unpacking
-unpacked = unpacking._unpacked
+from lensnet.data.files import compressed_fits
+unpacked = compressed_fits._unpacked
 def harmed(data, place):
     if b"CRASHES" in data:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"HANGS" in data:
         time.sleep(100)
     return unpacked(data, place)
-unpacking._unpacked = harmed
-unpacking.MAX_SECONDS = 1
-unpacking.serve()
+compressed_fits._unpacked = harmed
+compressed_fits.MAX_SECONDS = 1
+compressed_fits.serve()
 """
 
 
@@ -48,10 +48,10 @@ def compressed(compression, note=""):
 def servers(monkeypatch):
     """Servers of the test's own."""
     own = deque()
-    monkeypatch.setattr(unpacking, "_idle", own)
+    monkeypatch.setattr(compressed_fits, "_idle", own)
     yield own
     while own:
-        unpacking._end(own.pop())
+        compressed_fits._end(own.pop())
 
 
 @pytest.mark.parametrize("compression", ["RICE_1", "HCOMPRESS_1"])
@@ -60,7 +60,7 @@ def servers(monkeypatch):
     [("CRASHES", "its compressed pixels make no sense"), ("HANGS", "unpacking it takes more than")],
 )
 def test_a_decoder_that_dies_is_a_bad_file(monkeypatch, servers, compression, note, reason):
-    monkeypatch.setattr(unpacking, "_PROGRAM", HARMED)
+    monkeypatch.setattr(compressed_fits, "_PROGRAM", HARMED)
     with pytest.raises(ValueError, match=reason):
         decode_fits(compressed(compression, note))
     np.testing.assert_array_equal(decode_fits(compressed(compression)), PIXELS)
@@ -84,9 +84,10 @@ def test_servers_end_with_the_process_that_started_them(tmp_path):
     (tmp_path / "a.fits.fz").write_bytes(compressed("RICE_1"))
     code = f"""
         import os, signal
-        from lensnet.data import read_image, unpacking
+        from lensnet.data import read_image
+        from lensnet.data.files import compressed_fits
         read_image({str(tmp_path / "a.fits.fz")!r})
-        print(unpacking._idle[0].pid, flush=True)
+        print(compressed_fits._idle[0].pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
     code = textwrap.dedent(code)

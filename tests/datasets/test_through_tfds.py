@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 import lensnet.datasets
 from lensnet import registry
 from lensnet.data import prepare
-from lensnet.data.lens_config import LensConfig
+from lensnet.data.records.lens_config import LensConfig
 from lensnet.datasets.halo_mass.halo_mass_dataset_builder import Builder as HaloMass
 from lensnet.datasets.image_folder.image_folder_dataset_builder import Builder as ImageFolder
 from lensnet.errors import ConfigurationError, DataError

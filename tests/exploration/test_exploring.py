@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from lensnet.data.splits import assign_split
+from lensnet.data.sources.splits import assign_split
 from lensnet.exploration import content, explore, write_page
 
 SIZE = 16

@@ -4,13 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers import (
-    BatchNormalization,
-    FieldNormalization,
-    batch_normalization,
-    cpu_kernels,
-    fold,
-)
+from lensnet.layers import BatchNormalization, FieldNormalization, fold
+from lensnet.layers.accelerated import batch_normalization, cpu_kernels
 from lensnet.layers.accelerated.devices import on_cpus_alone
 
 

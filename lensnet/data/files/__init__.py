@@ -1,0 +1,1 @@
+"""From a file as found in the wild to an image, or to one short reason why not: a format a file."""

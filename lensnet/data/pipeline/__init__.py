@@ -1,0 +1,1 @@
+"""From records to batches: splits in memory or on disk, preprocessing, shuffling, balance."""

@@ -1,0 +1,163 @@
+"""Shuffled and augmented batches, epoch after epoch, without any state.
+
+Which examples an epoch has, in what order, and how each is augmented are pure functions of (seed,
+epoch, example): an epoch is the same, bit for bit, whether the stream began with it or before it.
+So a training run that was killed goes on as if it had not been.
+
+A split in memory is shuffled as a whole. One that is streamed reads its shards in another order
+each epoch, and is shuffled within windows of `WINDOW_BYTES`, which hold several shards each. As
+records lie on disk in the order of their hashes, each shard is a fair sample of the split. Only a
+`Balancing` fetches its records one by one: a rare class's would not be near when they are due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from lensnet.config.augmentation import Augmentation
+from lensnet.data.augmentation.augmenter import augmenter, stateless_random
+from lensnet.data.hashing import stable_hash, stable_hashes
+from lensnet.data.pipeline.balance import Balancing, Oversampling
+from lensnet.data.pipeline.split_data import SplitData, in_memory
+
+__all__ = ["WINDOW_BYTES", "TrainingStream"]
+
+WINDOW_BYTES = 64 * 2**20
+"""Memory of the window that a streamed split is shuffled in; two are held at a time."""
+
+_SHARDS, _CLASSES = stable_hash("shards"), stable_hash("classes")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStream:
+    """The batches of a training split.
+
+    Args:
+        data: the split.
+        batch_size: examples in a batch; the last one of an epoch may have fewer.
+        seed: of shuffling and augmentation.
+        augmentation: random changes, in order.
+        balance: how often examples come that are of classes of unequal size; None for once.
+        class_weights: (K,) float32, the weight of each class in the loss; None for 1. Where labels
+            are mixed, weights are mixed alike.
+    """
+
+    data: SplitData
+    batch_size: int
+    seed: int
+    augmentation: Sequence[Augmentation] = ()
+    balance: Oversampling | Balancing | None = None
+    class_weights: np.ndarray | None = None
+
+    @property
+    def examples_per_epoch(self) -> int:
+        """How many examples an epoch has, counting each copy."""
+        return len(self.data.records) if self.balance is None else self.balance.total
+
+    def batches(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Returns batches (images, labels) or (images, labels, weights).
+
+        Args:
+            first_epoch: the epoch to begin with, from 0.
+            epochs: the epoch to end before.
+        """
+        labels = self.data.all_labels
+        keys = in_memory(stable_hashes(self.data.records.ids))
+        images = self.data.all_images if self.data.is_cached else None
+        by_position = images is not None or isinstance(self.balance, Balancing)
+        augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
+
+        def epoch_of_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+            if by_position:
+                return self._epoch_by_position(keys, epoch)
+            return self._epoch_on_disk(keys, epoch)
+
+        def load(
+            records: tf.Tensor, positions: tf.Tensor, seeds: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            if images is not None:
+                pixels = tf.gather(images, positions)
+            elif by_position:
+                pixels = self.data.load(self.data.records.fetch(positions))
+            else:
+                pixels = self.data.load(records)
+            changed = augment(pixels, tf.gather(labels, positions), seeds)
+            if self.class_weights is None:
+                return changed
+            return *changed, _weights(changed[1], self.class_weights)
+
+        batches = (
+            tf.data.Dataset.range(first_epoch, epochs)
+            .flat_map(epoch_of_batches)
+            .map(load, num_parallel_calls=self.data.workers(self.batch_size))
+        )
+        steps = -(-self.examples_per_epoch // self.batch_size)
+        return self.data.finished(batches, (epochs - first_epoch) * steps, self.batch_size)
+
+    def _epoch_by_position(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches (nothing, positions, seeds): the images are found by their position."""
+        if isinstance(self.balance, Balancing):
+            positions, rounds = self.balance.draw(
+                keys, stateless_random.mix(self.seed, _CLASSES), epoch
+            )
+            seeds = stateless_random.mix(self.seed, epoch, tf.gather(keys, positions), rounds)
+        else:
+            every = tf.range(len(self.data.records), dtype=tf.int64)
+            positions, seeds = self._shuffle(every, keys, epoch)
+        size = self.batch_size
+        return tf.data.Dataset.range(0, self.examples_per_epoch, size).map(
+            lambda at: (at, positions[at : at + size], seeds[at : at + size])
+        )
+
+    def _epoch_on_disk(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches (serialized records, positions, seeds)."""
+        records = self.data.records
+        shards = stateless_random.mix(self.seed, _SHARDS, epoch, tf.range(len(records.files)))
+        window = max(self.batch_size, WINDOW_BYTES * len(records) // (4 * records.pixels))
+
+        def shuffle(serialized: tf.Tensor, positions: tf.Tensor) -> tf.data.Dataset:
+            index, seeds = self._shuffle(positions, keys, epoch)
+            return tf.data.Dataset.from_tensor_slices(
+                (tf.gather(serialized, index), tf.gather(positions, index), seeds)
+            )
+
+        windows = records.read(_ascending(shards)).batch(window).prefetch(1)
+        return windows.flat_map(shuffle).batch(self.batch_size)
+
+    def _shuffle(
+        self, positions: tf.Tensor, keys: tf.Tensor, epoch: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns which of the given examples an epoch has, in its order.
+
+        Args:
+            positions: (M,) int64, examples by their place in the split.
+            keys: (N,) uint64, the hash of each example's id.
+            epoch: () int64.
+
+        Returns:
+            Indices into `positions`, int64, and the seed of each, uint64; (L,) both.
+        """
+        if isinstance(self.balance, Oversampling):
+            index, copy = self.balance.repeat(positions, epoch)
+        else:
+            index = tf.range(tf.size(positions, out_type=tf.int64))
+            copy = tf.zeros_like(index)
+        own = tf.gather(keys, tf.gather(positions, index))
+        seeds = stateless_random.mix(self.seed, epoch, own, copy)
+        order = _ascending(stateless_random.stream(seeds, "order"))
+        return tf.gather(index, order), tf.gather(seeds, order)
+
+
+def _ascending(drawn: tf.Tensor) -> tf.Tensor:
+    return tf.argsort(tf.bitcast(drawn, tf.int64), stable=True)
+
+
+def _weights(labels: tf.Tensor, class_weights: np.ndarray) -> tf.Tensor:
+    """Returns the weight (N,) of each example by its label: (N, K), or (N, 1) of two classes."""
+    if labels.shape[1] == 1 and len(class_weights) == 2:
+        labels = tf.concat([1 - labels, labels], axis=1)
+    return tf.reduce_sum(tf.constant(class_weights, tf.float32) * labels, axis=1)

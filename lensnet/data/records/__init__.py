@@ -1,0 +1,1 @@
+"""Prepared records: how they are written, named, listed and read."""

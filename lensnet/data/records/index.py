@@ -1,0 +1,220 @@
+"""The two lists beside the records: what was prepared, and what was not and why.
+
+`examples.csv` has a row for each record, in the order of the records: id, source file (bands
+joined by ";"), split, label or target, and what else is known of the image, as JSON.
+`quarantine.csv` has a row for each bad file: file and reason.
+
+Each shard of records writes both for itself, so that shards can be written by processes that know
+nothing of each other; `gather` makes one list of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from lensnet.data.sources.source import FILLED, Loaded
+from lensnet.errors import DataError
+
+__all__ = [
+    "EXAMPLES",
+    "QUARANTINE",
+    "Gathered",
+    "Ledger",
+    "LedgerWriter",
+    "Quarantined",
+    "check_bad",
+    "gather",
+    "open_list",
+    "read_ledger",
+]
+
+EXAMPLES = "examples.csv"
+QUARANTINE = "quarantine.csv"
+
+
+class Quarantined(NamedTuple):
+    """A file that is no part of the prepared data.
+
+    Args:
+        file: relative to the source directory.
+        reason: why.
+    """
+
+    file: str
+    reason: str
+
+
+class LedgerWriter:
+    """Writes both lists of a shard row by row, so that they never stand in memory.
+
+    Args:
+        examples: where the list of the good examples goes.
+        quarantine: where the list of the bad files goes.
+        has_targets: whether the examples have a target, not a label.
+    """
+
+    def __init__(self, examples: TextIO, quarantine: TextIO, has_targets: bool):
+        self._examples = csv.writer(examples, lineterminator="\n")
+        self._quarantine = csv.writer(quarantine, lineterminator="\n")
+        self._has_targets = has_targets
+
+    def good(self, loaded: Loaded, split: str) -> None:
+        """Writes the row of an example that has become a record."""
+        example = loaded.example
+        value = repr(float(loaded.target or 0.0)) if self._has_targets else example.label
+        metadata = json.dumps(dict(loaded.metadata)) if loaded.metadata else ""
+        self._examples.writerow((example.id, ";".join(example.files), split, value, metadata))
+
+    def bad(self, file: str, reason: str) -> None:
+        """Writes the row of a bad file."""
+        self._quarantine.writerow((file, reason))
+
+
+def open_list(path: Path) -> TextIO:
+    """Opens a list for writing."""
+    # A file's name may hold bytes that are no text; they must not stop the writing.
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+@dataclass
+class Gathered:
+    """What the lists of all shards say together.
+
+    Args:
+        lengths: the number of records in each shard, in order.
+        good: how many good examples each class has, by split; for a regression under "".
+        num_bad: how many files are bad.
+        first_bad: the first of them.
+    """
+
+    lengths: list[int] = field(default_factory=list)
+    good: dict[str, Counter[str]] = field(default_factory=dict)
+    num_bad: int = 0
+    first_bad: list[Quarantined] = field(default_factory=list)
+
+
+def gather(
+    directory: Path, parts: Iterable[tuple[Path, Path]], has_targets: bool, shown: int = 5
+) -> Gathered:
+    """Makes one `examples.csv` and one `quarantine.csv` of those of the shards.
+
+    Args:
+        directory: where they go.
+        parts: the lists (examples, quarantine) of each shard, in order. They are removed.
+        has_targets: whether the examples have a target, not a label.
+        shown: how many of the bad files are returned.
+    """
+    result = Gathered()
+    with open_list(directory / EXAMPLES) as examples, open_list(directory / QUARANTINE) as bad:
+        value = "target" if has_targets else "label"
+        csv.writer(examples, lineterminator="\n").writerow(
+            ("id", "file", "split", value, "metadata")
+        )
+        csv.writer(bad, lineterminator="\n").writerow(Quarantined._fields)
+        for good_part, bad_part in parts:
+            length = 0
+            for _, _, split, label, _ in _rows(good_part):
+                length += 1
+                counts = result.good.setdefault(split, Counter())
+                counts["" if has_targets else label] += 1
+            result.lengths.append(length)
+            for row in _rows(bad_part):
+                result.num_bad += 1
+                if len(result.first_bad) < shown:
+                    result.first_bad.append(Quarantined(*row))
+            for part, whole in ((good_part, examples), (bad_part, bad)):
+                with open(part, encoding="utf-8", newline="") as file:
+                    shutil.copyfileobj(file, whole)
+                part.unlink()
+    return result
+
+
+def check_bad(gathered: Gathered, count: int, allowed: float, directory: Path) -> None:
+    """Checks how many examples are bad.
+
+    Args:
+        gathered: what the lists say.
+        count: how many examples there are, good and bad.
+        allowed: the share that may be bad.
+        directory: where the lists lie.
+
+    Raises:
+        DataError: too many are. The list of them is kept one directory up, because this one is
+            about to be removed.
+    """
+    bad = gathered.num_bad
+    if bad <= allowed * count:
+        return
+    kept = directory.parent / QUARANTINE
+    (directory / QUARANTINE).replace(kept)
+    shown = "\n".join(f"  {file}: {reason}" for file, reason in gathered.first_bad)
+    more = bad - len(gathered.first_bad)
+    raise DataError(
+        f"{bad} of {count} examples are bad ({bad / count:.1%}; "
+        f"data.options.max_bad allows {allowed:.1%}):\n{shown}\n"
+        + (f"  and {more} more\n" if more > 0 else "")
+        + f"All are listed in {kept}. Mend or remove them, or raise data.options.max_bad to "
+        "go on without them."
+    )
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        yield from csv.reader(file)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What `examples.csv` and `quarantine.csv` say.
+
+    Args:
+        ids: of each split's examples, in the order of its records.
+        labels: of each split's examples: the label's number (int64) or the target (float64).
+        quarantine: the bad files.
+        num_filled: how many examples have pixels that were not finite and have been filled.
+    """
+
+    ids: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    quarantine: tuple[Quarantined, ...]
+    num_filled: int
+
+
+def read_ledger(directory: Path, classes: Sequence[str]) -> Ledger:
+    """Reads both lists of a prepared data set.
+
+    Args:
+        directory: where the records lie.
+        classes: the class names in label order; () for a regression.
+    """
+    numbers = {name: number for number, name in enumerate(classes)}
+    ids: dict[str, list[str]] = {}
+    labels: dict[str, list[float]] = {}
+    num_filled, filled = 0, json.dumps(FILLED)
+    with open(directory / EXAMPLES, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        for name, _, split, value, metadata in rows:
+            num_filled += filled in metadata
+            ids.setdefault(split, []).append(name)
+            labels.setdefault(split, []).append(numbers[value] if classes else float(value))
+    with open(directory / QUARANTINE, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        quarantine = tuple(Quarantined(*row) for row in rows)
+    dtype = np.int64 if classes else np.float64
+    return Ledger(
+        ids={split: np.array(names, dtype=object) for split, names in ids.items()},
+        labels={split: np.array(of_split, dtype=dtype) for split, of_split in labels.items()},
+        quarantine=quarantine,
+        num_filled=num_filled,
+    )

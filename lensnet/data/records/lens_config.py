@@ -1,0 +1,124 @@
+"""What a data set is prepared from, and the name that follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tensorflow_datasets as tfds
+from pydantic import BaseModel, ValidationError
+
+from lensnet.config.dataset import DatasetOptions, DatasetSpec
+from lensnet.config.sections import Splits
+from lensnet.data.records.fingerprint import fingerprint
+from lensnet.data.sources.folder_listing import Listing
+from lensnet.data.sources.source import Source
+from lensnet.data.sources.source_factory import make_source
+from lensnet.data.sources.splits import SplitPlan
+from lensnet.errors import ConfigurationError
+
+__all__ = ["LensConfig", "configured", "name_of"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclasses.dataclass(eq=False)
+class LensConfig(tfds.core.BuilderConfig):
+    """What a data set is prepared from. `LensDatasetBuilder.configure` makes and names one.
+
+    Args:
+        name: the folder of the records, below that of the builder.
+        variant: the name after the slash in `data.dataset`, such as `simulated`; "" if none.
+        options: `data.options`.
+        source_dir: the user's files; None for data sets that read none.
+        splits: `data.splits`.
+        seed: the seed of the splits and of simulated images.
+        source: where the examples come from, where that has been found out.
+        listing: the examples, where they have been listed.
+    """
+
+    name: str = ""
+    variant: str = ""
+    options: DatasetOptions | Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    source_dir: str | None = None
+    splits: Splits | Mapping[str, Any] | None = None
+    seed: int = 0
+    source: Source | None = dataclasses.field(default=None, repr=False)
+    listing: Listing | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def plan_splits(self) -> Splits | None:
+        """`splits`, checked."""
+        return None if self.splits is None else _checked(Splits, self.splits)
+
+
+def name_of(variant: str) -> str:
+    """Returns what the records of a variant are called, before any fingerprint."""
+    return variant or "files"
+
+
+def configured(
+    spec: DatasetSpec,
+    version: str,
+    options: DatasetOptions | Mapping[str, Any],
+    source_dir: str | Path | None,
+    splits: Splits | Mapping[str, Any] | None,
+    seed: int,
+) -> LensConfig:
+    """Lists a source and returns a configuration that is named after what was found.
+
+    Args:
+        spec: the data set.
+        version: of its builder.
+        options: `data.options`.
+        source_dir: the user's files.
+        splits: `data.splits`.
+        seed: the data seed.
+
+    Raises:
+        DataError: the source holds no examples.
+        ConfigurationError: the options or splits are not such.
+    """
+    checked = _checked(spec.options, options)
+    config = LensConfig(
+        variant=spec.variant,
+        description=spec.summary,
+        options=checked,
+        source_dir=str(Path(source_dir).expanduser()) if source_dir is not None else None,
+        splits=None if splits is None else _checked(Splits, splits),
+        seed=seed,
+    )
+    root = None if config.source_dir is None else Path(config.source_dir)
+    config.source = make_source(spec, checked, root, seed)
+    config.listing = config.source.list()
+    settings = {
+        "version": version,
+        "options": checked.model_dump(mode="json"),
+        "classes": config.source.classes,
+        "splits": SplitPlan.make(config.plan_splits, config.source.splits, seed).description,
+    }
+    digits = fingerprint(settings, config.source.stamp(config.listing))
+    config.name = f"{name_of(spec.variant)}-{digits}"
+    return config
+
+
+def _checked(model: type[Model], content: BaseModel | Mapping[str, Any]) -> Model:
+    """Returns what a mapping says, as the model that it is of.
+
+    Raises:
+        ConfigurationError: it is not of that model.
+    """
+    if isinstance(content, model):
+        return content
+    if isinstance(content, BaseModel):
+        raise ConfigurationError(f"Needs {model.__name__}; got {type(content).__name__}.")
+    try:
+        return model.model_validate(dict(content))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, details['loc'])) or 'together'}: {details['msg']}"
+            for details in error.errors()
+        )
+        raise ConfigurationError(f"{model.__name__}: {problems}.") from None

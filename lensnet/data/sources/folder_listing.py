@@ -1,0 +1,296 @@
+"""What there is to read: the examples of a folder, found by listing directories alone.
+
+>>> import pathlib, tempfile
+>>> root = pathlib.Path(tempfile.mkdtemp())
+>>> for name in ("no/1.npy", "no/2.npy", "vort/1.npy"):
+...     (root / name).parent.mkdir(exist_ok=True)
+...     _ = (root / name).write_bytes(b"")
+>>> [example.id for example in list_folder(root, classes=("no", "vort")).examples]
+['no/1', 'no/2', 'vort/1']
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lensnet.config.folder_layout import ClassFolder
+from lensnet.data.files.decoding import image_ending
+from lensnet.errors import DataError
+
+__all__ = [
+    "BandPattern",
+    "Example",
+    "Listing",
+    "group_bands",
+    "list_folder",
+    "list_folders",
+    "readable",
+    "walk_images",
+]
+
+# Id, files and problem of an example.
+_Found = tuple[str, tuple[str, ...], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing to learn from, before any of its files is read.
+
+    Args:
+        id: its name: for files, their path below the source directory without band and ending,
+            in POSIX form. No two examples of a listing share one.
+        files: its files relative to the source directory, one a band; () for a simulated image.
+        label: the name of its class; None for regression, and where nobody knows.
+        target: what a regression predicts; None where it is not known before the image is made.
+        split: the split whose folder it lies in; None where the folders name none.
+        group: what it shares a split with; by default nothing but itself.
+        problem: why it cannot be read, where the listing alone shows that.
+        position: right ascension and declination in degrees, for an image that is cut out of a
+            larger one.
+        metadata: what else is known of it, as (name with unit, value).
+    """
+
+    id: str
+    files: tuple[str, ...] = ()
+    label: str | None = None
+    target: float | None = None
+    split: str | None = None
+    group: str = ""
+    problem: str | None = None
+    position: tuple[float, float] | None = None
+    metadata: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def split_key(self) -> str:
+        """What decides the split: the group, or the example's own id."""
+        return self.group or self.id
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The examples of a source, and the image files that are no part of any.
+
+    Args:
+        examples: in a stable order.
+        left_out: those image files, relative to the source.
+        left_out_because: why they are part of none, after "they".
+    """
+
+    examples: tuple[Example, ...]
+    left_out: tuple[str, ...] = ()
+    left_out_because: str = "are of none of the bands asked for"
+
+
+class BandPattern:
+    """How the names of band files are made, such as `{id}_{band}`.
+
+    Args:
+        bands: the bands, in the order of the channels.
+        file_pattern: the name of a file without its ending; holds {id} and {band} once each.
+        apart: whether each band has a folder of its own, so that the id alone says what belongs
+            together, wherever it lies.
+
+    >>> BandPattern(("g", "r"), "{id}_{band}").parse("J0029_r")
+    ('J0029', 'r')
+    """
+
+    def __init__(self, bands: Sequence[str], file_pattern: str, apart: bool = False):
+        self.bands = tuple(bands)
+        self.file_pattern = file_pattern
+        self.apart = apart
+        either = "|".join(re.escape(band) for band in sorted(bands, key=len, reverse=True))
+        expression = re.escape(file_pattern)
+        expression = expression.replace(re.escape("{id}"), "(?P<id>.+)")
+        expression = expression.replace(re.escape("{band}"), f"(?P<band>{either})")
+        self._expression = re.compile(expression, re.DOTALL)
+
+    def parse(self, stem: str) -> tuple[str, str] | None:
+        """Returns the id and the band that a file's name gives, or None if it gives neither."""
+        match = self._expression.fullmatch(stem)
+        return (match["id"], match["band"]) if match else None
+
+
+def list_folder(
+    root: Path,
+    classes: Sequence[str],
+    split_folders: Mapping[str, str] | None = None,
+    bands: BandPattern | None = None,
+) -> Listing:
+    """Lists `class/image` folders, or `split/class/image` ones, without opening a file.
+
+    Args:
+        root: the source directory.
+        classes: the class folders to list.
+        split_folders: for `split/class/image`, the folder of each split and the split's name.
+        bands: for images whose bands have a file each, how these are named.
+
+    Raises:
+        DataError: as `list_folders`.
+    """
+    folders: Mapping[str, str | None] = split_folders or {"": None}
+    return list_folders(
+        root,
+        [
+            ClassFolder(f"{folder}/{label}" if folder else label, label, split)
+            for folder, split in folders.items()
+            for label in classes
+        ],
+        bands,
+    )
+
+
+def list_folders(
+    root: Path, folders: Sequence[ClassFolder], bands: BandPattern | None = None
+) -> Listing:
+    """Lists folders of images without opening a file.
+
+    Folders below a class's folder count as part of the class. What starts with a dot is hidden.
+    A folder named like an image is listed, and will be found to be none when it is read. A folder
+    that is not there is one without images: a split may lack a class.
+
+    Args:
+        root: the source directory.
+        folders: the folders to list.
+        bands: for images whose bands have a file each, how these are named.
+
+    Raises:
+        DataError: a class has no image at all, or a directory cannot be listed.
+    """
+    examples: list[Example] = []
+    left_out: list[str] = []
+    empty = {folder.label: folder.path for folder in reversed(folders)}
+    for path, label, split in ((f.path, f.label, f.split) for f in folders):
+        if not (root / path).is_dir():
+            continue
+        found, others = _list_class(root, path, bands)
+        left_out += others
+        examples += [
+            Example(readable(name), files, label=label, split=split, problem=problem)
+            for name, files, problem in found
+        ]
+        if found:
+            empty.pop(label, None)
+    for folder in folders:
+        if folder.label in empty:
+            raise DataError(_empty_class(root, folder.label or folder.path, bands, left_out))
+    return Listing(tuple(examples), tuple(left_out))
+
+
+def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Sequence[str]) -> str:
+    where = f'The class folder "{label}" in {root}'
+    if bands is not None and any(f"{label}/" in name for name in left_out):
+        return (
+            f"{where} holds no image of the bands {', '.join(bands.bands)} by the pattern "
+            f'"{bands.file_pattern}" (a file there: {next(n for n in left_out if label in n)}). '
+            "Set data.options.bands and file_pattern to the names of the files."
+        )
+    return (
+        f"{where} holds no image. Put .npy, .fits or .png files into it; image_folder can leave a "
+        "class out, with data.options.classes."
+    )
+
+
+def _list_class(
+    root: Path, below: str, bands: BandPattern | None
+) -> tuple[list[_Found], list[str]]:
+    """Returns (id, files, problem) for each image of a class folder, and the files left out."""
+    names = [f"{below}/{name}" for name in walk_images(root / below)]
+    if bands is not None:
+        return group_bands(names, bands)
+    found: list[_Found] = []
+    first_of: dict[str, str] = {}
+    for name in names:
+        stem = name[: -len(image_ending(name) or "")]
+        first = first_of.setdefault(stem, name)
+        if first == name:
+            found.append((stem, (name,), None))
+        else:
+            # Two files of one name are two forms of one object, which may not count twice.
+            found.append((name, (name,), f"named like {first.rsplit('/')[-1]}, but for the ending"))
+    return found, []
+
+
+def group_bands(names: Sequence[str], bands: BandPattern) -> tuple[list[_Found], list[str]]:
+    """Puts the files of one object together.
+
+    Args:
+        names: paths of image files, in POSIX form.
+        bands: how they are named.
+
+    Returns:
+        (id, files, problem) for each object, in the order in which each first appears, its files
+        in the order of the bands; and the paths that are of none of the bands.
+    """
+    objects: dict[str, dict[str, str]] = {}
+    doubled: dict[str, str] = {}
+    others = []
+    for name in names:
+        directory, slash, file_name = name.rpartition("/")
+        parsed = bands.parse(file_name[: -len(image_ending(file_name) or "")])
+        if parsed is None:
+            others.append(name)
+            continue
+        key = parsed[0] if bands.apart else directory + slash + parsed[0]
+        of_band = objects.setdefault(key, {})
+        if parsed[1] in of_band:
+            doubled[key] = parsed[1]
+        of_band.setdefault(parsed[1], name)
+    found = []
+    for key, of_band in objects.items():
+        missing = [band for band in bands.bands if band not in of_band]
+        problem = None
+        if missing:
+            problem = (
+                f"band {missing[0]} is missing"
+                if len(missing) == 1
+                else f"bands {', '.join(missing)} are missing"
+            )
+        elif key in doubled:
+            problem = f"band {doubled[key]} has more than one file"
+        found.append((key, tuple(of_band[b] for b in bands.bands if b in of_band), problem))
+    return found, others
+
+
+def walk_images(directory: Path) -> Iterator[str]:
+    """Yields the image files below a directory, by name, relative to it in POSIX form.
+
+    Directories are listed as they are come to, so that a tree of millions of files is never held
+    at once. Files stand before the directories beside them.
+
+    Raises:
+        DataError: the directory cannot be listed.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            listed = sorted((entry.name, _is_directory(entry)) for entry in entries)
+    except OSError as error:
+        raise DataError(f"{directory} cannot be listed: {error.strerror or error}.") from None
+    listed = [(name, is_dir) for name, is_dir in listed if not name.startswith(".")]
+    for name, _ in listed:
+        if image_ending(name):
+            yield name
+    for name, is_dir in listed:
+        if is_dir and not image_ending(name) and not os.path.islink(directory / name):
+            for below in walk_images(directory / name):
+                yield f"{name}/{below}"
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads in a circle, or to where one may not look: reading it will say so.
+        return False
+
+
+def readable(name: str) -> str:
+    """Returns a file's name as text that can be written, whatever bytes it is made of.
+
+    >>> readable("lens\\udcff")
+    'lens\\\\xff'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

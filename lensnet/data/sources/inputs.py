@@ -1,0 +1,186 @@
+"""Images to predict on: files, folders and tables of any size, read ahead, a batch at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lensnet.data.files.bad_file import BadFileError
+from lensnet.data.files.decoding import image_ending
+from lensnet.data.files.file_reader import FileReader
+from lensnet.data.files.fits_files import without_astropy_warnings
+from lensnet.data.sources.folder_listing import (
+    BandPattern,
+    Example,
+    group_bands,
+    readable,
+    walk_images,
+)
+from lensnet.data.sources.reading_ahead import read_ahead
+from lensnet.data.sources.source import FILLED, Loaded
+from lensnet.errors import DataError
+
+__all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
+
+OpenTable = Callable[[Path], Iterator[Loaded] | None]
+"""Loads what a table of images names; None for what is no table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """One image to predict on, or the reason why there is none.
+
+    Args:
+        id: its name: below a folder that was given, the path from there; else the file's own
+            path; without band and ending.
+        path: its file; of several bands, the first.
+        image: (H, W, C) float32 as it comes; None for a bad file.
+        error: what is wrong with it; None for a good one.
+        filled: how many of its pixels were gaps and have been filled.
+    """
+
+    id: str
+    path: str
+    image: np.ndarray | None = None
+    error: BadFileError | None = None
+    filled: int = 0
+
+
+def read_inputs(
+    inputs: Sequence[str | os.PathLike[str]],
+    native_shape: tuple[int, int, int],
+    *,
+    batch_size: int = 64,
+    reader: FileReader | None = None,
+    open_table: OpenTable | None = None,
+) -> Generator[list[Input], None, None]:
+    """Yields batches of images, in a stable order, read ahead by threads.
+
+    Memory does not grow with the number of images: folders are listed as they are come to, and no
+    more than a few batches are held.
+
+    Args:
+        inputs: files, folders and tables; folders are searched for images, through all folders
+            below.
+        native_shape: (H, W, C) of the images that the network was trained on; any other shape is
+            a bad file.
+        batch_size: images in a batch, bad ones included; the last one may have fewer.
+        reader: how files are read, as in training; see `FileReader.from_options`.
+        open_table: loads the images that a table names, for runs that were trained by one.
+
+    Raises:
+        DataError: one of the inputs does not exist, or a folder holds no image.
+    """
+    how = reader or FileReader()
+    shape = tuple(native_shape)
+    paths = [Path(path).expanduser() for path in inputs]
+    _check_there(paths)
+    tables = [None if open_table is None else open_table(path) for path in paths]
+
+    def checked(found: Input) -> Input:
+        if found.image is None or found.image.shape == shape:
+            return found
+        reason = f"shape {found.image.shape}; the network takes {shape}"
+        return Input(found.id, found.path, error=BadFileError(found.path, reason))
+
+    def load(example: Example) -> Input:
+        path = example.files[0] if example.files else example.id
+        try:
+            if example.problem is not None:
+                raise BadFileError(path, example.problem)
+            found = how.read(example.files)
+        except BadFileError as error:
+            return Input(example.id, path, error=error)
+        return checked(Input(example.id, path, found.image, filled=found.filled))
+
+    def from_files(files: Sequence[Path]) -> Iterator[Input]:
+        yield from read_ahead(load, list_inputs(files, how), ahead=max(64, 2 * batch_size))
+
+    def everything() -> Generator[Input, None, None]:
+        files: list[Path] = []
+        for path, rows in zip(paths, tables, strict=True):
+            if rows is None:
+                files.append(path)
+                continue
+            yield from from_files(files)
+            files = []
+            yield from (checked(_input_of(loaded, path)) for loaded in rows)
+        yield from from_files(files)
+
+    with without_astropy_warnings(), contextlib.closing(everything()) as loading:
+        while batch := list(itertools.islice(loading, batch_size)):
+            yield batch
+
+
+def _input_of(loaded: Loaded, table: Path) -> Input:
+    example = loaded.example
+    file = loaded.error.path if loaded.error is not None else ";".join(example.files)
+    filled = int(loaded.metadata.get(FILLED, 0))
+    return Input(example.id, file or str(table), loaded.image, loaded.error, filled)
+
+
+def _check_there(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise DataError(f"There is no file or folder {path}.")
+
+
+def list_inputs(
+    inputs: Sequence[str | os.PathLike[str]], reader: FileReader | None = None
+) -> Iterator[Example]:
+    """Yields what there is to read in files and folders, in a stable order.
+
+    Args:
+        inputs: files and folders.
+        reader: how files are read; with bands, the files of an object come together.
+
+    Raises:
+        DataError: one of the inputs does not exist, or a folder holds no image.
+    """
+    paths = [Path(path).expanduser() for path in inputs]
+    _check_there(paths)
+    bands = reader.bands if reader is not None else None
+    # Files that stand next to each other are listed together: bands of one object among them.
+    for is_folder, group in itertools.groupby(paths, key=_is_folder):
+        if not is_folder:
+            yield from _examples([path.as_posix() for path in group], bands, "")
+            continue
+        for folder in group:
+            found = False
+            images = walk_images(folder)
+            # Bands that lie apart come together only once all files are known.
+            together = [list(images)] if bands is not None and bands.apart else None
+            for names in together or _by_directory(images):
+                for example in _examples(names, bands, f"{folder.as_posix()}/"):
+                    found = True
+                    yield example
+            if not found:
+                wanted = f" of the bands {', '.join(bands.bands)}" if bands else ""
+                raise DataError(f"The folder {folder} holds no image{wanted}.")
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not image_ending(path.name)
+
+
+def _by_directory(names: Iterable[str]) -> Iterator[list[str]]:
+    """Groups the names of files by the directory that they lie in."""
+    for _, group in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
+        yield list(group)
+
+
+def _examples(names: Sequence[str], bands: BandPattern | None, prefix: str) -> Iterator[Example]:
+    """Yields what files listed together hold, the prefix being no part of their ids."""
+    if bands is not None:
+        for name, files, problem in group_bands(names, bands)[0]:
+            yield Example(readable(name), tuple(prefix + f for f in files), problem=problem)
+        return
+    for name in names:
+        ending = image_ending(name) or ""
+        yield Example(readable(name[: len(name) - len(ending)]), (prefix + name,))

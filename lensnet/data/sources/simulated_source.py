@@ -1,0 +1,93 @@
+"""Examples that a simulator makes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from lensnet.data.sources.folder_listing import Example, Listing
+from lensnet.data.sources.reading_ahead import available_cpus
+from lensnet.data.sources.source import Loaded, Shape
+from lensnet.data.sources.splits import SplitPlan
+from lensnet.errors import LensnetError
+
+if TYPE_CHECKING:
+    from lensnet.simulation import Simulator
+
+__all__ = ["SimulatedSource"]
+
+_JOBS_WORTH_PROCESSES = 400
+
+
+class SimulatedSource:
+    """Images that a simulator makes.
+
+    Args:
+        simulator: what makes them.
+        examples_per_class: how many of each class, or in all for a regression.
+        seed: the seed of the images.
+        processes: how many processes simulate; by default one for each CPU, or one in all if the
+            images are few.
+    """
+
+    max_bad = 0.0
+    splits: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        examples_per_class: int,
+        seed: int,
+        processes: int | None = None,
+    ):
+        self.simulator = simulator
+        self.examples_per_class = examples_per_class
+        self.seed = seed
+        self.processes = processes
+        self.classes = tuple(simulator.classes)
+
+    def list(self) -> Listing:
+        """Lists the images to be made, as class/number; see `Source`."""
+        return Listing(
+            tuple(
+                Example(id=f"{label or 'image'}/{index}", label=label)
+                for label in self.classes or (None,)
+                for index in range(self.examples_per_class)
+            )
+        )
+
+    def split_of(self, example: Example, plan: SplitPlan) -> str:
+        """Returns the split of an image; see `Source`."""
+        stream, _, index = example.id.rpartition("/")
+        return plan.assign_simulated(stream, int(index))
+
+    def image_shape(self, training: Sequence[Example]) -> Shape:
+        """Returns the shape that the simulator says; see `Source`."""
+        return (self.simulator.image_size, self.simulator.image_size, 1)
+
+    def load(self, examples: Sequence[Example]) -> Generator[Loaded, None, None]:
+        """Simulates images, in several processes; see `Source`."""
+        from lensnet.simulation import simulate_many
+
+        jobs = [
+            (example.label, int(example.id.rpartition("/")[2]), self.seed) for example in examples
+        ]
+        # Starting processes takes as long as simulating some hundred images.
+        default = available_cpus() if len(jobs) >= _JOBS_WORTH_PROCESSES else 1
+        simulating = simulate_many(self.simulator, jobs, self.processes or default)
+        try:
+            for example, made in zip(examples, simulating, strict=True):
+                known = {name: number for name, number in made.metadata.items() if isfinite(number)}
+                yield Loaded(example, image=made.image, target=made.target, metadata=known)
+        except BrokenProcessPool as error:
+            raise LensnetError(
+                "A process that simulates images was killed, or could not start. A script that "
+                'prepares simulated data does so below `if __name__ == "__main__":`, because '
+                "the processes import it; if it does, there may be too little memory."
+            ) from error
+
+    def stamp(self, listing: Listing) -> Iterator[str]:
+        """Yields the simulator with all its options, and how many images it makes."""
+        yield f"{self.simulator!r} {self.examples_per_class}"
