@@ -18,7 +18,7 @@ from lensnet.data import prepare
 from lensnet.datasets.fits_catalog.options import Options
 from lensnet.errors import DataError
 
-PAN_STARRS = Path(__file__).parent.parent / "data" / "pan_starrs"
+PAN_STARRS = Path(__file__).parent.parent / "data" / "files" / "pan_starrs"
 
 
 def pixels(index, band, size=9):

@@ -10,7 +10,7 @@ from lensnet.datasets.image_folder.image_folder_dataset_builder import Builder
 from lensnet.datasets.image_folder.options import Options, inspect
 from lensnet.errors import DataError
 
-PAN_STARRS = Path(__file__).parent.parent / "data" / "pan_starrs"
+PAN_STARRS = Path(__file__).parent.parent / "data" / "files" / "pan_starrs"
 
 
 @pytest.fixture
