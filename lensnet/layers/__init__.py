@@ -20,7 +20,7 @@ from lensnet.layers.fields.field_scale import FieldScale
 from lensnet.layers.fields.field_squeeze_excite import FieldGate
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
-from lensnet.layers.folding.graph import fold
+from lensnet.layers.folding.fold import fold
 from lensnet.layers.parameter_names import allow_dots_in_names
 from lensnet.layers.spatial.circular_mask import CircularMask
 from lensnet.layers.spatial.drop_path import DropPath

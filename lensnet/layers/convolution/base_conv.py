@@ -8,19 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["SymmetricConv2D", "channels_of"]
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import (
+    plain_convolution,
+    plain_depthwise_convolution,
+)
 
-
-def channels_of(input_shape: tuple[int | None, ...], name: str) -> int:
-    """The number of channels of a layer's input.
-
-    Raises:
-        ValueError: it is not known.
-    """
-    channels = input_shape[-1]
-    if channels is None:
-        raise ValueError(f"{name}: the number of input channels must be known; got {input_shape}.")
-    return channels
+__all__ = ["SymmetricConv2D"]
 
 
 class SymmetricConv2D(keras.layers.Layer):
@@ -115,7 +110,7 @@ class SymmetricConv2D(keras.layers.Layer):
             kernel: as `operation` takes it; it is cast to the layer's compute dtype.
             operation: `keras.ops.conv` or another with its arguments.
         """
-        kernel = ops.cast(self.over_means(kernel), self.compute_dtype)
+        kernel = ops.cast(self.box_prefilter(kernel), self.compute_dtype)
         pixels, padding = self.pads(inputs.shape)
         if pixels:
             inputs = ops.pad(inputs, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
@@ -130,6 +125,82 @@ class SymmetricConv2D(keras.layers.Layer):
         step = self.strides // self.plain_strides
         return outputs[:, ::step, ::step, :] if step > 1 else outputs
 
+    def fold_padding(self, graph: FoldedGraph, inputs: Any) -> tuple[Any, str]:
+        """The input with as many zeros as `convolve` adds by hand, and the padding after that."""
+        pixels, padding = self.pads(inputs.shape)
+        if not pixels:
+            return inputs, padding
+        zeros = keras.layers.ZeroPadding2D(
+            pixels, data_format="channels_last", dtype=self.dtype_policy, name=f"{self.name}.pad"
+        )
+        return graph.add_channelwise(zeros, inputs), padding
+
+    def fold_convolution(
+        self,
+        graph: FoldedGraph,
+        padded: tuple[Any, str],
+        kernel: Any,
+        bias: Any,
+        name: str,
+        groups: int = 1,
+    ) -> Any:
+        """What `convolve` becomes when the layer is folded.
+
+        Args:
+            graph: as of `fold`.
+            padded: what `fold_padding` returns.
+            kernel, bias: as plain ones; the bias may be None.
+            name: of the stock layer.
+            groups: as of `plain_convolution`.
+        """
+        inputs, padding = padded
+        kernel, bias = to_numpy(self.box_prefilter(kernel)), to_numpy(bias)
+        options = {"padding": padding, **self._plain_options()}
+        outputs = plain_convolution(
+            graph, self, inputs, kernel, bias, name, groups=groups, **options
+        )
+        return self._fold_stride(graph, outputs, name)
+
+    def fold_depthwise_convolution(
+        self,
+        graph: FoldedGraph,
+        padded: tuple[Any, str],
+        kernel: Any,
+        bias: Any,
+        name: str,
+        is_last: bool = True,
+    ) -> Any:
+        """What `convolve` becomes with a depthwise kernel, when the layer is folded.
+
+        Args:
+            graph, padded, kernel, bias, name: as of `fold_convolution`.
+            is_last: whether this is what the layer answers, so that a normalisation may follow.
+        """
+        inputs, padding = padded
+        options = {"padding": padding, **self._plain_options()}
+        outputs, permutation = plain_depthwise_convolution(
+            graph, self, inputs, self.box_prefilter(kernel), bias, name, is_last, **options
+        )
+        return graph.permute(self._fold_stride(graph, outputs, name), permutation)
+
+    def _plain_options(self) -> dict[str, Any]:
+        """Those that the plain convolution shares with the layer."""
+        return {"strides": self.plain_strides, "dilation_rate": self.dilation_rate}
+
+    def _fold_stride(self, graph: FoldedGraph, outputs: Any, name: str) -> Any:
+        """Every n-th pixel, of a layer with a stride and a dilation."""
+        stride = self.strides // self.plain_strides
+        if stride == 1:
+            return outputs
+        pool = keras.layers.MaxPooling2D(
+            1,
+            strides=stride,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=f"{name}.stride",
+        )
+        return graph.propagate_fusable(outputs, graph.add_layer(pool, outputs)[1])
+
     @property
     def plain_strides(self) -> int:
         """The stride of the plain convolution; what it lacks is made up for by leaving out pixels.
@@ -138,7 +209,7 @@ class SymmetricConv2D(keras.layers.Layer):
         """
         return self.strides if self.dilation_rate == 1 else 1
 
-    def over_means(self, kernel: Any) -> Any:
+    def box_prefilter(self, kernel: Any) -> Any:
         """The kernel that sees pixels, of one that sees means over `mean_size` pixels.
 
         Args:

@@ -10,6 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import plain_convolution
 from lensnet.symmetry import Group
 
 __all__ = ["RectangularConv2D", "turned_taps"]
@@ -148,6 +151,25 @@ class RectangularConv2D(keras.layers.Layer):
             padding=self.padding,
             data_format="channels_last",
         )
+
+    def fold_convolution(
+        self, graph: FoldedGraph, inputs: Any, kernel: Any, bias: Any, name: str
+    ) -> Any:
+        """What `convolve` becomes when the layer is folded.
+
+        Args:
+            graph, inputs: as of `fold`.
+            kernel, bias: of one orientation, as plain ones; the bias may be None.
+            name: of the stock layer.
+        """
+        crop = self.crop_pixels(kernel)
+        if any(crop):
+            cropping = keras.layers.Cropping2D(
+                crop, data_format="channels_last", dtype=self.dtype_policy, name=f"{name}.crop"
+            )
+            inputs = graph.add_channelwise(cropping, inputs)
+        kernel, bias = to_numpy(kernel), to_numpy(bias)
+        return plain_convolution(graph, self, inputs, kernel, bias, name, padding=self.padding)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, *sides, _ = input_shape

@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
+from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 from lensnet.symmetry import Group
 
-__all__ = ["circular_mask", "expansion_index", "filter_rotations"]
+__all__ = ["expansion_index", "filter_rotations"]
 
 
 @functools.cache
@@ -83,20 +84,8 @@ def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarr
                 target = np.arange(taps)[inside]
                 matrices[k, target, (row * size + column)[inside]] += weight[inside]
     if masked:
-        mask = circular_mask(size).reshape(-1)
-        matrices = mask[:, None] * matrices * mask[None, :]
+        disk = inscribed_disk(size, size).reshape(-1)
+        matrices = disk[:, None] * matrices * disk[None, :]
     matrices = matrices.astype("float32")
     matrices.setflags(write=False)
     return matrices
-
-
-def circular_mask(size: int) -> np.ndarray:
-    """1 on the taps whose centre lies within the circle inscribed in the filter, else 0.
-
-    Example:
-
-    >>> float(circular_mask(5).sum())
-    21.0
-    """
-    distance = np.arange(size) - (size - 1) / 2
-    return (np.hypot(*np.meshgrid(distance, distance)) <= size / 2).astype("float64")

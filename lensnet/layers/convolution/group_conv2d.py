@@ -9,8 +9,10 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import grouped_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
+from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["GroupConv2D"]
@@ -145,6 +147,11 @@ class GroupConv2D(SymmetricConv2D):
         else:
             outputs = self.convolve(inputs, self.expanded_kernel())
         return outputs if self.bias is None else outputs + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded = self.fold_padding(graph, inputs)
+        kernel, bias = self.expanded_kernel(), self.expanded_bias()
+        return self.fold_convolution(graph, padded, kernel, bias, self.name, groups=self.groups)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
 from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["GroupDepthwiseConv2D"]
@@ -101,6 +102,11 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
     def call(self, inputs: Any) -> Any:
         outputs = self.convolve(inputs, self.expanded_kernel(), depthwise_convolution)
         return outputs if self.bias is None else outputs + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded = self.fold_padding(graph, inputs)
+        kernel, bias = self.expanded_kernel(), self.expanded_bias()
+        return self.fold_depthwise_convolution(graph, padded, kernel, bias, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {

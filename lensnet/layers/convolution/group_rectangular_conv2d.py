@@ -11,6 +11,9 @@ from keras import ops
 
 from lensnet.layers.convolution.base_rectangular_conv import RectangularConv2D, turned_taps
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import concatenate
 from lensnet.symmetry import Group
 
 __all__ = ["GroupRectangularConv2D"]
@@ -135,6 +138,19 @@ class GroupRectangularConv2D(RectangularConv2D):
                 ops.stack(outputs, axis=-1), (-1, height, width, self.output_channels())
             )
         return interleaved if self.bias is None else interleaved + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        kernels, bias = self.expanded_kernels(), to_numpy(self.expanded_bias())
+        if len(kernels) == 1:
+            return self.fold_convolution(graph, inputs, kernels[0], bias, self.name)
+        biases = [None, None] if bias is None else [bias[::2], bias[1::2]]
+        halves = [
+            self.fold_convolution(graph, inputs, kernel, half, f"{self.name}.elements{first}")
+            for first, (kernel, half) in enumerate(zip(kernels, biases, strict=True))
+        ]
+        outputs = concatenate(graph, self, halves)
+        # The channels of even and odd elements alternate, and came one half after the other.
+        return graph.permute(outputs, np.arange(outputs.shape[-1]).reshape(2, -1).T.reshape(-1))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "group": self.group}

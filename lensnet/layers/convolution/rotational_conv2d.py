@@ -10,8 +10,14 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import grouped_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
-from lensnet.layers.convolution.filter_rotation import circular_mask, filter_rotations
+from lensnet.layers.convolution.base_conv import SymmetricConv2D
+from lensnet.layers.convolution.filter_rotation import filter_rotations
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.arrays import multiply, to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import maximum
+from lensnet.layers.spatial.image_rotation import rotate_images
+from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 
 __all__ = ["RotationalConv2D"]
 
@@ -118,7 +124,7 @@ class RotationalConv2D(SymmetricConv2D):
 
     def call(self, inputs: Any) -> Any:
         if self.rotate == "inputs":
-            responses = self._turned_input_responses(inputs)
+            responses = self._rotated_input_responses(inputs)
         elif self.covers(inputs) and self.groups == 1:
             responses = self._cover_responses(inputs)
         else:
@@ -129,6 +135,35 @@ class RotationalConv2D(SymmetricConv2D):
         for response in responses[1:]:
             outputs = ops.maximum(outputs, response)
         return outputs if self.bias is None else outputs + self.bias
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        if self.rotate == "inputs":
+            kernels = [to_numpy(self._kernel_of_inputs())] * self.rotations
+            padded = [
+                self.fold_padding(graph, self._fold_rotation(graph, inputs, k))
+                for k in range(self.rotations)
+            ]
+        else:
+            kernels = ops.unstack(self.turned_kernels(), self.rotations)
+            padded = [self.fold_padding(graph, inputs)] * self.rotations
+        responses = [
+            self.fold_convolution(
+                graph, image, kernel, self.bias, f"{self.name}.turned{k}", groups=self.groups
+            )
+            for k, (image, kernel) in enumerate(zip(padded, kernels, strict=True))
+        ]
+        return maximum(graph, self, responses)
+
+    def _fold_rotation(self, graph: FoldedGraph, inputs: Any, k: int) -> Any:
+        if 4 * k % self.rotations == 0:
+            return rotate_images(inputs, 4 * k // self.rotations)
+        size = inputs.shape[1]
+        # One transform for each image, in a batch of unknown size.
+        transforms = ops.zeros_like(inputs[:, 0, 0, :1]) + self._transform(k, size)
+        rotated = ops.image.affine_transform(
+            inputs, transforms, interpolation="bilinear", data_format="channels_last"
+        )
+        return multiply(graph, self, rotated, inscribed_disk(size, size)[:, :, None])
 
     def _respond(self, inputs: Any, kernel: Any) -> Any:
         if self.groups == 1:
@@ -166,21 +201,36 @@ class RotationalConv2D(SymmetricConv2D):
             for response in ops.unstack(responses, axis=1)
         ]
 
-    def _turned_input_responses(self, inputs: Any) -> list[Any]:
-        kernel: Any = self.kernel
-        if self.circular_mask:
-            mask = circular_mask(self.kernel_size)[:, :, None, None]
-            kernel = kernel * ops.cast(mask, self.compute_dtype)
-        return [self._respond(self._turned_input(inputs, k), kernel) for k in range(self.rotations)]
+    def _rotated_input_responses(self, inputs: Any) -> list[Any]:
+        kernel = self._kernel_of_inputs()
+        return [
+            self._respond(self._rotated_input(inputs, k), kernel) for k in range(self.rotations)
+        ]
 
-    def _turned_input(self, inputs: Any, k: int) -> Any:
+    def _kernel_of_inputs(self) -> Any:
+        """The kernel that sees the rotated inputs, masked where that is asked for."""
+        if not self.circular_mask:
+            return self.kernel
+        disk = inscribed_disk(self.kernel_size, self.kernel_size)[:, :, None, None]
+        return self.kernel * ops.cast(disk, self.compute_dtype)
+
+    def _rotated_input(self, inputs: Any, k: int) -> Any:
         if 4 * k % self.rotations == 0:
             return ops.rot90(inputs, 4 * k // self.rotations, axes=(1, 2))
         size = inputs.shape[1]
+        transforms = ops.tile(self._transform(k, size), (ops.shape(inputs)[0], 1))
+        rotated = ops.image.affine_transform(
+            inputs, transforms, interpolation="bilinear", data_format="channels_last"
+        )
+        disk = ops.cast(inscribed_disk(size, size)[None, :, :, None], rotated.dtype)
+        return rotated * disk
+
+    def _transform(self, k: int, size: int) -> np.ndarray:
+        """The affine transform that rotates square images k times, shape (1, 8)."""
         angle = 2 * np.pi * k / self.rotations
         cosine, sine, centre = np.cos(angle), np.sin(angle), (size - 1) / 2
         # Row-major pixel coordinates, y downwards: output (x, y) shows input (a x + b y + c, ...).
-        transform = np.array(
+        return np.array(
             [
                 [
                     *(cosine, -sine, centre - cosine * centre + sine * centre),
@@ -190,12 +240,6 @@ class RotationalConv2D(SymmetricConv2D):
             ],
             dtype="float32",
         )
-        transforms = ops.tile(ops.convert_to_tensor(transform), (ops.shape(inputs)[0], 1))
-        turned = ops.image.affine_transform(
-            inputs, transforms, interpolation="bilinear", data_format="channels_last"
-        )
-        mask = ops.cast(circular_mask(size)[None, :, :, None], turned.dtype)
-        return turned * mask
 
     def get_config(self) -> dict[str, Any]:
         return {

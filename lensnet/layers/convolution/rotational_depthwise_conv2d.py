@@ -8,8 +8,12 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
+from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.filter_rotation import filter_rotations
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.arrays import to_numpy, to_source
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import maximum
 
 __all__ = ["RotationalDepthwiseConv2D"]
 
@@ -106,6 +110,19 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
         for response in others:
             outputs = ops.maximum(outputs, response)
         return outputs if self.bias is None else outputs + self.bias
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded, padding = self.fold_padding(graph, inputs)
+        source, permutation = graph.source(padded)
+        bias = to_source(to_numpy(self.bias), permutation)
+        responses = []
+        for k, kernel in enumerate(ops.unstack(self.turned_kernels(), self.rotations)):
+            kernel = to_source(to_numpy(kernel), permutation, axis=2)
+            name = f"{self.name}.turned{k}"
+            responses.append(
+                self.fold_depthwise_convolution(graph, (source, padding), kernel, bias, name)
+            )
+        return graph.permute(maximum(graph, self, responses), permutation)
 
     def get_config(self) -> dict[str, Any]:
         return {

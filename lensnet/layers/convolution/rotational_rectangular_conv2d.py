@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.convolution.base_conv import channels_of
 from lensnet.layers.convolution.base_rectangular_conv import RectangularConv2D, turned_taps
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import maximum
 from lensnet.symmetry import Group
 
 __all__ = ["RotationalRectangularConv2D"]
@@ -99,6 +101,13 @@ class RotationalRectangularConv2D(RectangularConv2D):
         for response in others:
             outputs = ops.maximum(outputs, response)
         return outputs if self.bias is None else outputs + self.bias
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        responses = [
+            self.fold_convolution(graph, inputs, kernel, self.bias, f"{self.name}.turned{k}")
+            for k, kernel in enumerate(self.turned_kernels())
+        ]
+        return maximum(graph, self, responses)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rotations": self.rotations}

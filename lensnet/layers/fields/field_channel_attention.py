@@ -8,6 +8,9 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields, pointwise_index
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["FieldChannelGate"]
@@ -104,6 +107,26 @@ class FieldChannelGate(keras.layers.Layer):
             ops.conv(means, self.expanded_kernel(), padding="same", data_format="channels_last")
         )
         return inputs * ops.reshape(gate, (-1, *(1 for _ in between), inputs.shape[-1]))
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        means = spatial_means(graph, self, inputs)
+        fields = keras.layers.Reshape(
+            (self._fields, self._group.order), dtype=self.dtype_policy, name=f"{self.name}.fields"
+        )
+        convolution = keras.layers.Conv1D(
+            self._group.order,
+            self.kernel_size,
+            padding="same",
+            activation="sigmoid",
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=f"{self.name}.convolution",
+        )
+        rows = graph.add_layer(fields, means)[1]
+        weights = [to_numpy(self.expanded_kernel())]
+        gate = graph.add_layer(convolution, rows, weights=weights)[1]
+        return multiply_by_gate(graph, self, inputs, gate)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

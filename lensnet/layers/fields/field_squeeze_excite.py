@@ -8,6 +8,9 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields, expand_pointwise
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["FieldGate"]
@@ -133,6 +136,25 @@ class FieldGate(keras.layers.Layer):
             gate = ops.matmul(gate, kernel)
             gate = activation(gate if bias is None else gate + bias)
         return inputs * ops.reshape(gate, (-1, *(1 for _ in between), inputs.shape[-1]))
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        gate = spatial_means(graph, self, inputs)
+        for step, (kernel, bias), activation in zip(
+            ("reduce", "expand"),
+            self.expanded_weights(),
+            (self.activation, self.gate_activation),
+            strict=True,
+        ):
+            dense = keras.layers.Dense(
+                kernel.shape[-1],
+                activation=activation,
+                use_bias=bias is not None,
+                dtype=self.dtype_policy,
+                name=f"{self.name}.{step}",
+            )
+            weights = [to_numpy(values) for values in (kernel, bias) if values is not None]
+            gate = graph.add_layer(dense, gate, weights=weights)[1]
+        return multiply_by_gate(graph, self, inputs, gate)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

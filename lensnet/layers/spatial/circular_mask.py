@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
+
+from lensnet.layers.folding.arrays import multiply
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 
 __all__ = ["CircularMask"]
 
@@ -62,26 +64,15 @@ class CircularMask(keras.layers.Layer):
         self._size = (height, width)
 
     def call(self, inputs: Any) -> Any:
-        mask = _disk(*self._size, self.edge_width_pixels)
-        return inputs * ops.cast(mask[None, :, :, None], inputs.dtype)
+        disk = inscribed_disk(*self._size, self.edge_width_pixels)
+        return inputs * ops.cast(disk[None, :, :, None], inputs.dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        disk = inscribed_disk(*self._size, self.edge_width_pixels)
+        return multiply(graph, self, inputs, disk[:, :, None])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "edge_width_pixels": self.edge_width_pixels}
-
-
-@functools.cache
-def _disk(height: int, width: int, edge_width_pixels: float) -> np.ndarray:
-    """The mask, float32 of shape (height, width)."""
-    rows, columns = (np.arange(side) - (side - 1) / 2 for side in (height, width))
-    inwards = min(height, width) / 2 - np.hypot(rows[:, None], columns[None, :])
-    if edge_width_pixels > 0:
-        inwards = np.clip(inwards / edge_width_pixels, 0, 1)
-        mask = (1 - np.cos(np.pi * inwards)) / 2
-    else:
-        mask = inwards >= 0
-    mask = mask.astype("float32")
-    mask.setflags(write=False)
-    return mask

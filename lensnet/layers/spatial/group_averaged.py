@@ -8,6 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.folding.arrays import cast
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.spatial.image_rotation import rotate_images
 from lensnet.symmetry import Group
 
 __all__ = ["GroupAveraged"]
@@ -97,31 +100,54 @@ class GroupAveraged(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        turned = [self._turned(inputs, element) for element in range(self._group.order)]
+        rotated = self._rotated(inputs)
         # Keras drops `training` where a layer does not take it.
         if not self.stacked:
-            return _mean([self.model(images, training=training) for images in turned])
-        answers = self.model(ops.concatenate(turned, axis=0), training=training)
-        by_output = [ops.split(output, len(turned)) for output in keras.tree.flatten(answers)]
+            return _mean([self.model(images, training=training) for images in rotated])
+        answers = self.model(ops.concatenate(rotated, axis=0), training=training)
+        by_output = [ops.split(output, len(rotated)) for output in keras.tree.flatten(answers)]
         by_turn = [
             keras.tree.pack_sequence_as(answers, list(outputs))
             for outputs in zip(*by_output, strict=True)
         ]
         return _mean(by_turn)
 
-    def _turned(self, images: Any, element: int) -> Any:
-        """The images as `Group.transform` turns them.
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        rotated = self._rotated(cast(self, inputs))
+        if self.stacked:
+            structure = graph.apply(self.model, ops.concatenate(rotated, axis=0))
+            by_output = [
+                ops.split(output, len(rotated), axis=0) for output in keras.tree.flatten(structure)
+            ]
+        else:
+            answers = [graph.apply(self.model, images) for images in rotated]
+            structure = answers[0]
+            by_output = list(zip(*map(keras.tree.flatten, answers), strict=True))
+        means = []
+        for i, outputs in enumerate(by_output):
+            name = self.name if len(by_output) == 1 else f"{self.name}.{i}"
+            dtype = outputs[0].dtype
+            # In its own precision at the end, and not in half precision before.
+            average = keras.layers.Average(
+                dtype=keras.backend.result_type(dtype, "float32"), name=name
+            )
+            mean = graph.add_layer(average, list(outputs))[1]
+            means.append(mean if mean.dtype == dtype else ops.cast(mean, dtype))
+        return keras.tree.pack_sequence_as(structure, means)
 
-        By reversals and a transposition: Keras's `rot90` is wrong for images that are not square
-        (3.15.1 with TensorFlow, two quarter turns).
-        """
-        quarter_turns = round(self._group.angle(element) / 90)
-        reversed_axes = (set[int](), {2}, {1, 2}, {1})[quarter_turns]
-        if self._group.is_mirroring(element):
-            reversed_axes = reversed_axes ^ {2}
-        if reversed_axes:
-            images = ops.flip(images, axis=tuple(sorted(reversed_axes)))
-        return ops.transpose(images, (0, 2, 1, 3)) if quarter_turns % 2 else images
+    def symbolic_input(self) -> Any:
+        """A `keras.Input` like that of the wrapped model, or one that is made for its shape."""
+        shape = self.get_build_config()["input_shape"]
+        given = getattr(self.model, "inputs", None) or [keras.Input(batch_shape=shape)]
+        return keras.Input(batch_shape=shape, dtype=given[0].dtype, name=given[0].name)
+
+    def _rotated(self, images: Any) -> list[Any]:
+        """The images as each element of the group moves them."""
+        group = self._group
+        return [
+            rotate_images(images, round(group.angle(element) / 90), group.is_mirroring(element))
+            for element in range(group.order)
+        ]
 
     @property
     def layers(self) -> list[keras.Layer]:

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.convolution.base_conv import channels_of
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.arrays import multiply
+from lensnet.layers.folding.graph import FoldedGraph
 
 __all__ = ["SymmetricDownsample2D"]
 
@@ -55,6 +57,8 @@ class SymmetricDownsample2D(keras.layers.Layer):
     [(1, 4, 4, 8), (1, 5, 5, 8)]
     """
 
+    fold_transparent = True
+
     def __init__(self, strides: int = 2, window_size: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         for name, value in (("strides", strides), ("window_size", window_size)):
@@ -97,6 +101,34 @@ class SymmetricDownsample2D(keras.layers.Layer):
         if (sums == 1).all():
             return outputs
         return outputs * ops.cast(1 / sums[None, :, :, None], inputs.dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        rows, columns = self._rows, self._columns
+        options = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        _, height, width, channels = inputs.shape
+        crop = (
+            (rows.inside.start, height - rows.inside.stop),
+            (columns.inside.start, width - columns.inside.stop),
+        )
+        x = inputs
+        if any(map(any, crop)):
+            cropping = keras.layers.Cropping2D(crop, name=f"{self.name}.crop", **options)
+            x = graph.add_channelwise(cropping, x)
+        pads = (rows.pad_pixels, columns.pad_pixels)
+        if any(pads):
+            padding = keras.layers.ZeroPadding2D(pads, name=f"{self.name}.pad", **options)
+            x = graph.add_channelwise(padding, x)
+        taps = np.multiply.outer(rows.taps, columns.taps).astype("float32")
+        sums = np.multiply.outer(rows.sums, columns.sums).astype("float32")
+        blur = keras.layers.DepthwiseConv2D(
+            taps.shape, strides=self.strides, use_bias=False, name=self.name, **options
+        )
+        kernel = np.tile(taps[:, :, None, None], (1, 1, channels, 1))
+        x = graph.add_channelwise(blur, x, weights=[kernel])
+        if (sums != 1).any():
+            x = multiply(graph, self, x, 1 / sums[:, :, None])
+        # A constant stays constant, so that a scale and an offset may as well come before.
+        return graph.propagate_fusable(inputs, x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         sides = (None if side is None else -(-side // self.strides) for side in input_shape[1:3])
