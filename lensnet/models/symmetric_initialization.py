@@ -30,11 +30,11 @@ import numpy as np
 
 from lensnet.errors import ConfigurationError
 from lensnet.layers import (
-    FieldChannelGate,
-    FieldGate,
+    FieldChannelAttention,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupConv2D,
     GroupDepthwiseConv2D,
     GroupRectangularConv2D,
@@ -159,8 +159,8 @@ _CONVERSIONS: dict[type, Callable[[Any, list[np.ndarray]], list[np.ndarray] | st
     GroupConv2D: _convolution,
     GroupRectangularConv2D: _convolution,
     GroupDepthwiseConv2D: _depthwise,
-    FieldGate: _gate,
-    FieldChannelGate: _channel_gate,
+    FieldSqueezeExcite: _gate,
+    FieldChannelAttention: _channel_gate,
     FieldNormalization: lambda layer, weights: weights,
     FieldScale: lambda layer, weights: [weights[0].reshape(-1)],
 }

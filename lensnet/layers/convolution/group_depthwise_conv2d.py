@@ -23,12 +23,12 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
 
     `out[x, h] = b + sum_y in[y, h] w(h^-1 (y - x))` for every field, with a w and b of its own:
     the group convolution (Cohen & Welling 2016, arXiv:1602.07576, equation 11) of a filter that
-    is zero but at its own field and at the unit element, as depthwise separable convolutions of
+    is zero but at its own field and at the identity, as depthwise separable convolutions of
     groups use it (Lengyel & van Gemert 2021, "Exploiting Learned Symmetries in Group Equivariant
     Convolutions", arXiv:2106.04914). It has |G| times fewer weights than a plain depthwise
     convolution of as many channels.
 
-    How filters turn, and how exactly, is said in `GroupConv2D`. Deliberate deviations from
+    How filters rotate, and how exactly, is said in `GroupConv2D`. Deliberate deviations from
     `keras.layers.DepthwiseConv2D`: no depth multiplier; and an initializer sees the taps of one
     filter as its fan-in, not the taps of all channels, so that `he_normal` keeps the variance.
 

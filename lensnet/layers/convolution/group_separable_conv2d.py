@@ -31,7 +31,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
     arXiv:1610.02357). It takes about kernel_size^2 times fewer multiplications, where channels
     are many.
 
-    How filters turn, and how exactly, is said in `GroupConv2D`. The pointwise step is exact for
+    How filters rotate, and how exactly, is said in `GroupConv2D`. The pointwise step is exact for
     every group. Deviations from `keras.layers.SeparableConv2D`: no depth multiplier, and those
     of `GroupDepthwiseConv2D`.
 

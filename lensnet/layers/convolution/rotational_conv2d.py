@@ -26,12 +26,12 @@ __all__ = ["RotationalConv2D"]
 class RotationalConv2D(SymmetricConv2D):
     """Convolves with every rotation of each filter and keeps the largest response.
 
-    With `rotate="filters"` the output is `max_k conv(x, turn(w, k)) + b`: turning the input turns
-    the output, so that a stack of such layers is equivariant, and the features stay scalar (one
-    channel a filter). (Marcos, Volpi & Tuia 2016, "Learning rotation invariant convolutional
+    With `rotate="filters"` the output is `max_k conv(x, rotate(w, k)) + b`: rotating the input
+    rotates the output, so that a stack of such layers is equivariant, and the features stay scalar
+    (one channel a filter). (Marcos, Volpi & Tuia 2016, "Learning rotation invariant convolutional
     filters for texture classification", arXiv:1604.06720, who take the maximum over the map too.)
 
-    With `rotate="inputs"` it is `max_k conv(turn(x, k), w) + b`, without turning the outputs
+    With `rotate="inputs"` it is `max_k conv(rotate(x, k), w) + b`, without rotating the outputs
     back. That is invariant for the image as a whole, but the maximum mixes positions that are not
     the same place of the image; it is kept to reproduce published results. (For whole networks:
     TI-pooling, Laptev et al. 2016, arXiv:1604.06318.) It needs square images. Of an angle that is
@@ -105,7 +105,7 @@ class RotationalConv2D(SymmetricConv2D):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if self.rotate == "inputs" and input_shape[1] != input_shape[2]:
             raise ValueError(
-                f'{self.name}: rotate="inputs" turns the whole image, which must be square; got '
+                f'{self.name}: rotate="inputs" rotates the whole image, which must be square; got '
                 f"{input_shape[1]} x {input_shape[2]} pixels."
             )
         channels = channels_of(input_shape, self.name)
@@ -125,11 +125,11 @@ class RotationalConv2D(SymmetricConv2D):
     def call(self, inputs: Any) -> Any:
         if self.rotate == "inputs":
             responses = self._rotated_input_responses(inputs)
-        elif self.covers(inputs) and self.groups == 1:
-            responses = self._cover_responses(inputs)
+        elif self.is_full_map(inputs) and self.groups == 1:
+            responses = self._full_map_responses(inputs)
         else:
             responses = [
-                self._respond(inputs, kernel) for kernel in ops.unstack(self.turned_kernels())
+                self._respond(inputs, kernel) for kernel in ops.unstack(self.rotated_kernels())
             ]
         outputs = responses[0]
         for response in responses[1:]:
@@ -144,7 +144,7 @@ class RotationalConv2D(SymmetricConv2D):
                 for k in range(self.rotations)
             ]
         else:
-            kernels = ops.unstack(self.turned_kernels(), self.rotations)
+            kernels = ops.unstack(self.rotated_kernels(), self.rotations)
             padded = [self.fold_padding(graph, inputs)] * self.rotations
         responses = [
             self.fold_convolution(
@@ -171,7 +171,7 @@ class RotationalConv2D(SymmetricConv2D):
         operation = functools.partial(grouped_convolution, groups=self.groups)
         return self.convolve(inputs, kernel, operation)
 
-    def turned_kernels(self) -> Any:
+    def rotated_kernels(self) -> Any:
         """The filter in each of its rotations.
 
         Returns:
@@ -179,8 +179,8 @@ class RotationalConv2D(SymmetricConv2D):
         """
         size = self.kernel_size
         taps = ops.reshape(self.kernel, (size * size, -1))
-        turned = ops.matmul(self._rotation_matrices(), taps)
-        return ops.reshape(turned, (self.rotations, size, size, self._channels_in, self.filters))
+        rotated = ops.matmul(self._rotation_matrices(), taps)
+        return ops.reshape(rotated, (self.rotations, size, size, self._channels_in, self.filters))
 
     def _rotation_matrices(self) -> Any:
         masked = self.circular_mask
@@ -189,13 +189,15 @@ class RotationalConv2D(SymmetricConv2D):
         matrices = filter_rotations(self.kernel_size, self.rotations, masked)
         return ops.cast(matrices, self.compute_dtype)
 
-    def _cover_responses(self, inputs: Any) -> list[Any]:
-        """One output pixel: the map is turned back instead of the large filter."""
+    def _full_map_responses(self, inputs: Any) -> list[Any]:
+        """One output pixel: the map is rotated back instead of the large filter."""
         taps = self.kernel_size**2
         rows = ops.reshape(inputs, (-1, 1, taps, self._channels_in))
         back = ops.transpose(self._rotation_matrices(), (0, 2, 1))
-        turned = ops.reshape(ops.matmul(back, rows), (-1, self.rotations, taps * self._channels_in))
-        responses = ops.matmul(turned, ops.reshape(self.kernel, (-1, self.filters)))
+        rotated = ops.reshape(
+            ops.matmul(back, rows), (-1, self.rotations, taps * self._channels_in)
+        )
+        responses = ops.matmul(rotated, ops.reshape(self.kernel, (-1, self.filters)))
         return [
             ops.reshape(response, (-1, 1, 1, self.filters))
             for response in ops.unstack(responses, axis=1)

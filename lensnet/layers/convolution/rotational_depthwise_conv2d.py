@@ -22,12 +22,12 @@ __all__ = ["RotationalDepthwiseConv2D"]
 class RotationalDepthwiseConv2D(SymmetricConv2D):
     """Convolves each channel with every rotation of its filter and keeps the largest response.
 
-    `out[c] = max_k conv(x[c], turn(w[c], k)) + b[c]`: `RotationalConv2D` with `rotate="filters"`,
+    `out[c] = max_k conv(x[c], rotate(w[c], k)) + b[c]`: `RotationalConv2D` with `rotate="filters"`,
     channel by channel, as depthwise separable networks need it (Howard et al. 2017,
-    arXiv:1704.04861, section 3.1, for the plain one). Turning the input turns the output, and the
-    features stay scalar.
+    arXiv:1704.04861, section 3.1, for the plain one). Rotating the input rotates the output, and
+    the features stay scalar.
 
-    How filters turn, and how exactly, is said in `RotationalConv2D`. The weights are those of
+    How filters rotate, and how exactly, is said in `RotationalConv2D`. The weights are those of
     `keras.layers.DepthwiseConv2D`, without a depth multiplier.
 
     Args:
@@ -86,7 +86,7 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
         )
         self.bias = self.add_bias(channels)
 
-    def turned_kernels(self) -> Any:
+    def rotated_kernels(self) -> Any:
         """The filters in each of their rotations.
 
         Returns:
@@ -98,13 +98,13 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
             masked = 4 % self.rotations != 0
         matrices = filter_rotations(size, self.rotations, masked)
         taps = ops.reshape(self.kernel, (size * size, channels))
-        turned = ops.matmul(ops.cast(matrices, self.compute_dtype), taps)
-        return ops.reshape(turned, (self.rotations, size, size, channels, 1))
+        rotated = ops.matmul(ops.cast(matrices, self.compute_dtype), taps)
+        return ops.reshape(rotated, (self.rotations, size, size, channels, 1))
 
     def call(self, inputs: Any) -> Any:
         first, *others = (
             self.convolve(inputs, kernel, depthwise_convolution)
-            for kernel in ops.unstack(self.turned_kernels(), self.rotations)
+            for kernel in ops.unstack(self.rotated_kernels(), self.rotations)
         )
         outputs = first
         for response in others:
@@ -116,7 +116,7 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
         source, permutation = graph.source(padded)
         bias = to_source(to_numpy(self.bias), permutation)
         responses = []
-        for k, kernel in enumerate(ops.unstack(self.turned_kernels(), self.rotations)):
+        for k, kernel in enumerate(ops.unstack(self.rotated_kernels(), self.rotations)):
             kernel = to_source(to_numpy(kernel), permutation, axis=2)
             name = f"{self.name}.turned{k}"
             responses.append(

@@ -13,11 +13,11 @@ from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
-__all__ = ["FieldChannelGate"]
+__all__ = ["FieldChannelAttention", "FieldChannelGate"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldChannelGate(keras.layers.Layer):
+class FieldChannelAttention(keras.layers.Layer):
     """Efficient channel attention: gates each channel by the means of its neighbours.
 
     ECA scales channels by a sigmoid of a short convolution, without bias, across the channels'
@@ -49,7 +49,7 @@ class FieldChannelGate(keras.layers.Layer):
 
     >>> import keras
     >>> x = keras.random.normal((2, 5, 5, 32))
-    >>> gate = FieldChannelGate("c4", kernel_size=3)
+    >>> gate = FieldChannelAttention("c4", kernel_size=3)
     >>> tuple(gate(x).shape), tuple(gate.kernel.shape)
     ((2, 5, 5, 32), (3, 4))
     """
@@ -139,3 +139,8 @@ class FieldChannelGate(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class FieldChannelGate(FieldChannelAttention):
+    """`FieldChannelAttention`, under the name by which earlier models find its weights."""

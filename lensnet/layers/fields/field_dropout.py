@@ -20,8 +20,8 @@ class FieldDropout(keras.layers.Layer):
 
     (Srivastava et al. 2014, "Dropout", JMLR 15, section 4; for fields Weiler & Cesa 2019,
     arXiv:1911.08251, section 2.6.) The fields kept are scaled by `1 / (1 - rate)`. A field with
-    some of its channels missing is no field: dropping them together makes training equivariant
-    for every draw, given the draw turned with the image; at inference nothing is dropped.
+    some of its channels missing is not a field: dropping them together makes training equivariant
+    for every draw, given the draw rotated with the image; at inference nothing is dropped.
 
     To drop a field over the whole map, as `keras.layers.SpatialDropout2D` does a channel, use
     `FieldDropBlock` with blocks of the map's size.

@@ -22,7 +22,7 @@ class FieldNormalization(keras.layers.Layer):
     """Batch normalisation with one mean, variance, scale and offset for each regular field.
 
     Stock batch normalisation keeps these for every channel. A field's channels change places when
-    the image is turned, so that breaks the symmetry as soon as the values differ, which after
+    the image is rotated, so that breaks the symmetry as soon as the values differ, which after
     training they do. (Weiler & Cesa 2019, arXiv:1911.08251, section 2.6; Ioffe & Szegedy 2015,
     arXiv:1502.03167.)
 

@@ -24,7 +24,7 @@ class FieldScale(keras.layers.Layer):
     start small. A number for each channel, as there, breaks the symmetry.
 
     Args:
-        group: the fields' group, such as `"d4"`; `"c1"` for channels that are no fields, where
+        group: the fields' group, such as `"d4"`; `"c1"` for channels that are not fields, where
             this is the paper's layer.
         initializer: of gamma, such as `keras.initializers.Constant(1e-6)`.
 

@@ -18,7 +18,7 @@ class GroupPool(keras.layers.Layer):
     """Reduces each regular field to one channel that is invariant under the group.
 
     (Cohen & Welling 2016, arXiv:1602.07576, section 6.3.) The channels of a field only change
-    places when the image is turned, so any symmetric function of them is invariant.
+    places when the image is rotated, so any symmetric function of them is invariant.
 
     Args:
         group: the fields' group, such as `"d4"`.

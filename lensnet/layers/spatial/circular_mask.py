@@ -18,14 +18,14 @@ __all__ = ["CircularMask"]
 class CircularMask(keras.layers.Layer):
     """Sets what lies outside a map's inscribed disk to zero.
 
-    Turning a square image by an angle that is no multiple of 90 degrees moves its corners out of
-    sight and brings others in. A network that is to be invariant at any angle must not see them.
+    Rotating a square image by an angle that is not a multiple of 90 degrees moves its corners out
+    of sight and brings others in. A network that is to be invariant at any angle must not see them.
     With R half of the map's shorter side, a pixel whose centre lies at radius r is multiplied by 1
     for `r <= R`; with an edge of width w, by `(1 + cos(pi (r - R + w) / w)) / 2` for `R - w < r <
-    R`, by 1 within and 0 beyond, so that turned pixels do not flicker across the edge. (Weiler &
+    R`, by 1 within and 0 beyond, so that rotated pixels do not flicker across the edge. (Weiler &
     Cesa 2019, arXiv:1911.08251, mask their inputs alike; the raised cosine is our choice.)
 
-    The mask is symmetric under every rotation and mirroring of the grid.
+    The mask is symmetric under every rotation and reflection of the grid.
 
     Args:
         edge_width_pixels: over how many pixels the mask falls from 1 to 0, inwards from R; 0 for

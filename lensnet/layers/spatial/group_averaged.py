@@ -1,4 +1,4 @@
-"""Exact invariance for any network: the mean of its answers over a group's turns of the image."""
+"""Exact invariance for any network: the mean of its answers over rotations of the image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["GroupAveraged"]
 
 @keras.saving.register_keras_serializable(package="lensnet")
 class GroupAveraged(keras.Model):
-    """Averages a model's answers over all turns, and mirrorings, of its input.
+    """Averages a model's answers over all rotations, and reflections, of its input.
 
-    `out(x) = 1 / |G| sum_(g in G) model(g x)`. Turning x by an element of G reorders the sum, so
+    `out(x) = 1 / |G| sum_(g in G) model(g x)`. Rotating x by an element of G reorders the sum, so
     that the result is invariant, exactly, whatever the model (the Reynolds operator; Yarotsky
     2018, arXiv:1804.10306, section 2.1; as test-time augmentation, Dieleman et al. 2015,
     arXiv:1503.07077, section 5.3). It costs |G| times the model; a network that is symmetric by
@@ -28,10 +28,10 @@ class GroupAveraged(keras.Model):
 
     What the model gives is averaged as it is given: probabilities as probabilities (and they stay
     so), logits as logits, which is their geometric mean and another answer. Outputs must be
-    numbers about the whole image; maps would have to be turned back, and are not.
+    numbers about the whole image; maps would have to be rotated back, and are not.
 
     It is meant for a trained model and has the model's own weights. It can be trained, too, at
-    |G| times the cost; with `stacked` the batch normalisation of a model then sees all turns at
+    |G| times the cost; with `stacked` the batch normalisation of a model then sees all rotations at
     once, without it one after the other.
 
     `layers`, `get_layer`, `input_shape` and `output_shape` are those of the wrapped model, so that
@@ -41,12 +41,12 @@ class GroupAveraged(keras.Model):
         model: any `keras.Model` or layer that takes one tensor of images. Its outputs may be a
             tensor, a list or a dictionary.
         group: `"c4"`, `"d4"` or `"c2"`, `"d2"`, `"d1"`: groups that map the pixel grid onto itself.
-        stacked: whether the turns are put to the model as one batch of |G| times as many images,
+        stacked: whether the rotated images are put to the model as one batch of |G| times as many,
             which is quicker to trace and fills a large accelerator, or in sequence, which takes
             the memory of one batch and on a CPU is quicker to run.
 
     Input shape:
-        (batch, height, width, channels); square for groups that turn by 90 degrees.
+        (batch, height, width, channels); square for groups that rotate by 90 degrees.
 
     Output shape:
         that of the model.
@@ -75,7 +75,7 @@ class GroupAveraged(keras.Model):
         self._group = Group.parse(self.group)
         if not self._group.exact_on_grid:
             raise ValueError(
-                f"GroupAveraged turns images by multiples of 90 degrees; {self.group} turns by "
+                f"GroupAveraged rotates images by multiples of 90 degrees; {self.group} rotates by "
                 f"{360 / self._group.rotations:g}. Use c4 or d4."
             )
         self.model = model
@@ -87,13 +87,13 @@ class GroupAveraged(keras.Model):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) != 4:
             raise ValueError(
-                f"{self.name} turns images, (batch, height, width, channels); got {input_shape}."
+                f"{self.name} rotates images, (batch, height, width, channels); got {input_shape}."
             )
         _, height, width, _ = input_shape
         if self._group.rotations == 4 and height != width:
             raise ValueError(
-                f"{self.name}: {self.group} turns images by 90 degrees, which must be square; got "
-                f"{height} x {width} pixels."
+                f"{self.name}: {self.group} rotates images by 90 degrees, which must be square; "
+                f"got {height} x {width} pixels."
             )
         if not self.model.built:
             self.model.build(input_shape)
@@ -145,7 +145,7 @@ class GroupAveraged(keras.Model):
         """The images as each element of the group moves them."""
         group = self._group
         return [
-            rotate_images(images, round(group.angle(element) / 90), group.is_mirroring(element))
+            rotate_images(images, round(group.angle(element) / 90), group.is_reflection(element))
             for element in range(group.order)
         ]
 

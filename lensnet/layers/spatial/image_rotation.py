@@ -1,4 +1,4 @@
-"""Turning and reflecting images by elements of groups that map the pixel grid onto itself."""
+"""Rotating and reflecting images by elements of groups that map the pixel grid onto itself."""
 
 from __future__ import annotations
 

@@ -28,15 +28,15 @@ class SymmetricDownsample2D(keras.layers.Layer):
     about the map's centre, `(n - 1) / 2 + strides (i - (m - 1) / 2)`: on pixels if `n - 1 -
     strides (m - 1)` is even, else halfway between two. The filter follows: an odd number of taps
     in the first case, an even one in the second. At stride 2 that is odd for odd maps, n -> (n +
-    1) / 2, and even for even ones, n -> n / 2. Turning a square map by 90 degrees or mirroring it
-    then turns or mirrors the result, exactly, at every size.
+    1) / 2, and even for even ones, n -> n / 2. Rotating a square map by 90 degrees or reflecting it
+    then rotates or reflects the result, exactly, at every size.
 
     Deviations from the paper: the filter follows the parity, and at the edge the taps that fall
     outside the map are left out and the others raised to a sum of 1, where the paper reflects the
     map; a constant map stays constant either way.
 
     Args:
-        strides: step of the output, in pixels.
+        strides: of the output, in pixels.
         window_size: taps of the filter along a side, at most; one more where the parity asks for
             it. Default: `2 * strides - 1`, so 3 or 4 at stride 2. The paper's Rect-2, Tri-3 and
             Bin-5 are 2, 3 and 5.
@@ -48,7 +48,7 @@ class SymmetricDownsample2D(keras.layers.Layer):
         (batch, ceil(height / strides), ceil(width / strides), channels).
 
     Raises:
-        ValueError: an argument is no positive integer, or the map's size is not known.
+        ValueError: an argument is not a positive integer, or the map's size is not known.
 
     Example:
 

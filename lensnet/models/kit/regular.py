@@ -9,12 +9,12 @@ import keras
 from lensnet.layers.convolution.group_conv2d import GroupConv2D
 from lensnet.layers.convolution.group_depthwise_conv2d import GroupDepthwiseConv2D
 from lensnet.layers.convolution.group_rectangular_conv2d import GroupRectangularConv2D
-from lensnet.layers.fields.field_channel_attention import FieldChannelGate
+from lensnet.layers.fields.field_channel_attention import FieldChannelAttention
 from lensnet.layers.fields.field_dropout import FieldDropout
 from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
 from lensnet.layers.fields.field_normalization import FieldNormalization
 from lensnet.layers.fields.field_scale import FieldScale
-from lensnet.layers.fields.field_squeeze_excite import FieldGate
+from lensnet.layers.fields.field_squeeze_excite import FieldSqueezeExcite
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.spatial.drop_path import DropPath
@@ -105,7 +105,7 @@ class RegularKit(SymmetricKit):
         layer_names: tuple[str, str] = ("conv_reduce", "conv_expand"),
         name: str,
     ) -> Any:
-        return FieldGate(
+        return FieldSqueezeExcite(
             str(self.symmetry),
             self._fields(self.channels(reduced_channels)),
             activation=activation,
@@ -114,7 +114,7 @@ class RegularKit(SymmetricKit):
         )(x)
 
     def channel_gate(self, x: Any, kernel_size: int, *, name: str) -> Any:
-        return FieldChannelGate(str(self.symmetry), kernel_size, name=name)(x)
+        return FieldChannelAttention(str(self.symmetry), kernel_size, name=name)(x)
 
     def dropout(self, x: Any, rate: float, *, name: str) -> Any:
         return FieldDropout(str(self.symmetry), rate, name=name)(x) if rate else x

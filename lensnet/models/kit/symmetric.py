@@ -40,7 +40,7 @@ class SymmetricKit(Kit):
         left_over = self._left_over(x, kernel_size, strides, padding, name)
         means = {}
         if left_over and means_in_filter and kernel_size > 1:
-            means["mean_size"] = left_over + 1
+            means["prefilter_size"] = left_over + 1
         elif left_over:
             # A pointwise convolution sees only the means that it keeps.
             step = strides if kernel_size == 1 and left_over == strides - 1 else 1

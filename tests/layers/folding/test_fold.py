@@ -13,10 +13,10 @@ from folded import answers, assert_folds, batch_norm, build, chain, images, kind
 from lensnet.layers import (
     CircularMask,
     DropPath,
-    FieldGate,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupAveraged,
     GroupConv2D,
     GroupDepthwiseConv2D,
@@ -236,7 +236,7 @@ def test_precision_is_kept():
         FieldNormalization("d4", dtype=policy),
         GroupConv2D(8, 3, "d4", dtype=policy),
         GroupConv2D(8, 3, "d4", groups=8, dtype=policy),
-        FieldGate("d4", 2, dtype=policy),
+        FieldSqueezeExcite("d4", 2, dtype=policy),
         SymmetricDownsample2D(dtype=policy),
         FieldLayerNormalization("d4", dtype=policy),
         GroupPool("d4", dtype=policy),
@@ -268,13 +268,13 @@ def test_a_normalisation_in_another_precision_does_not_merge():
     keras.backend.backend() == "torch", reason="without us, PyTorch takes no dots in names"
 )
 def test_folded_models_are_saved_exported_and_loaded_where_we_are_not(tmp_path):
-    """Every operation of stock forms reads what it wrote."""
+    """Every operation that folding applies reads what it wrote."""
     everything = [
         lift("d4", 8),
         FieldNormalization("d4"),
         relu(),
         GroupConv2D(8, 3, "d4", groups=8),
-        FieldGate("d4", 2),
+        FieldSqueezeExcite("d4", 2),
         SymmetricDownsample2D(),
         CircularMask(1.0),
         SubgroupRestriction("d4", "d2"),

@@ -1,4 +1,4 @@
-"""Each layer's stock form answers as the layer does, and what follows merges into it."""
+"""Each layer's folded form answers as the layer does, and what follows merges into it."""
 
 import inspect
 
@@ -12,13 +12,13 @@ from lensnet import layers
 from lensnet.layers import (
     CircularMask,
     DropPath,
-    FieldChannelGate,
+    FieldChannelAttention,
     FieldDropBlock,
     FieldDropout,
-    FieldGate,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupAveraged,
     GroupConv2D,
     GroupDepthwiseConv2D,
@@ -39,7 +39,7 @@ def test_every_layer_says_how_it_folds():
     classes = [value for value in vars(layers).values() if inspect.isclass(value)]
     assert len(classes) > 20
     for layer in classes:
-        assert "fold" in vars(layer) or issubclass(layer, layer.stock_class), layer
+        assert hasattr(layer, "fold") or issubclass(layer, layer.stock_class), layer
 
 
 # --- convolutions of fields -----------------------------------------------------------------------
@@ -204,9 +204,9 @@ def test_a_negative_scale_turns_the_largest_into_the_smallest(name):
 @pytest.mark.parametrize(
     "gate",
     [
-        lambda: FieldGate("d4", 2, "silu"),
-        lambda: FieldGate("d4", 2, gate_activation="hard_sigmoid", use_bias=False),
-        lambda: FieldChannelGate("d4", 3),
+        lambda: FieldSqueezeExcite("d4", 2, "silu"),
+        lambda: FieldSqueezeExcite("d4", 2, gate_activation="hard_sigmoid", use_bias=False),
+        lambda: FieldChannelAttention("d4", 3),
     ],
 )
 def test_gates(gate, flat):
