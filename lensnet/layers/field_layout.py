@@ -10,7 +10,7 @@ from keras import ops
 
 from lensnet.symmetry import Group
 
-__all__ = ["channels_of", "count_fields", "expand_pointwise", "pointwise_index"]
+__all__ = ["channels_of", "count_fields", "expand_pointwise", "pointwise_index", "to_channels"]
 
 
 def channels_of(input_shape: tuple[int | None, ...], name: str) -> int:
@@ -38,6 +38,11 @@ def count_fields(input_shape: tuple[int | None, ...], group: Group, layer_name: 
             f"({group.order} channels each)."
         )
     return channels // group.order
+
+
+def to_channels(values: Any, group: Group) -> Any:
+    """One value a field, shape (fields,), as one a channel, shape (fields * |G|,); None stays."""
+    return None if values is None else ops.repeat(values, group.order)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from lensnet.layers.folding.plain_convolutions import (
     plain_depthwise_convolution,
 )
 
-__all__ = ["SymmetricConv2D"]
+__all__ = ["SymmetricConv2D", "SymmetricDepthwiseConv2D", "SymmetricGroupedConv2D"]
 
 
 class SymmetricConv2D(keras.layers.Layer):
@@ -293,4 +293,86 @@ class SymmetricConv2D(keras.layers.Layer):
             "use_bias": self.use_bias,
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+        }
+
+
+class SymmetricGroupedConv2D(SymmetricConv2D):
+    """Base of those whose filters see all channels, or those of their group.
+
+    Args:
+        filters: number of filters.
+        kernel_size and others: as of `SymmetricConv2D`.
+        groups: number of groups that the channels, or fields, and the filters are cut into, each
+            group of filters seeing its group of channels only.
+        kernel_initializer, kernel_regularizer: as in `keras.layers.Conv2D`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        groups: int = 1,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(kernel_size, **kwargs)
+        self.check_positive(filters=filters, groups=groups)
+        if filters % groups:
+            raise ValueError(f"{filters} filters cannot be cut into {groups} groups.")
+        self.filters = filters
+        self.groups = groups
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def cut_into_groups(self, count: int, things: str) -> int:
+        """How many of the input's channels, or fields, a filter sees.
+
+        Raises:
+            ValueError: they cannot be cut into the layer's groups.
+        """
+        if count % self.groups:
+            raise ValueError(
+                f"{self.name}: the input's {count} {things} cannot be cut into {self.groups} "
+                "groups."
+            )
+        return count // self.groups
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "groups": self.groups,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+
+class SymmetricDepthwiseConv2D(SymmetricConv2D):
+    """Base of those whose filters each see one channel, or one field.
+
+    Args:
+        kernel_size and others: as of `SymmetricConv2D`.
+        depthwise_initializer, depthwise_regularizer: as in `keras.layers.DepthwiseConv2D`.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        depthwise_initializer: Any = "glorot_uniform",
+        depthwise_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(kernel_size, **kwargs)
+        self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
+        self.depthwise_regularizer = keras.regularizers.get(depthwise_regularizer)
+
+    def output_channels(self, input_channels: int | None) -> int | None:
+        return input_channels
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),
+            "depthwise_regularizer": keras.regularizers.serialize(self.depthwise_regularizer),
         }

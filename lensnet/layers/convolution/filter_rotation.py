@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
 from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 from lensnet.symmetry import Group
 
-__all__ = ["expansion_index", "filter_rotations"]
+__all__ = ["check_rotations", "expansion_index", "filter_rotations"]
 
 
 @functools.cache
@@ -45,8 +46,18 @@ def expansion_index(group: Group, kernel_size: int, lifting: bool) -> np.ndarray
     return index
 
 
+def check_rotations(rotations: Any) -> None:
+    """Asks that rotations are counted.
+
+    Raises:
+        ValueError: it is not a positive integer.
+    """
+    if not isinstance(rotations, int) or rotations < 1:
+        raise ValueError(f"rotations is a positive integer; got {rotations!r}.")
+
+
 @functools.cache
-def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarray:
+def filter_rotations(kernel_size: int, rotations: int, masked: bool | None) -> np.ndarray:
     """The matrices that rotate a filter by multiples of `360 / rotations` degrees.
 
     Counter-clockwise. Multiples of 90 degrees move taps and are exact. Other angles interpolate
@@ -57,7 +68,7 @@ def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarr
         kernel_size: taps along a side.
         rotations: how many rotations.
         masked: keep only the taps within the circle that the filter encloses, so that no angle
-            has corners that the others lack.
+            has corners that the others lack. None: where taps are interpolated.
 
     Returns:
         float32 array of shape (rotations, taps, taps); `matrix @ taps` rotates a flattened filter.
@@ -84,7 +95,7 @@ def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarr
                 inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
                 target = np.arange(taps)[inside]
                 matrices[k, target, (row * size + column)[inside]] += weight[inside]
-    if masked:
+    if 4 % rotations != 0 if masked is None else masked:
         disk = inscribed_disk(size, size).reshape(-1)
         matrices = disk[:, None] * matrices * disk[None, :]
     matrices = matrices.astype("float32")

@@ -9,9 +9,9 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import grouped_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D
+from lensnet.layers.convolution.base_conv import SymmetricGroupedConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
-from lensnet.layers.field_layout import channels_of
+from lensnet.layers.field_layout import channels_of, to_channels
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
@@ -19,7 +19,7 @@ __all__ = ["GroupConv2D"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class GroupConv2D(SymmetricConv2D):
+class GroupConv2D(SymmetricGroupedConv2D):
     """Convolves over the plane and over a group of rotations and reflections.
 
     Each filter is applied in every orientation of the group and gives one regular field: |G|
@@ -83,20 +83,11 @@ class GroupConv2D(SymmetricConv2D):
         group: str,
         lifting: bool = False,
         groups: int = 1,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(kernel_size, **kwargs)
-        self.check_positive(filters=filters, groups=groups)
-        if filters % groups:
-            raise ValueError(f"{filters} filters cannot be cut into {groups} groups.")
-        self.filters = filters
+        super().__init__(filters, kernel_size, groups=groups, **kwargs)
         self.group = str(group)
         self.lifting = lifting
-        self.groups = groups
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self._group = Group.parse(self.group)
         self._filters = GroupFilters(self._group, kernel_size)
 
@@ -112,13 +103,10 @@ class GroupConv2D(SymmetricConv2D):
                 f"{self.group} ({elements_in} channels each). For an image, set lifting=True."
             )
         fields = channels // elements_in
-        if fields % self.groups:
-            raise ValueError(
-                f"{self.name}: the input's {fields} fields cannot be cut into {self.groups} groups."
-            )
+        fields_in = self.cut_into_groups(fields, "fields")
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(*self._filters.shape(), elements_in, fields // self.groups, self.filters),
+            shape=(*self._filters.shape(), elements_in, fields_in, self.filters),
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             # In half precision too the filter is rotated in full, and rounded once.
@@ -136,7 +124,7 @@ class GroupConv2D(SymmetricConv2D):
 
     def expanded_bias(self) -> Any:
         """The bias of the equal plain convolution, shape (filters * |G|,), or None."""
-        return None if self.bias is None else ops.repeat(self.bias, self._group.order)
+        return to_channels(self.bias, self._group)
 
     def call(self, inputs: Any) -> Any:
         if self.groups > 1:
@@ -158,10 +146,6 @@ class GroupConv2D(SymmetricConv2D):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "filters": self.filters,
             "group": self.group,
             "lifting": self.lifting,
-            "groups": self.groups,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D
+from lensnet.layers.convolution.base_conv import SymmetricDepthwiseConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.field_layout import count_fields, to_channels
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
@@ -18,7 +17,7 @@ __all__ = ["GroupDepthwiseConv2D"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class GroupDepthwiseConv2D(SymmetricConv2D):
+class GroupDepthwiseConv2D(SymmetricDepthwiseConv2D):
     """Convolves each channel of a field with its own orientation of the field's filter.
 
     `out[x, h] = b + sum_y in[y, h] w(h^-1 (y - x))` for every field, with a w and b of its own:
@@ -62,19 +61,12 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
         self,
         kernel_size: int,
         group: str,
-        depthwise_initializer: Any = "glorot_uniform",
-        depthwise_regularizer: Any = None,
         **kwargs: Any,
     ):
         super().__init__(kernel_size, **kwargs)
         self.group = str(group)
-        self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = keras.regularizers.get(depthwise_regularizer)
         self._group = Group.parse(self.group)
         self._filters = GroupFilters(self._group, kernel_size)
-
-    def output_channels(self, input_channels: int | None) -> int | None:
-        return input_channels
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         fields = count_fields(input_shape, self._group, self.name)
@@ -97,7 +89,7 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
 
     def expanded_bias(self) -> Any:
         """The bias of the equal plain convolution, shape (channels,), or None."""
-        return None if self.bias is None else ops.repeat(self.bias, self._group.order)
+        return to_channels(self.bias, self._group)
 
     def call(self, inputs: Any) -> Any:
         outputs = self.convolve(inputs, self.expanded_kernel(), depthwise_convolution)
@@ -112,6 +104,4 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
         return {
             **super().get_config(),
             "group": self.group,
-            "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),
-            "depthwise_regularizer": keras.regularizers.serialize(self.depthwise_regularizer),
         }

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.convolution.base_rectangular_conv import RectangularConv2D, rotated_taps
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.field_layout import count_fields, to_channels
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.layers.folding.plain_convolutions import concatenate
@@ -118,7 +118,7 @@ class GroupRectangularConv2D(RectangularConv2D):
 
     def expanded_bias(self) -> Any:
         """The bias of the interleaved output, shape (filters * |G|,), or None."""
-        return None if self.bias is None else ops.repeat(self.bias, self._group.order)
+        return to_channels(self.bias, self._group)
 
     def _elements(self) -> list[tuple[int, ...]]:
         """The elements of each plain convolution. Element `m * 4 + k` rotates k times."""

@@ -8,9 +8,9 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D
+from lensnet.layers.convolution.base_conv import SymmetricDepthwiseConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.field_layout import count_fields, to_channels
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.layers.folding.plain_convolutions import plain_convolution
@@ -20,7 +20,7 @@ __all__ = ["GroupSeparableConv2D"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class GroupSeparableConv2D(SymmetricConv2D):
+class GroupSeparableConv2D(SymmetricDepthwiseConv2D):
     """Convolves each field over the plane, then mixes fields and orientations in every pixel.
 
     A `GroupDepthwiseConv2D` without bias followed by a pointwise `GroupConv2D`, as one layer with
@@ -68,9 +68,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
         filters: int,
         kernel_size: int,
         group: str,
-        depthwise_initializer: Any = "glorot_uniform",
         pointwise_initializer: Any = "glorot_uniform",
-        depthwise_regularizer: Any = None,
         pointwise_regularizer: Any = None,
         **kwargs: Any,
     ):
@@ -78,9 +76,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
         self.check_positive(filters=filters)
         self.filters = filters
         self.group = str(group)
-        self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
         self.pointwise_initializer = keras.initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = keras.regularizers.get(depthwise_regularizer)
         self.pointwise_regularizer = keras.regularizers.get(pointwise_regularizer)
         self._group = Group.parse(self.group)
         self._depthwise_filters = GroupFilters(self._group, kernel_size)
@@ -117,7 +113,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
 
     def expanded_bias(self) -> Any:
         """The bias of the equal plain layer, shape (filters * |G|,), or None."""
-        return None if self.bias is None else ops.repeat(self.bias, self._group.order)
+        return to_channels(self.bias, self._group)
 
     def call(self, inputs: Any) -> Any:
         x = self.convolve(inputs, self.expanded_depthwise_kernel(), depthwise_convolution)
@@ -138,8 +134,6 @@ class GroupSeparableConv2D(SymmetricConv2D):
             **super().get_config(),
             "filters": self.filters,
             "group": self.group,
-            "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),
             "pointwise_initializer": keras.initializers.serialize(self.pointwise_initializer),
-            "depthwise_regularizer": keras.regularizers.serialize(self.depthwise_regularizer),
             "pointwise_regularizer": keras.regularizers.serialize(self.pointwise_regularizer),
         }

@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import grouped_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D
-from lensnet.layers.convolution.filter_rotation import filter_rotations
+from lensnet.layers.convolution.base_conv import SymmetricGroupedConv2D
+from lensnet.layers.convolution.filter_rotation import check_rotations, filter_rotations
 from lensnet.layers.field_layout import channels_of
 from lensnet.layers.folding.arrays import multiply, to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
@@ -23,7 +23,7 @@ __all__ = ["RotationalConv2D"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class RotationalConv2D(SymmetricConv2D):
+class RotationalConv2D(SymmetricGroupedConv2D):
     """Convolves with every rotation of each filter and keeps the largest response.
 
     With `rotate="filters"` the output is `max_k conv(x, rotate(w, k)) + b`: rotating the input
@@ -79,25 +79,15 @@ class RotationalConv2D(SymmetricConv2D):
         rotate: str = "filters",
         circular_mask: bool | None = None,
         groups: int = 1,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(kernel_size, **kwargs)
-        self.check_positive(filters=filters, groups=groups)
-        if filters % groups:
-            raise ValueError(f"{filters} filters cannot be cut into {groups} groups.")
-        if not isinstance(rotations, int) or rotations < 1:
-            raise ValueError(f"rotations is a positive integer; got {rotations!r}.")
+        super().__init__(filters, kernel_size, groups=groups, **kwargs)
+        check_rotations(rotations)
         if rotate not in ("filters", "inputs"):
             raise ValueError(f'rotate is "filters" or "inputs"; got {rotate!r}.')
-        self.filters = filters
         self.rotations = rotations
         self.rotate = rotate
         self.circular_mask = circular_mask
-        self.groups = groups
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def output_channels(self, input_channels: int | None) -> int | None:
         return self.filters
@@ -109,11 +99,7 @@ class RotationalConv2D(SymmetricConv2D):
                 f"{input_shape[1]} x {input_shape[2]} pixels."
             )
         channels = channels_of(input_shape, self.name)
-        if channels % self.groups:
-            raise ValueError(
-                f"{self.name}: {channels} channels cannot be cut into {self.groups} groups."
-            )
-        self._channels_in = channels // self.groups
+        self._channels_in = self.cut_into_groups(channels, "channels")
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, self._channels_in, self.filters),
@@ -183,10 +169,7 @@ class RotationalConv2D(SymmetricConv2D):
         return ops.reshape(rotated, (self.rotations, size, size, self._channels_in, self.filters))
 
     def _rotation_matrices(self) -> Any:
-        masked = self.circular_mask
-        if masked is None:
-            masked = 4 % self.rotations != 0
-        matrices = filter_rotations(self.kernel_size, self.rotations, masked)
+        matrices = filter_rotations(self.kernel_size, self.rotations, self.circular_mask)
         return ops.cast(matrices, self.compute_dtype)
 
     def _full_map_responses(self, inputs: Any) -> list[Any]:
@@ -246,11 +229,7 @@ class RotationalConv2D(SymmetricConv2D):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "filters": self.filters,
             "rotations": self.rotations,
             "rotate": self.rotate,
             "circular_mask": self.circular_mask,
-            "groups": self.groups,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D
-from lensnet.layers.convolution.filter_rotation import filter_rotations
+from lensnet.layers.convolution.base_conv import SymmetricDepthwiseConv2D
+from lensnet.layers.convolution.filter_rotation import check_rotations, filter_rotations
 from lensnet.layers.field_layout import channels_of
 from lensnet.layers.folding.arrays import to_numpy, to_source
 from lensnet.layers.folding.graph import FoldedGraph
@@ -19,7 +19,7 @@ __all__ = ["RotationalDepthwiseConv2D"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class RotationalDepthwiseConv2D(SymmetricConv2D):
+class RotationalDepthwiseConv2D(SymmetricDepthwiseConv2D):
     """Convolves each channel with every rotation of its filter and keeps the largest response.
 
     `out[c] = max_k conv(x[c], rotate(w[c], k)) + b[c]`: `RotationalConv2D` with `rotate="filters"`,
@@ -61,20 +61,12 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
         kernel_size: int,
         rotations: int = 4,
         circular_mask: bool | None = None,
-        depthwise_initializer: Any = "glorot_uniform",
-        depthwise_regularizer: Any = None,
         **kwargs: Any,
     ):
         super().__init__(kernel_size, **kwargs)
-        if not isinstance(rotations, int) or rotations < 1:
-            raise ValueError(f"rotations is a positive integer; got {rotations!r}.")
+        check_rotations(rotations)
         self.rotations = rotations
         self.circular_mask = circular_mask
-        self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = keras.regularizers.get(depthwise_regularizer)
-
-    def output_channels(self, input_channels: int | None) -> int | None:
-        return input_channels
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = channels_of(input_shape, self.name)
@@ -93,10 +85,7 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
             tensor of shape (rotations, kernel_size, kernel_size, channels, 1).
         """
         size, channels = self.kernel_size, self.kernel.shape[2]
-        masked = self.circular_mask
-        if masked is None:
-            masked = 4 % self.rotations != 0
-        matrices = filter_rotations(size, self.rotations, masked)
+        matrices = filter_rotations(size, self.rotations, self.circular_mask)
         taps = ops.reshape(self.kernel, (size * size, channels))
         rotated = ops.matmul(ops.cast(matrices, self.compute_dtype), taps)
         return ops.reshape(rotated, (self.rotations, size, size, channels, 1))
@@ -129,6 +118,4 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
             **super().get_config(),
             "rotations": self.rotations,
             "circular_mask": self.circular_mask,
-            "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),
-            "depthwise_regularizer": keras.regularizers.serialize(self.depthwise_regularizer),
         }

@@ -7,17 +7,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields, pointwise_index
+from lensnet.layers.field_layout import pointwise_index
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["FieldChannelAttention", "FieldChannelGate"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldChannelAttention(keras.layers.Layer):
+class FieldChannelAttention(FieldLayer):
     """Efficient channel attention: gates each channel by the means of its neighbours.
 
     ECA scales channels by a sigmoid of a short convolution, without bias, across the channels'
@@ -62,20 +62,18 @@ class FieldChannelAttention(keras.layers.Layer):
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(group, **kwargs)
         if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(
                 "kernel_size counts the fields around one, itself included: an odd positive "
                 f"integer; got {kernel_size!r}."
             )
-        self.group = str(group)
         self.kernel_size = kernel_size
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self._fields = count_fields(input_shape, self._group, self.name)
+        super().build(input_shape)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self._group.order),
@@ -128,13 +126,9 @@ class FieldChannelAttention(keras.layers.Layer):
         gate = graph.add_layer(convolution, rows, weights=weights)[1]
         return multiply_by_gate(graph, self, inputs, gate)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "kernel_size": self.kernel_size,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),

@@ -7,15 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["FieldDropBlock"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldDropBlock(keras.layers.Layer):
+class FieldDropBlock(FieldLayer):
     """DropBlock: drops square blocks of a map, the same ones in all channels of a field.
 
     (Ghiasi et al. 2018, arXiv:1810.12890, algorithm 1.) Neighbouring pixels know much of each
@@ -65,20 +64,18 @@ class FieldDropBlock(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(group, **kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate is at least 0 and below 1; got {rate!r}.")
         if not isinstance(block_size, int) or block_size < 1:
             raise ValueError(f"block_size is a positive number of pixels; got {block_size!r}.")
-        self.group = str(group)
         self.rate = rate
         self.block_size = block_size
         self.seed = seed
-        self._group = Group.parse(self.group)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self._fields = count_fields(input_shape, self._group, self.name)
+        super().build(input_shape)
         height, width = input_shape[1:3]
         if height is None or width is None:
             raise ValueError(
@@ -114,13 +111,9 @@ class FieldDropBlock(keras.layers.Layer):
         corners = ops.pad(corners, ((0, 0), around, around, (0, 0)))
         return 1 - ops.max_pool(corners, block, 1, "valid", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "rate": self.rate,
             "block_size": self.block_size,
             "seed": self.seed,

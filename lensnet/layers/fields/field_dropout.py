@@ -7,15 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["FieldDropout"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldDropout(keras.layers.Layer):
+class FieldDropout(FieldLayer):
     """Dropout that drops all channels of a regular field together, at each position by itself.
 
     (Srivastava et al. 2014, "Dropout", JMLR 15, section 4; for fields Weiler & Cesa 2019,
@@ -52,18 +51,13 @@ class FieldDropout(keras.layers.Layer):
     fold_transparent = True
 
     def __init__(self, group: str, rate: float, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(group, **kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate is at least 0 and below 1; got {rate!r}.")
-        self.group = str(group)
         self.rate = rate
         self.seed = seed
         self.supports_masking = True
-        self._group = Group.parse(self.group)
         self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self._fields = count_fields(input_shape, self._group, self.name)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
@@ -77,8 +71,5 @@ class FieldDropout(keras.layers.Layer):
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
         return graph.leave_out(self, inputs)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "group": self.group, "rate": self.rate, "seed": self.seed}
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy, to_source
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["FieldLayerNormalization"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldLayerNormalization(keras.layers.Layer):
+class FieldLayerNormalization(FieldLayer):
     """Layer normalisation over a position's channels, with a scale and an offset for each field.
 
     `out = gamma[field] (in - mean) / sqrt(variance + epsilon) + beta[field]`, where the mean and
@@ -60,20 +58,20 @@ class FieldLayerNormalization(keras.layers.Layer):
         gamma_initializer: Any = "ones",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.group = str(group)
+        super().__init__(group, **kwargs)
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
-        self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = (count_fields(input_shape, self._group, self.name),)
+        super().build(input_shape)
 
         def weight(name: str, initializer: Any) -> Any:
-            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+            return self.add_weight(
+                name=name, shape=(self._fields,), initializer=initializer, autocast=False
+            )
 
         self.gamma = weight("gamma", self.gamma_initializer) if self.scale else None
         self.beta = weight("beta", self.beta_initializer) if self.center else None
@@ -83,8 +81,8 @@ class FieldLayerNormalization(keras.layers.Layer):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         outputs = ops.layer_normalization(
             ops.cast(inputs, dtype),
-            gamma=self._to_channels(self.gamma, dtype),
-            beta=self._to_channels(self.beta, dtype),
+            gamma=self._in_precision(self.gamma, dtype),
+            beta=self._in_precision(self.beta, dtype),
             axis=-1,
             epsilon=self.epsilon,
         )
@@ -101,22 +99,18 @@ class FieldLayerNormalization(keras.layers.Layer):
             name=self.name,
         )
         weights = [
-            to_source(np.repeat(to_numpy(weight), self._group.order), permutation)
+            to_source(to_numpy(self._to_channels(weight)), permutation)
             for weight in (self.gamma, self.beta)
             if weight is not None
         ]
         return graph.permute(graph.add_layer(stock, source, weights=weights)[1], permutation)
 
-    def _to_channels(self, values: Any, dtype: str) -> Any:
-        return None if values is None else ops.repeat(ops.cast(values, dtype), self._group.order)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
+    def _in_precision(self, values: Any, dtype: str) -> Any:
+        return None if values is None else self._to_channels(ops.cast(values, dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,

@@ -8,17 +8,16 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.batch_normalization import batch_moments, normalize_batch
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.layers.folding.scales import normalize
-from lensnet.symmetry import Group
 
 __all__ = ["FieldNormalization"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldNormalization(keras.layers.Layer):
+class FieldNormalization(FieldLayer):
     """Batch normalisation with one mean, variance, scale and offset for each regular field.
 
     Stock batch normalisation keeps these for every channel. A field's channels change places when
@@ -65,22 +64,24 @@ class FieldNormalization(keras.layers.Layer):
         gamma_initializer: Any = "ones",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.group = str(group)
+        super().__init__(group, **kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
-        self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = (count_fields(input_shape, self._group, self.name),)
+        super().build(input_shape)
 
         def weight(name: str, initializer: Any, **options: Any) -> Any:
             return self.add_weight(
-                name=name, shape=shape, initializer=initializer, autocast=False, **options
+                name=name,
+                shape=(self._fields,),
+                initializer=initializer,
+                autocast=False,
+                **options,
             )
 
         self.gamma = weight("gamma", self.gamma_initializer) if self.scale else None
@@ -114,25 +115,16 @@ class FieldNormalization(keras.layers.Layer):
         return ops.cast(outputs, self.compute_dtype)
 
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
-        def to_channels(weight: Any) -> Any:
-            return None if weight is None else to_numpy(self._to_channels(weight))
-
         weights = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
-        return normalize(graph, self, inputs, *map(to_channels, weights))
+        by_channel = [to_numpy(self._to_channels(values)) for values in weights]
+        return normalize(graph, self, inputs, *by_channel)
 
     def _follow(self, moving: Any, value: Any) -> None:
         moving.assign(moving * self.momentum + ops.cast(value, moving.dtype) * (1 - self.momentum))
 
-    def _to_channels(self, values: Any) -> Any:
-        return ops.repeat(values, self._group.order)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "center": self.center,

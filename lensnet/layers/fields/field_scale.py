@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.layers.folding.scales import scale
-from lensnet.symmetry import Group
 
 __all__ = ["FieldScale"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldScale(keras.layers.Layer):
+class FieldScale(FieldLayer):
     """Multiplies each field by one learnt number: `out = gamma[field] * in`.
 
     Layer scale (Touvron et al. 2021, arXiv:2103.17239, equation 8), which lets a residual branch
@@ -49,21 +47,18 @@ class FieldScale(keras.layers.Layer):
     fold_absorbed = True
 
     def __init__(self, group: str, initializer: Any = "ones", **kwargs: Any):
-        super().__init__(**kwargs)
-        self.group = str(group)
+        super().__init__(group, **kwargs)
         self.initializer = keras.initializers.get(initializer)
-        self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
         self.gamma = self.add_weight(
-            name="gamma",
-            shape=(count_fields(input_shape, self._group, self.name),),
-            initializer=self.initializer,
+            name="gamma", shape=(self._fields,), initializer=self.initializer
         )
 
     def expanded_scale(self) -> Any:
         """What each channel is multiplied by, shape (channels,)."""
-        return ops.repeat(self.gamma, self._group.order)
+        return self._to_channels(self.gamma)
 
     def call(self, inputs: Any) -> Any:
         return inputs * self.expanded_scale()
@@ -71,12 +66,8 @@ class FieldScale(keras.layers.Layer):
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
         return scale(graph, self, inputs, to_numpy(self.expanded_scale()))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "initializer": keras.initializers.serialize(self.initializer),
         }

@@ -7,17 +7,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields, expand_pointwise
+from lensnet.layers.field_layout import expand_pointwise
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["FieldGate", "FieldSqueezeExcite"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldSqueezeExcite(keras.layers.Layer):
+class FieldSqueezeExcite(FieldLayer):
     """Squeeze-and-excitation: scales each channel by a gate that depends on the whole map.
 
     `out[x, c] = in[x, c] gate(W2 activation(W1 mean_x in + b1) + b2)[c]` (Hu et al. 2018,
@@ -72,10 +72,9 @@ class FieldSqueezeExcite(keras.layers.Layer):
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(group, **kwargs)
         if not isinstance(reduced_fields, int) or reduced_fields < 1:
             raise ValueError(f"reduced_fields is a positive integer; got {reduced_fields!r}.")
-        self.group = str(group)
         self.reduced_fields = reduced_fields
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
@@ -83,10 +82,10 @@ class FieldSqueezeExcite(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self._group = Group.parse(self.group)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        fields, reduced = count_fields(input_shape, self._group, self.name), self.reduced_fields
+        super().build(input_shape)
+        fields, reduced = self._fields, self.reduced_fields
         self.reduce_kernel = self._add_kernel("reduce_kernel", fields, reduced)
         self.reduce_bias = self._add_bias("reduce_bias", reduced)
         self.expand_kernel = self._add_kernel("expand_kernel", reduced, fields)
@@ -118,8 +117,7 @@ class FieldSqueezeExcite(keras.layers.Layer):
         """
 
         def expanded(kernel: Any, bias: Any) -> tuple[Any, Any]:
-            repeated = None if bias is None else ops.repeat(bias, self._group.order)
-            return expand_pointwise(kernel, self._group), repeated
+            return expand_pointwise(kernel, self._group), self._to_channels(bias)
 
         return (
             expanded(self.reduce_kernel, self.reduce_bias),
@@ -156,13 +154,9 @@ class FieldSqueezeExcite(keras.layers.Layer):
             gate = graph.add_layer(dense, gate, weights=weights)[1]
         return multiply_by_gate(graph, self, inputs, gate)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "group": self.group,
             "reduced_fields": self.reduced_fields,
             "activation": keras.activations.serialize(self.activation),
             "gate_activation": keras.activations.serialize(self.gate_activation),

@@ -7,14 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.graph import FoldedGraph
-from lensnet.symmetry import Group
 
 __all__ = ["GroupPool"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class GroupPool(keras.layers.Layer):
+class GroupPool(FieldLayer):
     """Reduces each regular field to one channel that is invariant under the group.
 
     (Cohen & Welling 2016, arXiv:1602.07576, section 6.3.) The channels of a field only change
@@ -42,21 +43,19 @@ class GroupPool(keras.layers.Layer):
     """
 
     def __init__(self, group: str, mode: str = "max", **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(group, **kwargs)
         if mode not in ("max", "mean"):
             raise ValueError(f'mode is "max" or "mean"; got {mode!r}.')
-        self.group = str(group)
         self.mode = mode
-        self._group = Group.parse(self.group)
 
     def call(self, inputs: Any) -> Any:
-        *outer, channels = inputs.shape
+        *outer, _ = inputs.shape
         shape = [-1 if size is None else size for size in outer]
-        fields = ops.reshape(inputs, (*shape, channels // self._group.order, self._group.order))
+        fields = ops.reshape(inputs, (*shape, self._fields, self._group.order))
         return ops.max(fields, axis=-1) if self.mode == "max" else ops.mean(fields, axis=-1)
 
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
-        *outer, channels = inputs.shape[1:]
+        *outer, _ = inputs.shape[1:]
         order, policy = self._group.order, self.dtype_policy
         kind = {
             "max": keras.layers.GlobalMaxPooling1D,
@@ -69,18 +68,12 @@ class GroupPool(keras.layers.Layer):
         x = graph.add_layer(pool, graph.add_layer(rows, inputs)[1])[1]
         if not outer:
             return x
-        shape = tuple(-1 if size is None else size for size in (*outer, channels // order))
+        shape = tuple(-1 if size is None else size for size in (*outer, self._fields))
         reshape = keras.layers.Reshape(shape, dtype=policy, name=self.name)
         return graph.add_layer(reshape, x)[1]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        channels = input_shape[-1]
-        if channels is None or channels % self._group.order:
-            raise ValueError(
-                f"{self.name}: {channels} channels are not whole fields of {self.group} "
-                f"({self._group.order} channels each)."
-            )
-        return (*input_shape[:-1], channels // self._group.order)
+        return (*input_shape[:-1], count_fields(input_shape, self._group, self.name))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "group": self.group, "mode": self.mode}
+        return {**super().get_config(), "mode": self.mode}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.field_layout import count_fields
+from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import cast
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
@@ -17,7 +17,7 @@ __all__ = ["SubgroupRestriction"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class SubgroupRestriction(keras.layers.Layer):
+class SubgroupRestriction(FieldLayer):
     """Reads a stack of regular fields of a group as one of a subgroup, by reordering channels.
 
     Restricted to a subgroup H, a regular field of G is |G| / |H| regular fields of H, one for
@@ -52,14 +52,9 @@ class SubgroupRestriction(keras.layers.Layer):
     fold_absorbed = True
 
     def __init__(self, group: str, subgroup: str, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.group = str(group)
+        super().__init__(group, **kwargs)
         self.subgroup = str(subgroup)
-        self._group = Group.parse(self.group)
         self._channels = self._group.right_cosets(Group.parse(self.subgroup)).reshape(-1)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        count_fields(input_shape, self._group, self.name)
 
     def call(self, inputs: Any) -> Any:
         return ops.take(inputs, self._permutation(inputs.shape[-1]), axis=-1)
@@ -72,8 +67,5 @@ class SubgroupRestriction(keras.layers.Layer):
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
         return graph.permute(cast(self, inputs), np.array(self._permutation(inputs.shape[-1])))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "group": self.group, "subgroup": self.subgroup}
+        return {**super().get_config(), "subgroup": self.subgroup}
