@@ -1,7 +1,5 @@
 """GroupConv2D against its definition, written as loops over positions and group elements."""
 
-import time
-
 import keras
 import numpy as np
 import pytest
@@ -12,22 +10,29 @@ from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, randomize
 
 CASES = [
-    # kernel_size, size, strides, padding, dilation
-    (3, 7, 1, "same", 1),
-    (3, 7, 2, "same", 1),
-    (5, 9, 1, "valid", 1),
-    (2, 6, 2, "valid", 1),
-    (1, 5, 1, "same", 1),
-    (3, 9, 1, "same", 2),
-    (3, 9, 2, "same", 2),
-    (6, 6, 1, "valid", 1),  # covers the map
-    (5, 5, 1, "valid", 1),
+    # group, lifting, kernel_size, size, strides, padding, dilation
+    ("d4", True, 3, 7, 1, "same", 1),
+    ("d4", False, 3, 7, 2, "same", 1),
+    ("d4", True, 5, 9, 1, "valid", 1),
+    ("d4", False, 2, 6, 2, "valid", 1),
+    ("d4", False, 1, 5, 1, "same", 1),
+    ("d4", True, 1, 5, 1, "same", 1),
+    ("d4", False, 3, 9, 1, "same", 2),
+    ("d4", True, 3, 9, 2, "same", 2),
+    ("d4", False, 6, 6, 1, "valid", 1),  # the full map
+    ("d4", True, 5, 5, 1, "valid", 1),
+    ("c4", False, 3, 7, 1, "same", 1),
+    ("c4", True, 6, 6, 1, "valid", 1),
+    ("c2", False, 3, 7, 1, "same", 1),
+    ("c2", False, 5, 5, 1, "valid", 1),
+    ("d2", True, 3, 7, 1, "same", 1),
+    ("d2", False, 5, 5, 1, "valid", 1),
 ]
 
 
-@pytest.mark.parametrize("lifting", [True, False])
-@pytest.mark.parametrize("name", ["c4", "d4", "c2", "d2"])
-@pytest.mark.parametrize(("kernel_size", "size", "strides", "padding", "dilation"), CASES)
+@pytest.mark.parametrize(
+    ("name", "lifting", "kernel_size", "size", "strides", "padding", "dilation"), CASES
+)
 def test_definition(name, lifting, kernel_size, size, strides, padding, dilation):
     group = Group.parse(name)
     rng = np.random.default_rng(1)
@@ -85,25 +90,24 @@ def defined(layer, images):
     return np.concatenate(parts, axis=-1)
 
 
-@pytest.mark.parametrize("lifting", [True, False])
 @pytest.mark.parametrize(
-    ("name", "kernel_size", "size", "options"),
+    ("name", "lifting", "kernel_size", "size", "options"),
     [
-        ("c8", 5, 9, {}),
-        ("c8", 3, 9, {"strides": 2, "dilation_rate": 2}),
-        ("c8", 1, 5, {}),
-        ("c8", 4, 8, {"strides": 4, "padding": "valid"}),
-        ("c8", 5, 5, {"padding": "valid"}),  # covers the map
-        ("c8", 6, 6, {"padding": "valid"}),
-        ("d8", 5, 7, {"strides": 2}),
-        ("d8", 5, 5, {"padding": "valid"}),
-        ("d8", 1, 5, {}),
-        ("c16", 7, 7, {}),
-        ("c3", 5, 7, {}),
-        ("d6", 3, 5, {"padding": "valid"}),
+        ("c8", True, 5, 9, {}),
+        ("c8", False, 3, 9, {"strides": 2, "dilation_rate": 2}),
+        ("c8", False, 1, 5, {}),
+        ("c8", True, 4, 8, {"strides": 4, "padding": "valid"}),
+        ("c8", True, 5, 5, {"padding": "valid"}),  # the full map
+        ("c8", False, 6, 6, {"padding": "valid"}),
+        ("d8", False, 5, 7, {"strides": 2}),
+        ("d8", False, 5, 5, {"padding": "valid"}),
+        ("d8", True, 1, 5, {}),
+        ("c16", False, 7, 7, {}),
+        ("c3", True, 5, 7, {}),
+        ("d6", False, 3, 5, {"padding": "valid"}),
     ],
 )
-def test_definition_with_filters_at_turned_coordinates(name, kernel_size, size, options, lifting):
+def test_definition_with_filters_at_rotated_coordinates(name, lifting, kernel_size, size, options):
     channels = 2 * (1 if lifting else Group.parse(name).order)
     images = np.random.default_rng(1).standard_normal((2, size, size, channels)).astype("float32")
     layer = GroupConv2D(3, kernel_size, name, lifting=lifting, **options)
@@ -133,8 +137,8 @@ def test_groups_of_fields(name, lifting, kernel_size, groups):
 
 
 @pytest.mark.parametrize("name", ["c8", "d8", "c16"])
-def test_harmonic_filters_turn_exactly_by_90_degrees(name):
-    """Of d8 the mirrorings are exact as well. (Of c16, every fourth rotation.)"""
+def test_harmonic_filters_rotate_exactly_by_90_degrees(name):
+    """Of d8 the reflections are exact as well. (Of c16, every fourth rotation.)"""
     group = Group.parse(name)
     images = np.random.default_rng(0).standard_normal((2, 9, 9, 2)).astype("float32")
     first = GroupConv2D(2, 5, name, lifting=True)
@@ -154,9 +158,9 @@ def test_harmonic_filters_turn_exactly_by_90_degrees(name):
 
 
 def smooth_disks(size, angle):
-    """Eight sums of plane waves of four pixels or more, in a soft disk, turned by the angle.
+    """Eight sums of plane waves of four pixels or more, in a soft disk, rotated by the angle.
 
-    They are functions of the plane, evaluated at turned pixels: nothing is interpolated.
+    They are functions of the plane, evaluated at rotated pixels: nothing is interpolated.
     """
     rng = np.random.default_rng(3)
     offset = np.arange(size) - (size - 1) / 2
@@ -170,8 +174,8 @@ def smooth_disks(size, angle):
     return (waves.sum(axis=1) * disk)[..., None].astype("float32")
 
 
-def turning_error(name, degrees):
-    """How much each field's largest response at the fixed point changes under a turn."""
+def rotation_error(name, degrees):
+    """How much each field's largest response at the fixed point changes under a rotation."""
     model = keras.Sequential(
         [
             keras.Input((25, 25, 1)),
@@ -190,14 +194,14 @@ def turning_error(name, degrees):
     return np.linalg.norm(features(degrees) - reference) / np.linalg.norm(reference)
 
 
-def test_turns_by_45_degrees_are_nearly_exact():
-    """Measured: 4 per cent. The controls are turns that the group does not know: 13 and 61."""
-    assert turning_error("c8", 45) < 0.05
-    assert turning_error("c16", 45) < 0.05
-    assert turning_error("c16", 22.5) < 0.05
-    assert turning_error("c8", 90) < 1e-5
-    assert turning_error("c8", 22.5) > 0.1
-    assert turning_error("c4", 45) > 0.4
+def test_rotations_by_45_degrees_are_nearly_exact():
+    """Measured: 4 per cent. The controls are rotations that the group does not know: 13 and 61."""
+    assert rotation_error("c8", 45) < 0.05
+    assert rotation_error("c16", 45) < 0.05
+    assert rotation_error("c16", 22.5) < 0.05
+    assert rotation_error("c8", 90) < 1e-5
+    assert rotation_error("c8", 22.5) > 0.1
+    assert rotation_error("c4", 45) > 0.4
 
 
 @pytest.mark.parametrize("lifting", [True, False])
@@ -217,16 +221,6 @@ def test_an_initializer_gives_the_variance_that_it_gives_a_plain_convolution(lif
         assert abs(variance(layer) / plain - 1) < 0.2, name
 
 
-@pytest.mark.parametrize("name", ["c8", "c16"])
-def test_building_is_quick(name):
-    start = time.perf_counter()
-    layer = GroupConv2D(256 // Group.parse(name).order, 5, name)
-    layer.build((None, 32, 32, 256))
-    layer.expanded_kernel()
-    # It takes 0.05 seconds; minutes where the basis is solved for numerically.
-    assert time.perf_counter() - start < 1
-
-
 @pytest.mark.parametrize("name", ["c4", "d4"])
 def test_lifting_is_equivariant(name):
     images = np.random.default_rng(0).standard_normal((2, 9, 9, 3)).astype("float32")
@@ -237,7 +231,7 @@ def test_lifting_is_equivariant(name):
 
 
 def test_an_even_map_at_stride_two_is_not():
-    """The negative control, and the reason for the kit's steps that fit the map."""
+    """The negative control, and the reason for the kit's strides that fit the map."""
     images = np.random.default_rng(0).standard_normal((2, 8, 8, 3)).astype("float32")
     layer = GroupConv2D(4, 3, "c4", lifting=True, strides=2)
     layer.build(images.shape)
@@ -246,8 +240,8 @@ def test_an_even_map_at_stride_two_is_not():
         assert_equivariant(layer, images, "c4", outputs="regular")
 
 
-def test_a_filter_that_covers_the_map_equals_the_plain_convolution():
-    """Turning the map instead of the filter is the same sum."""
+def test_a_filter_of_the_full_map_equals_the_plain_convolution():
+    """Rotating the map instead of the filter is the same sum."""
     images = np.random.default_rng(0).standard_normal((2, 5, 5, 16)).astype("float32")
     layer = GroupConv2D(3, 5, "d4", padding="valid")
     layer.build(images.shape)
@@ -301,3 +295,8 @@ def test_fields_that_cannot_be_cut():
 def test_channels_that_are_not_whole_fields():
     with pytest.raises(ValueError, match="3 channels, which are not whole fields of c4"):
         GroupConv2D(4, 3, "c4").build((None, 8, 8, 3))
+
+
+def test_channels_that_are_not_known():
+    with pytest.raises(ValueError, match="number of input channels must be known"):
+        GroupConv2D(4, 3, "c4").build((None, 8, 8, None))

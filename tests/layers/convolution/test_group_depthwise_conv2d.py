@@ -23,18 +23,21 @@ def inputs(name, size, fields=3):
 
 
 @pytest.mark.parametrize(
-    ("kernel_size", "size", "options"),
+    ("name", "kernel_size", "size", "options"),
     [
-        (3, 7, {}),
-        (5, 9, {"strides": 2}),
-        (3, 9, {"dilation_rate": 2}),
-        (3, 9, {"strides": 2, "dilation_rate": 2}),
-        (5, 5, {"padding": "valid"}),
-        (2, 6, {"strides": 2, "padding": "valid"}),
-        (1, 5, {}),
+        ("d4", 3, 7, {}),
+        ("d4", 5, 9, {"strides": 2}),
+        ("d4", 3, 9, {"dilation_rate": 2}),
+        ("c4", 3, 9, {"strides": 2, "dilation_rate": 2}),
+        ("d4", 5, 5, {"padding": "valid"}),
+        ("c4", 2, 6, {"strides": 2, "padding": "valid"}),
+        ("d4", 1, 5, {}),
+        ("c8", 5, 9, {"strides": 2}),
+        ("c8", 1, 5, {}),
+        ("d8", 3, 9, {"dilation_rate": 2}),
+        ("c16", 5, 5, {"padding": "valid"}),
     ],
 )
-@pytest.mark.parametrize("name", ["c4", "d4", "c8", "d8", "c16"])
 def test_definition(name, kernel_size, size, options):
     group = Group.parse(name)
     images = inputs(name, size)
@@ -69,7 +72,7 @@ def test_equivariance(name):
 
 
 def acted(maps, group, element):
-    """A stack of fields, turned: its pixels move and the channels of its fields permute."""
+    """A stack of fields, rotated: its pixels move and the channels of its fields permute."""
     fields = group.transform(maps, element)
     fields = fields.reshape(*fields.shape[:-1], -1, group.order)
     return fields[..., group.regular_permutation(element)].reshape(maps.shape)

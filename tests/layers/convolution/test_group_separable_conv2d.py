@@ -11,15 +11,16 @@ from lensnet.testing import assert_equivariant, randomize
 
 
 @pytest.mark.parametrize(
-    ("kernel_size", "size", "options"),
+    ("name", "kernel_size", "size", "options"),
     [
-        (3, 7, {}),
-        (5, 9, {"strides": 2}),
-        (3, 9, {"dilation_rate": 2}),
-        (3, 8, {"padding": "valid"}),
+        ("d4", 3, 7, {}),
+        ("d4", 5, 9, {"strides": 2}),
+        ("d4", 3, 9, {"dilation_rate": 2}),
+        ("c4", 3, 8, {"padding": "valid"}),
+        ("c8", 5, 9, {"strides": 2}),
+        ("d8", 3, 8, {"padding": "valid"}),
     ],
 )
-@pytest.mark.parametrize("name", ["c4", "d4", "c8", "d8"])
 def test_definition(name, kernel_size, size, options):
     group = Group.parse(name)
     rng = np.random.default_rng(0)

@@ -28,8 +28,9 @@ def maps():
     return rng.standard_normal((2, 1, 1, 24)) + rng.standard_normal((2, 5, 4, 24))
 
 
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("name", ["c4", "d4", "c8", "c1"])
+@pytest.mark.parametrize(
+    ("name", "kernel_size"), [("d4", 1), ("d4", 3), ("d4", 5), ("c8", 3), ("c1", 3)]
+)
 def test_definition(name, kernel_size):
     """out[f, h] = in[f, h] sigmoid(sum over (d, j) of mean[f + d, j] w(d, h^-1 j))."""
     group, inputs = Group.parse(name), maps()
@@ -50,7 +51,7 @@ def test_definition(name, kernel_size):
     assert np.abs(numpy(layer(inputs)) - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("name", ["c1", "c4", "d4"])
+@pytest.mark.parametrize("name", ["c1", "d4"])
 def test_the_expanded_kernel_is_a_stock_convolution_over_fields(name):
     """Of c1: over channels, as the paper has it."""
     order, inputs = Group.parse(name).order, maps().astype("float32")
@@ -96,7 +97,7 @@ def test_he_normal_counts_what_enters_a_gate():
 
 
 def test_the_mean_of_a_large_map_in_half_precision():
-    """A sum of 90,000 ones is no number of float16."""
+    """A sum of 90,000 ones is not a number of float16."""
     layer = FieldChannelAttention("c4", 3, dtype="mixed_float16")
     outputs = layer(np.ones((1, 300, 300, 4), "float16"))
     assert np.isfinite(numpy(outputs)).all()

@@ -1,4 +1,4 @@
-"""What every layer here that is no convolution must do, over one table of them."""
+"""What every layer here that is not a convolution must do, over one table of them."""
 
 import keras
 import numpy as np
@@ -56,8 +56,9 @@ def numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-@pytest.mark.parametrize("name", SAME_FIELDS)
-@pytest.mark.parametrize("group_name", ["c4", "d8"])
+@pytest.mark.parametrize(
+    ("name", "group_name"), [*((name, "d8") for name in SAME_FIELDS), ("gate", "c4")]
+)
 def test_permuting_channels_before_is_permuting_them_after(name, group_name, inputs):
     """For every group, those that the pixel grid does not have included."""
     group = Group.parse(group_name)
@@ -69,9 +70,11 @@ def test_permuting_channels_before_is_permuting_them_after(name, group_name, inp
         np.testing.assert_allclose(answer, permuted(reference, group, element), atol=5e-6)
 
 
-@pytest.mark.parametrize("name", SAME_FIELDS)
-@pytest.mark.parametrize("size", [8, 9])
-def test_turning_the_map_before_is_turning_it_after(name, size):
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [*((name, 9) for name in SAME_FIELDS), ("circular mask", 8), ("downsample", 8)],
+)
+def test_rotating_the_map_before_is_rotating_it_after(name, size):
     lifted = layers.GroupConv2D(6, 3, "d4", lifting=True)
     layer = built(name, "d4", (None, size, size, 48))
     images = np.random.default_rng(0).standard_normal((2, size, size, 2)).astype("float32")
@@ -98,26 +101,28 @@ def test_stock_layers_fail_the_same_check(stock, least):
     assert error > least
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_config_round_trip(name):
-    layer = LAYERS[name]("d4", name="layer")
-    again = type(layer).from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_saved_model_is_the_same(name, inputs, tmp_path):
+def test_a_saved_model_is_the_same(inputs, tmp_path):
     image = keras.Input(SHAPE)
-    model = keras.Model(image, LAYERS[name]("d4")(image))
+    outputs = [layer("d4", name=name)(image) for name, layer in LAYERS.items()]
+    model = keras.Model(image, outputs)
     randomize(model)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(numpy(again(inputs)), numpy(model(inputs)))
-    assert again.output_shape == model.output_shape == (None, *model(inputs).shape[1:])
+    expected, actual = model(inputs), again(inputs)
+    for i, name in enumerate(LAYERS):
+        np.testing.assert_array_equal(numpy(actual[i]), numpy(expected[i]), name)
+        assert again.get_layer(name).get_config() == model.get_layer(name).get_config()
+        shape = (None, *expected[i].shape[1:])
+        assert again.output_shape[i] == model.output_shape[i] == shape
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        *((name, "mixed_bfloat16") for name in LAYERS),
+        *((name, "mixed_float16") for name in ("layer normalization", "gate", "drop block")),
+    ],
+)
 def test_half_precision(name, policy, inputs):
     """To the digits of the type: 8 bits of bfloat16, 11 of float16."""
     whole, half = LAYERS[name]("d4"), LAYERS[name]("d4", dtype=policy)
@@ -132,12 +137,14 @@ def test_half_precision(name, policy, inputs):
     assert np.isfinite(numpy(keras.ops.cast(half(inputs, **training(name)), "float32"))).all()
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_it_trains(name, inputs):
+def test_it_trains(inputs):
     """One compiled step changes every weight that is to be learned."""
     image = keras.Input(SHAPE)
-    x = keras.layers.Dense(48, name="before")(image)
-    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(LAYERS[name]("d4")(x)))
+    branches = []
+    for layer in LAYERS.values():
+        x = layer("d4")(keras.layers.Dense(48)(image))
+        branches.append(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(image, keras.layers.Concatenate()(branches))
     model.compile("sgd", "mse", jit_compile=False)
     before = [numpy(weight) for weight in model.trainable_weights]
     targets = np.random.default_rng(1).standard_normal((2, model.output_shape[-1]))

@@ -16,7 +16,7 @@ def built(name, channels, **options):
     return layer
 
 
-@pytest.mark.parametrize("name", ["c4", "d4", "c8", "c1"])
+@pytest.mark.parametrize("name", ["d4", "c1"])
 def test_definition(name):
     inputs = np.random.default_rng(0).standard_normal((2, 5, 4, 24))
     layer = built(name, 24, dtype="float64")

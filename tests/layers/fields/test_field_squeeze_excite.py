@@ -23,7 +23,7 @@ def pointwise(fields, kernel, bias, group):
     return out
 
 
-@pytest.mark.parametrize("name", ["c4", "d4", "c8", "d8", "c1"])
+@pytest.mark.parametrize("name", ["d4", "c8", "c1"])
 def test_definition(name):
     group = Group.parse(name)
     fields = 48 // group.order
@@ -74,7 +74,7 @@ def test_the_gate_sees_the_orientation():
 
 
 def test_the_mean_of_a_large_map_in_half_precision():
-    """A sum of 65,536 ones is no number of float16."""
+    """A sum of 65,536 ones is not a number of float16."""
     layer = FieldSqueezeExcite("c4", reduced_fields=1, dtype="mixed_float16")
     outputs = layer(np.ones((1, 300, 300, 4), "float16"))
     assert np.isfinite(keras.ops.convert_to_numpy(outputs)).all()

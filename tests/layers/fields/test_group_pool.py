@@ -5,8 +5,9 @@ import pytest
 from lensnet.layers import GroupPool
 
 
-@pytest.mark.parametrize(("mode", "reduce"), [("max", np.max), ("mean", np.mean)])
-@pytest.mark.parametrize("shape", [(3, 8), (2, 5, 5, 24)])
+@pytest.mark.parametrize(
+    ("mode", "reduce", "shape"), [("max", np.max, (3, 8)), ("mean", np.mean, (2, 5, 5, 24))]
+)
 def test_each_field_becomes_one_channel(mode, reduce, shape):
     inputs = np.random.default_rng(0).standard_normal(shape).astype("float32")
     layer = GroupPool("c4", mode=mode)

@@ -6,8 +6,7 @@ from scipy import ndimage
 from lensnet.layers import CircularMask
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (9, 9), (6, 9)])
-@pytest.mark.parametrize("width", [0, 1, 2.5])
+@pytest.mark.parametrize(("shape", "width"), [((8, 8), 0), ((9, 9), 0), ((8, 8), 2.5), ((6, 9), 1)])
 def test_definition(shape, width):
     layer = CircularMask(edge_width_pixels=width)
     mask = keras.ops.convert_to_numpy(layer(np.ones((1, *shape, 2), "float32")))
@@ -24,7 +23,7 @@ def test_definition(shape, width):
 
 
 def test_what_it_keeps_is_kept_at_every_angle():
-    """The mask turned by any angle is the mask, but for pixels of the edge; a square is not."""
+    """The mask rotated by any angle is the mask, but for pixels of the edge; a square is not."""
     mask = keras.ops.convert_to_numpy(CircularMask(4.0)(np.ones((1, 33, 33, 1), "float32")))
     for angle in (10, 45, 77):
         turned = ndimage.rotate(mask[0, ..., 0], angle, reshape=False, order=1)

@@ -1,4 +1,4 @@
-"""GroupAveraged against the mean of a model's answers to images turned by NumPy."""
+"""GroupAveraged against the mean of a model's answers to images rotated by NumPy."""
 
 import keras
 import numpy as np
@@ -9,7 +9,8 @@ from lensnet.models.weights import load_weights
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
-GROUPS = ["c1", "c2", "c4", "d1", "d2", "d4"]
+# The elements of d4 are those of every other group here.
+CASES = [("d4", False), ("d4", True), ("c4", True), ("d1", False), ("c2", False)]
 
 
 def network(size=8, outputs=3, activation="softmax"):
@@ -38,8 +39,7 @@ def numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize(("name", "stacked"), CASES)
 def test_definition(model, images, name, stacked):
     group = Group.parse(name)
     turned = [group.transform(images, element) for element in range(group.order)]
@@ -49,9 +49,8 @@ def test_definition(model, images, name, stacked):
     np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-@pytest.mark.parametrize("name", GROUPS)
-def test_the_answer_does_not_know_the_turn(model, images, name, stacked):
+@pytest.mark.parametrize(("name", "stacked"), CASES)
+def test_the_answer_does_not_know_the_rotation(model, images, name, stacked):
     averaged = GroupAveraged(model, name, stacked=stacked)
     assert_equivariant(averaged, images, name, tolerance=1e-6)
     if name != "d4":
@@ -152,7 +151,7 @@ def test_half_precision(images):
 
 
 def test_images_that_are_not_square():
-    """Half turns and mirrorings keep a rectangle; quarter turns do not."""
+    """Half turns and reflections keep a rectangle; quarter turns do not."""
     group = Group(2, mirrors=True)
     rectangle = np.random.default_rng(0).standard_normal((2, 6, 8, 1)).astype("float32")
     averaged = GroupAveraged(keras.layers.Flatten(), "d2")
