@@ -278,7 +278,7 @@ class SymmetricConv2D(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SymmetricConv2D:
         config = dict(config)
-        if "mean_size" in config:  # its name in models of version 0.1 and before
+        if "mean_size" in config:  # the name of the argument in earlier models
             config["prefilter_size"] = config.pop("mean_size")
         return cls(**config)
 
