@@ -1,15 +1,12 @@
 """The counts against the networks themselves, and against published figures."""
 
-import inspect
-
 import keras
 import numpy as np
 import pytest
 
 import lensnet
 from lensnet import registry
-from lensnet.models.kit import Kit
-from lensnet.models.kit.counting import CountingKit, count
+from lensnet.models.kit.counting import count
 from lensnet.models.widths import width_factor
 
 FAMILIES = {
@@ -19,16 +16,6 @@ FAMILIES = {
     if spec.family != "tiny"
 }
 """One name a family."""
-
-
-def test_the_counting_kit_has_every_method_of_the_kit():
-    """And takes the same arguments by name."""
-    for name, method in inspect.getmembers(Kit, inspect.isfunction):
-        if name.startswith("_") or name in ("create", "invariant"):
-            continue
-        ours = inspect.signature(getattr(CountingKit, name)).parameters
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in ours.values()):
-            assert list(ours) == list(inspect.signature(method).parameters), name
 
 
 @pytest.mark.parametrize("symmetry", ["none", "c4", "d4", "c8", "rot4"])
