@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+import short_networks
 from equivariance import randomize
 
 import lensnet
@@ -43,17 +43,6 @@ COMBINATIONS = [
     ("tf_efficientnet_lite0", "c4", 32),
     ("convnext_atto", "c4", 33),
 ]
-
-SHORTER = {
-    "resnet18": {"depths": (1, 1, 1, 1)},
-    "seresnet50": {"depths": (1, 1, 1, 1)},
-    "ecaresnet50d": {"depths": (1, 1, 1, 1)},
-    "resnetv2_50": {"depths": (1, 1, 1, 1)},
-    "cspresnet50": {"depths": (1, 1, 1, 1)},
-    "densenet121": {"depths": (1, 2, 1, 1)},
-    "convnext_atto": {"depths": (1, 1, 1, 1)},
-}
-"""One block a stage, as the others only repeat it."""
 
 
 def test_the_combinations_have_every_family():
@@ -96,8 +85,7 @@ def without_zeros_behind(kernel):
 
 @pytest.mark.parametrize(("name", "symmetry", "size"), COMBINATIONS)
 def test_counts_are_those_of_the_network(name, symmetry, size):
-    spec = registry.backbones.get(name)
-    spec = replace(spec, variant={**spec.variant, **SHORTER.get(name, {})})
+    spec = short_networks.short_spec(name)
     shape = {"input_shape": (size, size, 3), "num_outputs": 5}
     model = build_network(spec, make_kit(symmetry, width=0.125), **shape)
     randomize(model)
