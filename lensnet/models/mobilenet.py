@@ -131,7 +131,7 @@ def build(
     """Builds the stem, the stages "blocks.0" and so on, and the last convolution.
 
     The last convolution's map is the stage "conv_head" of MobileNetV2; that of MobileNetV3 has
-    one pixel and is no stage.
+    one pixel and is not a stage.
 
     Args:
         kit: supplies the layers.

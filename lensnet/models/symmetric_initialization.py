@@ -2,7 +2,7 @@
 
 A plain filter becomes the filter of a field: the group applies it in every orientation, and
 between fields it acts on the channel of its own orientation alone. The channel of element g, of
-every field in every layer, then holds what the plain network computes on the image turned by the
+every field in every layer, then holds what the plain network computes on the image rotated by the
 inverse of g; nothing is mixed until training mixes it. Pooled over the group, a feature is the
 plain network's largest over all turns of the image. (It is the regular representation's copy of
 the trivial one: Cohen & Welling 2016, arXiv:1602.07576, equation 11 with a filter that is zero
@@ -13,10 +13,10 @@ fields`. With equal cost or equal parameters it has fewer filters than there are
 no choice of them gives the plain network's answers. Filters of circular harmonics (c8, d16) cannot
 hold the plain network's taps, and layer normalisation takes its mean over all orientations at
 once: these are refused too. The equality holds where every stride fits the map, as without a
-symmetry nothing is averaged before a step.
+symmetry nothing is averaged before a stride.
 
 A rotational network (rot4) has the plain network's weights by shape, at the plain network's
-channels (`width_policy: parameters`, or `fields`). Taking the maximum over turned filters changes
+channels (`width_policy: parameters`, or `fields`). Taking the maximum over rotated filters changes
 its answers: that is a start for training, not an equal network.
 """
 
@@ -79,7 +79,7 @@ def initialize_from_plain(model: keras.Model, plain: keras.Model) -> list[str]:
 
 
 def _plain_weights(layer: keras.Layer, plain: keras.Model) -> list[np.ndarray]:
-    """The weights of the plain layer of the same name, or of the layers that make up a gate."""
+    """The weights of the plain layer of the same name, or of the several that it stands for."""
     parts = [
         other
         for other in plain.layers

@@ -29,7 +29,7 @@ class Counts:
         parameters: trainable ones, the output layer included.
         multiply_adds: for one image, as the network is folded (`lensnet.layers.fold`): of
             convolutions, where a symmetric one counts as the plain one that it becomes, with as
-            large a filter; in a maximum over n turned filters, n times; of depthwise convolutions,
+            large a filter; in a maximum over n rotated filters, n times; of depthwise convolutions,
             and of dense layers, those of squeeze-and-excitation and channel attention too. Not
             counted are normalisations, layer scale, activations, sums, means and maxima over
             pixels, the blur of `downsample`, and zeros between groups.

@@ -22,7 +22,7 @@ class RotationalKit(SymmetricKit, ScalarKit):
     """`RotationalConv2D` and its kin, and stock layers where they are symmetric.
 
     A pointwise filter looks the same from every side, so pointwise convolutions are stock ones;
-    not so where the inputs are turned, for there every layer sees four images.
+    not so where the inputs are rotated, for there every layer sees four images.
     """
 
     @property

@@ -15,7 +15,7 @@ __all__ = ["ScalarKit"]
 class ScalarKit(KerasKit):
     """Stock layers that treat each channel by itself or mix channels without a place.
 
-    A scalar channel does not change places when the image is turned, so these layers are as
+    A scalar channel does not change places when the image is rotated, so these layers are as
     right for `rot4` as for no symmetry.
     """
 

@@ -17,7 +17,7 @@ __all__ = ["KerasKit"]
 class KerasKit(Kit):
     """The layers that no symmetry asks to be others.
 
-    They treat pixels or channels alike, so that a turned map gives the turned answer whatever the
+    They treat pixels or channels alike, so that a rotated map gives the rotated answer whatever the
     channels mean.
     """
 
@@ -59,7 +59,7 @@ class KerasKit(Kit):
             # Windows of different lengths are gathered alike, each pixel as often as it takes.
             taken = math.lcm(*lengths)
             windows = [
-                [start + step * length // taken for step in range(taken)]
+                [start + i * length // taken for i in range(taken)]
                 for start, length in zip(starts, lengths, strict=True)
             ]
             x = keras.ops.mean(keras.ops.take(x, windows, axis=axis), axis=axis + 1)

@@ -170,7 +170,7 @@ def pooling_window(
 def filter_size(symmetry: Symmetry, kernel_size: KernelSize) -> KernelSize:
     """The filter that stands for a plain network's of `kernel_size`, as large or larger.
 
-    Where filters turn by other angles than 90 degrees, or the images themselves are turned, 5x5
+    Where filters turn by other angles than 90 degrees, or the images themselves are rotated, 5x5
     pixels take the place of 1x7 and 7x1; and in networks of fields of 3x3, which hold too few
     circular harmonics. Filters of an even size, 2x2 and 4x4 with as large a stride, stay.
 
