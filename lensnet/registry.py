@@ -1,6 +1,6 @@
 """Named things that are imported only when somebody asks for them.
 
-A configuration names a data set and a backbone. To check such a name without importing
+A configuration names a task, a data set and a backbone. To check such a name without importing
 TensorFlow, each kind of thing has a registry here, at the lowest level, which knows the module
 (given as a string) that registers its entries. The entries are specifications: light values that
 say what the thing is and where its code lies.
@@ -24,8 +24,9 @@ from lensnet.errors import UnknownNameError, nearest
 if TYPE_CHECKING:
     from lensnet.config.backbone import BackboneSpec
     from lensnet.config.dataset import DatasetSpec
+    from lensnet.config.task import TaskSpec
 
-__all__ = ["Registry", "backbones", "datasets", "load_object"]
+__all__ = ["Registry", "backbones", "datasets", "load_object", "tasks"]
 
 Entry = TypeVar("Entry")
 
@@ -55,6 +56,14 @@ class Registry(Generic[Entry]):
         if self._entries.get(name, entry) != entry:
             raise ValueError(f'The {self.kind} "{name}" is registered twice.')
         self._entries[name] = entry
+
+    def remove(self, name: str) -> None:
+        """Takes an entry out again, so that another can have its name.
+
+        Raises:
+            KeyError: no entry has that name.
+        """
+        del self._entries[name]
 
     def register_prefix(self, prefix: str, make: Callable[[str], Entry]) -> None:
         """Adds every name that begins with `prefix`; `make` makes the entry of such a name."""
@@ -101,3 +110,4 @@ def load_object(path: str) -> Any:
 
 backbones: Registry[BackboneSpec] = Registry("backbone", provider="lensnet.models")
 datasets: Registry[DatasetSpec] = Registry("data set", provider="lensnet.datasets")
+tasks: Registry[TaskSpec] = Registry("task", provider="lensnet.tasks")

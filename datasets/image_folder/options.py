@@ -148,7 +148,7 @@ SPECS = (
         summary="Your own .npy, .fits or .png images, a folder for each class.",
         source="lensnet.datasets.image_folder.folders:folder_source",
         options=Options,
-        tasks=("classification", "binary"),
+        offers=("classes",),
         inspect=inspect,
     ),
 )

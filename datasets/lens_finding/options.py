@@ -77,7 +77,7 @@ SPECS = (
         summary="Galaxy-scale lenses and look-alikes, simulated as in a ground-based survey.",
         simulator="lensnet.simulation:LensFindingSimulator",
         options=SimulatedOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
     ),
     DatasetSpec(
@@ -85,7 +85,7 @@ SPECS = (
         summary="The Bologna challenge from the ground: bands R, I, G, U, with masked regions.",
         source=_CHALLENGE,
         options=GroundOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
         inspect=_inspect_challenge,
     ),
@@ -94,7 +94,7 @@ SPECS = (
         summary="The Bologna challenge from space: Euclid's VIS band.",
         source=_CHALLENGE,
         options=SpaceOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
         inspect=_inspect_challenge,
     ),
@@ -109,7 +109,7 @@ SPECS = (
             )
         ),
         options=FileOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
     ),
 )

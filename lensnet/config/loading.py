@@ -84,6 +84,7 @@ def json_schema() -> dict[str, Any]:
     """Returns the JSON schema of an experiment file, names of data sets and backbones included."""
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
+    schema["properties"]["task"]["enum"] = registry.tasks.names()
     definitions["Data"]["properties"]["dataset"]["enum"] = registry.datasets.names()
     definitions["Data"]["properties"]["options"]["anyOf"] = [
         {"title": name, **registry.datasets.get(name).options.model_json_schema()}

@@ -65,7 +65,7 @@ def _saved_model(predictor: Predictor, target: Path) -> None:
 
     @tf.function(input_signature=[signature])
     def serve(images: Any) -> dict[str, Any]:
-        name = "probabilities" if predictor.classes else "predictions"
+        name = predictor.experiment.task_spec.output_name
         return {name: model(preprocessing(images), training=False)}
 
     module = tf.Module()

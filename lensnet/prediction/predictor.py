@@ -10,7 +10,9 @@ import keras
 import numpy as np
 
 from lensnet.config import Experiment
+from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
+from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
 __all__ = ["Predictor"]
@@ -61,9 +63,14 @@ class Predictor:
         return tuple(self.preprocessing.native_shape)
 
     @property
+    def columns(self) -> Columns:
+        """How an output reads in a table."""
+        return load_object(self.experiment.task_spec.columns)(self.classes)
+
+    @property
     def score_names(self) -> list[str]:
         """What the columns of `scores` are."""
-        return [f"score_{name}" for name in self.classes] or ["prediction"]
+        return self.columns.score_names
 
     def __call__(self, images: Any) -> np.ndarray:
         """Gives probabilities or targets.
@@ -78,8 +85,5 @@ class Predictor:
         return np.asarray(self.model.predict_on_batch(self.preprocessing(images)))
 
     def scores(self, images: Any) -> np.ndarray:
-        """As calling, with a column for each class also for a binary task."""
-        outputs = self(images)
-        if len(self.classes) == 2 and outputs.shape[1] == 1:
-            return np.concatenate([1 - outputs, outputs], axis=1)
-        return outputs
+        """Gives what calling does, with a column for each class in a binary task, too."""
+        return self.columns.scores(self(images))

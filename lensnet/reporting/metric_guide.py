@@ -87,13 +87,6 @@ GUIDES: dict[str, MetricGuide] = {
     "examples": MetricGuide("Images", "", "Number of images measured."),
 }
 
-# What decides each task, shown first and in words; tables keep to fractions.
-DECISIVE: dict[str, tuple[str, ...]] = {
-    "classification": ("roc_auc", "accuracy", "ece"),
-    "binary": ("roc_auc", "tpr0", "tpr10"),
-    "regression": ("rmse", "r2", "mae"),
-}
-
 
 def guide(key: str) -> MetricGuide:
     """Return what is known of a metric; an unknown one keeps its name and stays unexplained."""

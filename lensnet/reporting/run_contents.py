@@ -12,7 +12,7 @@ import math
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from lensnet import registry
+from lensnet.config.task import TaskSpec
 from lensnet.errors import RunError
 
 Row = dict[str, str]
@@ -70,6 +72,11 @@ class RunContents:
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
+    @property
+    def task(self) -> TaskSpec | None:
+        """The run's task; None where its experiment does not tell."""
+        return _task(self.experiment)
+
 
 def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     """Read a run folder.
@@ -90,9 +97,9 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     problems: list[str] = []
     text = _text(path / "experiment.yaml", problems)
     experiment = _experiment(text, problems)
-    regression = experiment.get("task") == "regression"
+    task = _task(experiment)
     environment = _json(path / "environment.json", problems)
-    labels, targets = _predictions(path / "predictions.csv", regression, problems)
+    labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
         experiment=experiment,
@@ -109,6 +116,11 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         date=_date(path, environment),
         problems=problems,
     )
+
+
+def _task(experiment: Mapping[str, Any]) -> TaskSpec | None:
+    name = str(experiment.get("task"))
+    return registry.tasks.get(name) if name in registry.tasks else None
 
 
 @contextmanager
@@ -188,7 +200,7 @@ def _history(path: Path, problems: list[str]) -> list[Row]:
 
 
 def _predictions(
-    path: Path, regression: bool, problems: list[str]
+    path: Path, task: TaskSpec | None, problems: list[str]
 ) -> tuple[dict[str, int], list[float]]:
     if not _present(path, problems, "the test images were not predicted"):
         return {}, []
@@ -202,7 +214,7 @@ def _predictions(
                 if column is None:
                     problems.append("predictions.csv has no column label")
                     return {}, []
-            if regression:
+            if task is not None and not task.predicts_classes:
                 targets.append(float(row[column]))
             else:
                 labels[row[column]] += 1

@@ -151,11 +151,14 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                 learning_rate_factors(model, training.learning_rate_factors),
             ),
             loss=losses.create(training.loss),
-            metrics=metrics.create(experiment.task, len(data.classes)),
+            metrics=metrics.create(experiment.task_spec, len(data.classes)),
             jit_compile=jit_compile(training.jit_compile),
         )
         keeper = EpochKeeper(
-            run, training.early_stopping, lambda: _finished(model, experiment, data)
+            run,
+            training.early_stopping,
+            lambda: _finished(model, experiment, data),
+            experiment.task_spec.monitors,
         )
         if keeper.restore(model):
             _log.info("Resuming after epoch %d.", keeper.next_epoch)
@@ -199,7 +202,7 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
     return models.create(
         section.backbone,
         input_shape=data.image_shape,
-        num_outputs=len(data.classes) if experiment.task == "classification" else 1,
+        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
         symmetry=section.symmetry,
         width=section.width,
         width_policy=section.width_policy,
@@ -225,13 +228,12 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
 
     Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
     """
-    task = experiment.task
-    if task == "regression":
+    activation = experiment.task_spec.activation
+    if activation is None:
         last: keras.Layer = keras.layers.Rescaling(
             data.target_std, offset=data.target_mean, dtype="float32", name="target"
         )
     else:
-        activation = "softmax" if task == "classification" else "sigmoid"
         last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
     finished = keras.Model(model.input, last(model.output), name=model.name)
     group = experiment.evaluation.average_over
