@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensnet.evaluation.checks import RANGE_TOLERANCE, SUM_TOLERANCE
-from lensnet.evaluation.turning import angles_of, check_size, turns
+from lensnet.evaluation.image_rotation import angles_of, check_size, turns
 
 FloatArray = NDArray[np.float64]
 Model = Callable[[Any], Any]

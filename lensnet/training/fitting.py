@@ -20,10 +20,10 @@ from lensnet.layers import GroupAveraged
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
-from lensnet.training.epoch_keeper import EpochKeeper
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
 from lensnet.training.progress_bar import ProgressBar
+from lensnet.training.run_checkpoint import EpochKeeper
 from lensnet.training.tracking import tracking_callbacks
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ MODULES = [
     "rotation_figures",
     "style",
     "training_figures",
-    "turning",
+    "image_rotation",
 ]
 
 

@@ -20,7 +20,7 @@ from lensnet.errors import ConfigurationError, LensnetError, RunError
 from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
-from lensnet.training import epoch_keeper, fit
+from lensnet.training import fit, run_checkpoint
 
 
 def experiment(image_folder, data_dir, **sections):
@@ -141,14 +141,14 @@ class TestResume:
     }
 
     def stop_after(self, monkeypatch, epochs):
-        save = epoch_keeper.save_checkpoint
+        save = run_checkpoint.save_checkpoint
 
         def save_then_stop(path, model, state):
             save(path, model, state)
             if len(state["history"]) == epochs:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(epoch_keeper, "save_checkpoint", save_then_stop)
+        monkeypatch.setattr(run_checkpoint, "save_checkpoint", save_then_stop)
 
     @pytest.mark.parametrize("epochs", [1, 3])
     def test_resumed_equals_never_stopped(
@@ -331,8 +331,8 @@ import json, os, signal, sys
 import tiny_backbone
 tiny_backbone.register()
 from lensnet.config import Experiment
-from lensnet.training import fit, epoch_keeper
-class DiesInEpoch(epoch_keeper.EpochKeeper):
+from lensnet.training import fit, run_checkpoint
+class DiesInEpoch(run_checkpoint.EpochKeeper):
     def on_train_batch_end(self, batch, logs=None):
         if (len(self.history), batch) == (1, 2):
             os.kill(os.getpid(), signal.SIGKILL)

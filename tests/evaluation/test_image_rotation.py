@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from lensnet.evaluation.turning import (
+from lensnet.evaluation.image_rotation import (
     angles_of,
     inscribed_disk,
     outside_median,
