@@ -19,7 +19,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lensnet.errors import UnknownNameError, nearest
+from lensnet.errors import UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     from lensnet.config.backbone import BackboneSpec
@@ -92,7 +92,7 @@ class Registry(Generic[Entry]):
             return self._entries[name]
         except KeyError:
             raise UnknownNameError(
-                f'There is no {self.kind} "{name}".{nearest(name, self._entries)} '
+                f'There is no {self.kind} "{name}".{did_you_mean(name, self._entries)} '
                 f"Known: {', '.join(self._entries)}."
             ) from None
 

@@ -1,8 +1,8 @@
-"""The groups that an image can be turned and mirrored by, as small frozen values.
+"""The groups that an image can be rotated and reflected by, as small frozen values.
 
 A :class:`Group` is C_n (the rotations by multiples of 360/n degrees) or D_n (those and the
-mirrorings). Its elements are numbered: element `m * n + k` is a mirroring (if m is 1) followed by
-a counter-clockwise rotation by `k * 360 / n` degrees. The mirroring reverses the columns, as
+reflections). Its elements are numbered: element `m * n + k` is a reflection (if m is 1) followed by
+a counter-clockwise rotation by `k * 360 / n` degrees. The reflection reverses the columns, as
 `numpy.fliplr` does. Tables of the product and the inverse, and the permutations by which a group
 acts on its own elements and on a grid of pixels, are computed when asked for and kept.
 
@@ -31,7 +31,7 @@ class Group:
 
     Args:
         rotations: n, the number of rotations, at least 1.
-        mirrors: whether the mirrorings belong to the group (D_n) or not (C_n).
+        mirrors: whether the reflections belong to the group (D_n) or not (C_n).
 
     Example:
 
@@ -74,11 +74,11 @@ class Group:
         return self.rotations in (1, 2, 4)
 
     def angle(self, element: int) -> float:
-        """The element's rotation, in degrees counter-clockwise, applied after its mirroring."""
+        """The element's rotation, in degrees counter-clockwise, applied after its reflection."""
         return 360.0 * (element % self.rotations) / self.rotations
 
-    def is_mirroring(self, element: int) -> bool:
-        """Whether the element mirrors the plane."""
+    def is_reflection(self, element: int) -> bool:
+        """Whether the element reflects the plane."""
         return element >= self.rotations
 
     def matrix(self, element: int) -> np.ndarray:
@@ -87,7 +87,7 @@ class Group:
         rotation = np.array(
             [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
         )
-        return rotation @ np.diag([-1.0, 1.0]) if self.is_mirroring(element) else rotation
+        return rotation @ np.diag([-1.0, 1.0]) if self.is_reflection(element) else rotation
 
     def product(self, left: int, right: int) -> int:
         """The element that acts as `right` followed by `left`."""
@@ -116,7 +116,7 @@ class Group:
     def contains(self, subgroup: Group) -> bool:
         """Whether every element of `subgroup` is one of this group's.
 
-        C_m lies in C_n and D_n, and D_m in D_n, where m divides n. Mirrorings are those of the
+        C_m lies in C_n and D_n, and D_m in D_n, where m divides n. Reflections are those of the
         same axis: the one that reverses the columns, and what rotations make of it.
         """
         return self.rotations % subgroup.rotations == 0 and self.mirrors >= subgroup.mirrors
@@ -179,7 +179,7 @@ class Group:
             ValueError: the element's rotation is not a multiple of 90 degrees.
         """
         quarter_turns = self._quarter_turns(element)
-        if self.is_mirroring(element):
+        if self.is_reflection(element):
             images = images[..., :, ::-1, :]
         return np.rot90(images, quarter_turns, axes=(-3, -2))
 
@@ -187,7 +187,7 @@ class Group:
         quarters, rest = divmod(4 * (element % self.rotations), self.rotations)
         if rest:
             raise ValueError(
-                f"Element {element} of {self} turns by {self.angle(element):g} degrees, which "
+                f"Element {element} of {self} rotates by {self.angle(element):g} degrees, which "
                 "does not map the pixel grid onto itself."
             )
         return quarters
@@ -197,12 +197,12 @@ class Group:
 def _product_table(group: Group) -> np.ndarray:
     n = group.rotations
     elements = np.arange(group.order)
-    mirror, turn = elements // n, elements % n
+    reflected, rotation = elements // n, elements % n
     # r^a s^p r^b s^q = r^(a + b) s^q where p = 0, and r^(a - b) s^(1 + q) where p = 1.
-    sign = np.where(mirror, -1, 1)
-    turns = (turn[:, None] + sign[:, None] * turn[None, :]) % n
-    mirrors = (mirror[:, None] + mirror[None, :]) % 2
-    return _read_only(mirrors * n + turns)
+    sign = np.where(reflected, -1, 1)
+    rotations = (rotation[:, None] + sign[:, None] * rotation[None, :]) % n
+    reflections = (reflected[:, None] + reflected[None, :]) % 2
+    return _read_only(reflections * n + rotations)
 
 
 @functools.cache
@@ -214,12 +214,12 @@ def _inverse_table(group: Group) -> np.ndarray:
 def _embedding(group: Group, subgroup: Group) -> np.ndarray:
     if not group.contains(subgroup):
         raise ValueError(
-            f"{subgroup} is no subgroup of {group}: it would need a number of rotations that "
-            f"divides {group.rotations}{'' if group.mirrors else ', and no mirrorings'}."
+            f"{subgroup} is not a subgroup of {group}: it would need a number of rotations that "
+            f"divides {group.rotations}{'' if group.mirrors else ', and no reflections'}."
         )
-    mirror, turn = np.divmod(np.arange(subgroup.order), subgroup.rotations)
+    reflected, rotation = np.divmod(np.arange(subgroup.order), subgroup.rotations)
     step = group.rotations // subgroup.rotations
-    return _read_only(mirror * group.rotations + turn * step)
+    return _read_only(reflected * group.rotations + rotation * step)
 
 
 @functools.cache
@@ -250,7 +250,7 @@ class Symmetry:
             `"rotational"`, feature maps stay scalar and each convolution takes the maximum over
             the rotations of `group` (`RotationalConv2D`).
         group: None for `"none"`.
-        rotate: what a rotational convolution turns: its `"filters"` or its `"inputs"`.
+        rotate: what a rotational convolution rotates: its `"filters"` or its `"inputs"`.
 
     Example:
 

@@ -87,14 +87,14 @@ def test_right_cosets_divide_the_group(group, subgroup):
 def test_what_is_no_subgroup_is_refused(name, other):
     group, subgroup = Group.parse(name), Group.parse(other)
     assert not group.contains(subgroup)
-    with pytest.raises(ValueError, match=f"{other} is no subgroup of {name}"):
+    with pytest.raises(ValueError, match=f"{other} is not a subgroup of {name}"):
         group.embed(subgroup)
-    with pytest.raises(ValueError, match="is no subgroup"):
+    with pytest.raises(ValueError, match="is not a subgroup"):
         group.right_cosets(subgroup)
 
 
 def test_inexact_element_is_refused():
-    with pytest.raises(ValueError, match="turns by 45 degrees"):
+    with pytest.raises(ValueError, match="rotates by 45 degrees"):
         Group(8).grid_permutation(1, 5)
 
 

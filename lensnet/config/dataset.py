@@ -97,7 +97,7 @@ class DatasetSpec:
             source directory and the options.
         table: where prediction takes tables of images, `"module:callable"` that loads what one
             names, from its path, the options and the source directory of the training;
-            it returns None for what is no table.
+            it returns None for what is not a table.
     """
 
     name: str

@@ -22,7 +22,7 @@ from lensnet.config.sections import (
     Training,
 )
 from lensnet.config.task import TaskSpec
-from lensnet.errors import nearest
+from lensnet.errors import did_you_mean
 
 __all__ = ["Experiment"]
 
@@ -252,7 +252,7 @@ class Experiment(Section):
         found: list[Problem] = [
             (
                 ("model", "options", key),
-                f'unknown option of "{name}".{nearest(key, spec.options)} Allowed: '
+                f'unknown option of "{name}".{did_you_mean(key, spec.options)} Allowed: '
                 f"{', '.join(spec.options) or 'none'}",
             )
             for key in self.model.options
@@ -327,4 +327,4 @@ class Experiment(Section):
 
 def unknown_name(kind: str, name: str, known: Any) -> str:
     """Words the problem of a name that is not among the known ones."""
-    return f'there is no {kind} "{name}".{nearest(name, known)} Allowed: {", ".join(known)}'
+    return f'there is no {kind} "{name}".{did_you_mean(name, known)} Allowed: {", ".join(known)}'

@@ -30,7 +30,7 @@ __all__ = ["evaluate_run", "measure_invariance"]
 
 _log = logging.getLogger(__name__)
 
-# Test images are kept at hand for turning them; above this they are kept on disk.
+# Test images are kept at hand for rotating them; above this they are kept on disk.
 _MEMORY_BYTES = 1 << 30
 
 
@@ -73,7 +73,7 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
 
 
 def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
-    """Measures how steady a run's best model is when its test images are turned.
+    """Measures how steady a run's best model is when its test images are rotated.
 
     Args:
         run: the run folder.
@@ -135,7 +135,7 @@ def _invariance(
     height, width = data.image_shape[:2]
     if height != width and rotations % 4 == 0:
         _log.warning(
-            "Images of %d x %d pixels cannot be turned by 90 degrees: rotation_std is left out.",
+            "Images of %d x %d pixels cannot be rotated by 90 degrees: rotation_std is left out.",
             height,
             width,
         )
@@ -148,10 +148,10 @@ def _invariance(
             _log.warning("All test targets are equal: rotation_std is left out.")
             return None
     report = rotation_report(model, images, rotations, target_std=target_std)
-    if len(images) > 1 and report.is_blind:
+    if len(images) > 1 and report.is_constant:
         _log.warning(
             "All test images have the same score: the network tells none apart, and that scores "
-            "stay when images turn says nothing. Has it been trained for too few steps?"
+            "stay when images rotate says nothing. Has it been trained for too few steps?"
         )
     return report
 

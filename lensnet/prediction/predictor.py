@@ -20,7 +20,7 @@ __all__ = ["Predictor"]
 
 @dataclass(frozen=True)
 class Predictor:
-    """Takes images as they come and gives what the task asks for.
+    """Takes raw images and gives what the task asks for.
 
     Args:
         model: from preprocessed images to probabilities or targets.
@@ -59,7 +59,7 @@ class Predictor:
 
     @property
     def native_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image as it comes."""
+        """Height, width and channels of a raw image."""
         return tuple(self.preprocessing.native_shape)
 
     @property
@@ -76,7 +76,7 @@ class Predictor:
         """Gives probabilities or targets.
 
         Args:
-            images: (batch, height, width, channels), as they come.
+            images: raw, (batch, height, width, channels).
 
         Returns:
             (batch, classes), or (batch, 1) for a binary task, the probability of class 1, and for

@@ -111,7 +111,7 @@ def _rotation_tile(test: dict[str, float], task: TaskSpec | None) -> Tile:
     if spread is None:
         return Tile("–", name, "steadiness under rotation was not measured", True)
     percent = f"{100 * spread:.2f} %"
-    sentence = task.rotation_sentence if task else "scores move by {percent} when the image turns"
+    sentence = task.rotation_sentence if task else "scores move by {percent} when the image rotates"
     flips = test.get("rotation_flip_rate")
     classes = ""
     if flips is not None:

@@ -76,7 +76,7 @@ GUIDES: dict[str, MetricGuide] = {
     "rotation_std": MetricGuide(
         "Rotation spread",
         "lower",
-        "Standard deviation of the score while the image is turned, averaged over images (of a "
+        "Standard deviation of the score while the image is rotated, averaged over images (of a "
         "regression, in units of the target's); zero for a model that knows no orientation.",
     ),
     "rotation_flip_rate": MetricGuide(

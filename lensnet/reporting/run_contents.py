@@ -82,8 +82,8 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     """Read a run folder.
 
     Raises:
-        RunError: There is no such folder, or it holds no `experiment.yaml` and so is none of a
-            run.
+        RunError: There is no such folder, or it holds no `experiment.yaml` and so is not that of
+            a run.
     """
     path = Path(run_dir)
     if not path.is_dir():
@@ -91,7 +91,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         raise RunError(f"{path} {what}; a report is made of a run folder, as `lensnet fit` makes")
     if not (path / "experiment.yaml").is_file():
         raise RunError(
-            f"{path} is no run folder: it holds no experiment.yaml, which `lensnet fit` writes "
+            f"{path} is not a run folder: it holds no experiment.yaml, which `lensnet fit` writes "
             "first of all"
         )
     problems: list[str] = []
@@ -260,7 +260,7 @@ def _figures(folder: Path, problems: list[str]) -> list[Path]:
                 if whole:
                     found.append(path)
                 else:
-                    problems.append(f"figures/{path.name} is no PNG image")
+                    problems.append(f"figures/{path.name} is not a PNG image")
     if not found:
         problems.append("figures are missing: none was drawn yet")
     return found

@@ -18,5 +18,5 @@ TASK = TaskSpec(
     metrics="lensnet.evaluation.metrics:binary_metrics",
     figures="lensnet.evaluation.run_figures:figures_of_classes",
     headline=("roc_auc", "tpr0", "tpr10"),
-    rotation_sentence="scores move by {percent} when the image turns",
+    rotation_sentence="scores move by {percent} when the image rotates",
 )

@@ -17,5 +17,5 @@ TASK = TaskSpec(
     metrics="lensnet.evaluation.metrics:classification_metrics",
     figures="lensnet.evaluation.run_figures:figures_of_classes",
     headline=("roc_auc", "accuracy", "ece"),
-    rotation_sentence="scores move by {percent} when the image turns",
+    rotation_sentence="scores move by {percent} when the image rotates",
 )

@@ -17,7 +17,7 @@ TASK = TaskSpec(
     metrics="lensnet.evaluation.metrics:regression_metrics",
     figures="lensnet.evaluation.run_figures:figures_of_targets",
     headline=("rmse", "r2", "mae"),
-    rotation_sentence="predictions move by {percent} of the target's spread when the image turns",
+    rotation_sentence="predictions move by {percent} of the target's spread when the image rotates",
     refused_augmentations={
         "zoom": "changes the size of a lens, with which a mass grows",
         "rand_augment": "shears and shifts the contrast, which a target may depend on",

@@ -23,7 +23,7 @@ from lensnet.training.environment import describe_environment
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
 from lensnet.training.progress_bar import ProgressBar
-from lensnet.training.run_checkpoint import EpochKeeper
+from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.tracking import tracking_callbacks
 
 if TYPE_CHECKING:
@@ -154,15 +154,15 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             metrics=metrics.create(experiment.task_spec, len(data.classes)),
             jit_compile=jit_compile(training.jit_compile),
         )
-        keeper = EpochKeeper(
+        checkpoint = RunCheckpoint(
             run,
             training.early_stopping,
             lambda: _finished(model, experiment, data),
             experiment.task_spec.monitors,
         )
-        if keeper.restore(model):
-            _log.info("Resuming after epoch %d.", keeper.next_epoch)
-    if keeper.ended:
+        if checkpoint.restore(model):
+            _log.info("Resuming after epoch %d.", checkpoint.next_epoch)
+    if checkpoint.ended:
         return
     _log.info(
         "Training %s (%s, %s parameters) on %d images of %d x %d pixels, %d steps an epoch.",
@@ -175,26 +175,28 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     )
     bar = ProgressBar(training.epochs, steps_per_epoch)
     batches = data.training_batches(
-        training.batch_size, first_epoch=keeper.next_epoch, epochs=training.epochs
+        training.batch_size, first_epoch=checkpoint.next_epoch, epochs=training.epochs
     )
     try:
         with fitting_with_workers(model, strategy, outputs=model.output_shape[-1]):
             model.fit(
                 _standardized(batches, data),
                 steps_per_epoch=steps_per_epoch,
-                initial_epoch=keeper.next_epoch,
+                initial_epoch=checkpoint.next_epoch,
                 epochs=training.epochs,
                 validation_data=_standardized(
                     data.batches("validation", training.batch_size), data
                 ),
-                callbacks=[keeper, bar, *tracking_callbacks(experiment, run.path)],
+                callbacks=[checkpoint, bar, *tracking_callbacks(experiment, run.path)],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,
             )
     finally:
         bar.close()
-    _log.info("Best epoch: %s (%s %.4f)", keeper.best_epoch, keeper.monitor, keeper.best)
+    _log.info(
+        "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
+    )
 
 
 def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
@@ -213,12 +215,12 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
 
 
 def _check_averaging(experiment: Experiment, data: PreparedData) -> None:
-    """Refuses, before the training, images that `evaluation.average_over` cannot turn."""
+    """Refuses, before the training, images that `evaluation.average_over` cannot rotate."""
     height, width = data.image_shape[:2]
     group = experiment.evaluation.average_over
     if group in ("c4", "d4") and height != width:
         raise ConfigurationError(
-            f"evaluation.average_over: {group} turns images by 90 degrees, which must be square; "
+            f"evaluation.average_over: {group} rotates images by 90 degrees, which must be square; "
             f"these have {height} x {width} pixels. Cut them to squares, or use none, c2, d1 or d2."
         )
 

@@ -16,11 +16,11 @@ from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 
-__all__ = ["EpochKeeper"]
+__all__ = ["RunCheckpoint"]
 
 
-class EpochKeeper(keras.callbacks.Callback):
-    """Keeps a run folder up to date, and can take up where it left off.
+class RunCheckpoint(keras.callbacks.Callback):
+    """Writes what a run has reached into its folder, and can take up where it left off.
 
     One callback instead of Keras's CSVLogger, ModelCheckpoint and EarlyStopping, because their
     states must be saved and restored together for a resumed run to equal one never stopped.

@@ -188,7 +188,7 @@ def group_pool(folding: Folding, layer: GroupPool, inputs: Any) -> Any:
 def group_averaged(folding: Folding, layer: GroupAveraged, inputs: Any) -> Any:
     group, images = Group.parse(layer.group), cast(layer, inputs)
     turned = [
-        turn(images, round(group.angle(element) / 90), group.is_mirroring(element))
+        turn(images, round(group.angle(element) / 90), group.is_reflection(element))
         for element in range(group.order)
     ]
     if layer.stacked:

@@ -117,7 +117,7 @@ class GroupAveraged(keras.Model):
         """
         quarter_turns = round(self._group.angle(element) / 90)
         reversed_axes = (set[int](), {2}, {1, 2}, {1})[quarter_turns]
-        if self._group.is_mirroring(element):
+        if self._group.is_reflection(element):
             reversed_axes = reversed_axes ^ {2}
         if reversed_axes:
             images = ops.flip(images, axis=tuple(sorted(reversed_axes)))
