@@ -31,6 +31,7 @@ __all__ = [
     "reporting",
     "simulation",
     "symmetry",
+    "testing",
     "training",
 ]
 

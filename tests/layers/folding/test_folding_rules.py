@@ -5,7 +5,6 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 from folded import answers, assert_folds, batch_norm, build, chain, images, kinds, lift
 
 from lensnet import layers
@@ -33,6 +32,7 @@ from lensnet.layers import (
     fold,
 )
 from lensnet.layers.folding.stock_rules import STOCK_FORMS
+from lensnet.testing import randomize
 
 
 def test_every_layer_has_a_stock_form():
