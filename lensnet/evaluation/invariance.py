@@ -38,6 +38,13 @@ class Invariance:
         outputs: What the model gave, shape (R, N, K): probabilities, or predictions in the
             target's unit.
         target_std: The target's standard deviation, shape (K,), for regression; else None.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.ones((8, 6, 6, 1), np.float32)
+        >>> report = rotation_report(lambda x: x.mean(axis=(1, 2)), images)
+        >>> report.is_constant, report.metrics()
+        (True, {'rotation_std': 0.0, 'rotation_flip_rate': 0.0})
     """
 
     rotation_std: float

@@ -30,7 +30,12 @@ def load(run_or_file: str | Path) -> keras.Model:
 
     Example:
 
-    >>> model = load("runs/quickstart")  # doctest: +SKIP
+    >>> import tempfile
+    >>> image = keras.Input((4, 4, 1))
+    >>> path = f"{tempfile.mkdtemp()}/model.keras"
+    >>> keras.Model(image, keras.layers.Flatten()(image)).save(path)
+    >>> load(path).output_shape
+    (None, 16)
     """
     path = Path(run_or_file)
     if path.is_dir():

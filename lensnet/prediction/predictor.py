@@ -30,8 +30,20 @@ class Predictor:
 
     Example:
 
-    >>> predictor = Predictor.open("runs/quickstart")  # doctest: +SKIP
-    >>> predictor(np.load("cutouts.npy"))  # doctest: +SKIP
+    Of a run it is made by `Predictor.open("runs/quickstart")`; by hand:
+
+    >>> experiment = Experiment.model_validate({
+    ...     "name": "demo",
+    ...     "task": "binary",
+    ...     "data": {"dataset": "lens_finding/simulated"},
+    ...     "model": {"backbone": "resnet18"},
+    ... })
+    >>> image = keras.Input((1, 1, 1))
+    >>> logit = keras.layers.Flatten()(image)
+    >>> model = keras.Model(image, keras.layers.Activation("sigmoid")(logit))
+    >>> predictor = Predictor(model, lambda images: images - 5.0, ("galaxy", "lens"), experiment)
+    >>> predictor.scores(np.full((1, 1, 1, 1), 5.0, "float32")).tolist()
+    [[0.5, 0.5]]
     """
 
     model: keras.Model
