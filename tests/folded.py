@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from equivariance import randomize
 
 from lensnet.layers import GroupConv2D, fold
+from lensnet.testing import randomize
 
 __all__ = [
     "answers",

@@ -39,6 +39,7 @@ def run(code, **options):
         "lensnet.reporting",
         "lensnet.simulation",
         "lensnet.symmetry",
+        "lensnet.testing",
         "lensnet.training",
     ],
 )

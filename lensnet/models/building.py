@@ -11,7 +11,7 @@ import keras
 from lensnet import registry
 from lensnet.config.backbone import BackboneSpec
 from lensnet.config.sections import Head
-from lensnet.errors import ConfigurationError, nearest
+from lensnet.errors import ConfigurationError, did_you_mean
 from lensnet.models.heads import add_head
 from lensnet.models.kit import Kit
 from lensnet.models.stages import stage_outputs
@@ -49,7 +49,7 @@ def build_network(
     for option in options:
         if option not in spec.options:
             raise ConfigurationError(
-                f'"{spec.name}" takes no option "{option}".{nearest(option, spec.options)} '
+                f'"{spec.name}" takes no option "{option}".{did_you_mean(option, spec.options)} '
                 f"Allowed: {', '.join(spec.options) or 'none'}."
             )
     height, width, channels = input_shape
@@ -81,7 +81,7 @@ def _stages_model(
         for stage in wanted:
             if stage not in maps:
                 raise ConfigurationError(
-                    f'"{name}" has no stage "{stage}".{nearest(stage, maps)} Stages: '
+                    f'"{name}" has no stage "{stage}".{did_you_mean(stage, maps)} Stages: '
                     f"{', '.join(maps)}."
                 )
         maps = {stage: maps[stage] for stage in wanted}

@@ -6,7 +6,7 @@ import functools
 from typing import Literal, get_args
 
 from lensnet import registry
-from lensnet.errors import ConfigurationError, nearest
+from lensnet.errors import ConfigurationError, did_you_mean
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Symmetry
 
@@ -49,10 +49,11 @@ def width_factor(name: str, symmetry: str | Symmetry, policy: WidthPolicy = "flo
     >>> width_factor("resnet18", "rot4")
     0.48
     """
-    if policy not in get_args(WidthPolicy):
+    policies = get_args(WidthPolicy)
+    if policy not in policies:
         raise ConfigurationError(
-            f'There is no width policy "{policy}".{nearest(str(policy), get_args(WidthPolicy))} '
-            f"Allowed: {', '.join(get_args(WidthPolicy))}."
+            f'There is no width policy "{policy}".{did_you_mean(str(policy), policies)} '
+            f"Allowed: {', '.join(policies)}."
         )
     parsed = Symmetry.parse(symmetry)
     if policy == "fields":

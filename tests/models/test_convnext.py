@@ -1,13 +1,13 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 import lensnet
 from lensnet.models import convnext
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 TORCHVISION = {
     "convnext_tiny": 28_589_128,

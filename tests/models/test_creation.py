@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 import lensnet
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 BACKBONES = ["resnet18", "resnet50", "lens_cnn"]
 SIZES = [64, 65, 101, 150]

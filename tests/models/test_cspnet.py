@@ -1,13 +1,13 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.layers import fold
 from lensnet.models import cspnet
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]
 if keras.backend.backend() != "tensorflow":

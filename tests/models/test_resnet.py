@@ -1,12 +1,12 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.models import resnet
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import CountingKit, FeatureMap, count
 from lensnet.symmetry import Group, Symmetry
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 TORCHVISION = {
     "resnet18": 11_689_512,

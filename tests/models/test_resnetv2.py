@@ -1,12 +1,12 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.models import resnetv2
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 TIMM = {"resnetv2_50": 25.55, "resnetv2_101": 44.54, "resnetv2_152": 60.19}
 """Millions of parameters in timm's table of benchmarks, results/benchmark-infer-*.csv."""

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import timm_reference
-from equivariance import assert_equivariant, randomize
 from safetensors.numpy import save_file
 
 import lensnet
@@ -15,6 +14,7 @@ from lensnet.errors import ConfigurationError
 from lensnet.models.kit import make_kit
 from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, randomize
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import DepthwiseConv2D, fold
+from lensnet.testing import randomize
 
 
 def numpy(tensor):

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import GroupedConv2D
 from lensnet.layers.accelerated.devices import on_cpus_alone
+from lensnet.testing import randomize
 
 
 def numpy(tensor):

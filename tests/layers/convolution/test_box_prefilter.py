@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import equivariance_error, randomize
 from folded import assert_folds, build
 
 from lensnet.layers import (
@@ -14,6 +13,7 @@ from lensnet.layers import (
     RotationalDepthwiseConv2D,
 )
 from lensnet.symmetry import Group
+from lensnet.testing import equivariance_error, randomize
 
 LAYERS = {
     "c4": lambda **options: GroupConv2D(3, group="c4", **options),

@@ -8,7 +8,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import (
     GroupConv2D,
@@ -20,6 +19,7 @@ from lensnet.layers import (
     RotationalDepthwiseConv2D,
     RotationalRectangularConv2D,
 )
+from lensnet.testing import randomize
 
 # From a name to a layer for 16 channels, with options of `keras.layers.Layer`.
 LAYERS = {

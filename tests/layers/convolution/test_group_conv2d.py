@@ -5,11 +5,11 @@ import time
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, randomize
 from group_convolution import filter_function, group_convolution
 
 from lensnet.layers import GroupConv2D
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, randomize
 
 CASES = [
     # kernel_size, size, strides, padding, dilation

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 from group_convolution import depthwise_convolution, filter_function
 
 from lensnet.layers import GroupDepthwiseConv2D
 from lensnet.symmetry import Group
+from lensnet.testing import randomize
 
 
 def built(images, *arguments, **options):

@@ -5,11 +5,11 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.layers import GroupConv2D, GroupRectangularConv2D
 from lensnet.layers.convolution.base_rectangular_conv import rotated_taps
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 
 def numpy(tensor):

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, randomize
 from group_convolution import depthwise_convolution, filter_function, group_convolution
 
 from lensnet.layers import GroupConv2D, GroupSeparableConv2D
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, randomize
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 from scipy import ndimage, signal
 
 from lensnet.layers import RotationalConv2D
 from lensnet.layers.convolution.filter_rotation import filter_rotations
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 
 def plain(images, kernel):

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 from scipy import ndimage, signal
 
 from lensnet.layers import RotationalDepthwiseConv2D
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 
 def numpy(tensor):

@@ -5,10 +5,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import FieldChannelAttention
 from lensnet.symmetry import Group
+from lensnet.testing import randomize
 
 
 def numpy(tensor):

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import FieldLayerNormalization
+from lensnet.testing import randomize
 
 
 @pytest.mark.parametrize(("group", "order"), [("c4", 4), ("d4", 8), ("c8", 8)])

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet import layers
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 # 48 channels are whole fields of every group here: 12, 6, 6 and 3 of them.
 SHAPE = (9, 9, 48)

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import FieldScale
 from lensnet.symmetry import Group
+from lensnet.testing import randomize
 
 
 def built(name, channels, **options):

@@ -6,11 +6,11 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 
 from lensnet.layers import FieldChannelAttention, FieldChannelGate, FieldGate, FieldSqueezeExcite
 from lensnet.layers.field_layout import expand_pointwise
 from lensnet.symmetry import Group
+from lensnet.testing import randomize
 
 
 def pointwise(fields, kernel, bias, group):

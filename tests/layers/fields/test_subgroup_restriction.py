@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import equivariance_error, randomize
 
 from lensnet.layers import GroupConv2D, GroupPool, SubgroupRestriction
 from lensnet.symmetry import Group
+from lensnet.testing import equivariance_error, randomize
 
 
 def transformed(fields, group, element):

@@ -7,7 +7,6 @@ from textwrap import dedent
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 from folded import answers, assert_folds, batch_norm, build, chain, images, kinds, lift, relu
 
 from lensnet.layers import (
@@ -26,6 +25,7 @@ from lensnet.layers import (
     SymmetricDownsample2D,
     fold,
 )
+from lensnet.testing import randomize
 
 # --- what merges ----------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from equivariance import randomize
 from folded import answers, assert_folds, batch_norm, build, chain, images, kinds, lift
 
 from lensnet import layers
@@ -32,6 +31,7 @@ from lensnet.layers import (
     SymmetricDownsample2D,
     fold,
 )
+from lensnet.testing import randomize
 
 
 def test_every_layer_says_how_it_folds():

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.layers import GroupAveraged
 from lensnet.models.weights import load_weights
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 GROUPS = ["c1", "c2", "c4", "d1", "d2", "d4"]
 

@@ -6,11 +6,11 @@ import math
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error
 from scipy import signal
 
 from lensnet.layers import SymmetricDownsample2D
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error
 
 
 def definition(size, strides, window):

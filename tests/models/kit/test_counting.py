@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import short_networks
-from equivariance import randomize
 
 import lensnet
 from lensnet import registry
@@ -16,6 +15,7 @@ from lensnet.models.building import build_network
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.models.widths import width_factor
+from lensnet.testing import randomize
 
 COMBINATIONS = [
     # Every symmetry, an even and an odd size: strided first and depthwise filters,

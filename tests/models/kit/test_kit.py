@@ -3,12 +3,12 @@ import math
 import keras
 import numpy as np
 import pytest
-from equivariance import assert_equivariant, equivariance_error, randomize
 
 from lensnet.errors import ConfigurationError
 from lensnet.layers import Activation, BatchNormalization, DepthwiseConv2D, GroupedConv2D
 from lensnet.models.kit import make_kit
 from lensnet.symmetry import Group
+from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 SYMMETRIES = ["c4", "d4", "c8", "rot4", "rot8", "rot4_inputs"]
 NOT_WITH_TURNED_INPUTS = {"depthwise", "strided depthwise"}
