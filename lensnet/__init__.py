@@ -1,8 +1,8 @@
 """Rotation-equivariant Keras models for images of strong gravitational lenses.
 
 `import lensnet` is quick: what needs Keras or TensorFlow is imported when it is used. Once both
-lensnet and Keras are imported, in either order, `keras.models.load_model` knows our layers; once
-lensnet and TFDS are, `tfds.load` knows our data sets.
+lensnet and Keras are imported, in either order, `keras.models.load_model` knows our layers and
+optimizers; once lensnet and TFDS are, `tfds.load` knows our data sets.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 after_import("keras", "lensnet.layers")
+after_import("keras", "lensnet.optimizers")
 after_import("tensorflow_datasets", "lensnet.datasets.tfds_provider")
 
 

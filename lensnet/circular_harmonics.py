@@ -1,18 +1,18 @@
-"""Filters that can be turned by any angle: rings of circular harmonics, sampled on the pixel grid.
+"""Filters that can be rotated by any angle: rings of circular harmonics, sampled on the pixel grid.
 
 A filter is a sum of functions `G(r) cos(m phi)` and `G(r) sin(m phi)`, with `G` a Gaussian ring
 around the filter's centre. Such a function is defined between the pixels too, so that it can be
-evaluated at turned coordinates: nothing is interpolated. (Worrall et al. 2017, "Harmonic
+evaluated at rotated coordinates: nothing is interpolated. (Worrall et al. 2017, "Harmonic
 Networks", arXiv:1612.04642; Weiler, Hamprecht & Storath 2018, "Learning Steerable Filters for
 Rotation Equivariant CNNs", arXiv:1711.07289, section 2.1; Weiler & Cesa 2019, arXiv:1911.08251,
 appendix E.)
 
-How well a turned filter sees on the grid what the filter sees depends on how finely each function
+How well a rotated filter sees on the grid what the filter sees depends on how finely each function
 is sampled. A harmonic of order m has 2 m extrema around its ring, of circumference 2 pi r pixels;
 above m = pi r they are closer than pixels and alias. The band limit here is 2 r, and r on the
 outermost ring (at least 2), which the square cuts. It leaves 11 functions in a filter of 5x5
 pixels, 6 in one of 3x3, 22 in one of 7x7. With a limit of 2 r there too, 15 in 5x5, networks of
-c16 changed 2.4 times as much under turns (`benchmarks/invariance.py`, random weights).
+c16 changed 2.4 times as much under rotations (`benchmarks/invariance.py`, random weights).
 
 A deliberate deviation from the sources, which put the outermost ring on the outermost pixels: all
 rings are drawn in a little, and the outermost is thinner, so that less of it falls off the square

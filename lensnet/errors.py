@@ -15,7 +15,7 @@ __all__ = [
     "LensnetError",
     "RunError",
     "UnknownNameError",
-    "nearest",
+    "did_you_mean",
 ]
 
 
@@ -45,14 +45,14 @@ class DataError(LensnetError):
     exit_code = 3
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns `' Did you mean "x"?'` for the known name nearest to `name`, or an empty string.
 
     Example:
 
-    >>> nearest("epoch", ["epochs", "batch_size"])
+    >>> did_you_mean("epoch", ["epochs", "batch_size"])
     ' Did you mean "epochs"?'
-    >>> nearest("zzz", ["epochs"])
+    >>> did_you_mean("zzz", ["epochs"])
     ''
     """
     folded = {candidate.casefold(): candidate for candidate in known}

@@ -61,5 +61,5 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes a JSON file, whole or not at all. Not-a-number is refused: it is no JSON."""
+    """Writes a JSON file, whole or not at all. Not-a-number is refused: it is not JSON."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -1,6 +1,6 @@
 """Named things that are imported only when somebody asks for them.
 
-A configuration names a data set and a backbone. To check such a name without importing
+A configuration names a task, a data set and a backbone. To check such a name without importing
 TensorFlow, each kind of thing has a registry here, at the lowest level, which knows the module
 (given as a string) that registers its entries. The entries are specifications: light values that
 say what the thing is and where its code lies.
@@ -19,13 +19,14 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lensnet.errors import UnknownNameError, nearest
+from lensnet.errors import UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     from lensnet.config.backbone import BackboneSpec
     from lensnet.config.dataset import DatasetSpec
+    from lensnet.config.task import TaskSpec
 
-__all__ = ["Registry", "backbones", "datasets", "load_object"]
+__all__ = ["Registry", "backbones", "datasets", "load_object", "tasks"]
 
 Entry = TypeVar("Entry")
 
@@ -56,6 +57,14 @@ class Registry(Generic[Entry]):
             raise ValueError(f'The {self.kind} "{name}" is registered twice.')
         self._entries[name] = entry
 
+    def remove(self, name: str) -> None:
+        """Takes an entry out again, so that another can have its name.
+
+        Raises:
+            KeyError: no entry has that name.
+        """
+        del self._entries[name]
+
     def register_prefix(self, prefix: str, make: Callable[[str], Entry]) -> None:
         """Adds every name that begins with `prefix`; `make` makes the entry of such a name."""
         self._makers[prefix] = make
@@ -83,7 +92,7 @@ class Registry(Generic[Entry]):
             return self._entries[name]
         except KeyError:
             raise UnknownNameError(
-                f'There is no {self.kind} "{name}".{nearest(name, self._entries)} '
+                f'There is no {self.kind} "{name}".{did_you_mean(name, self._entries)} '
                 f"Known: {', '.join(self._entries)}."
             ) from None
 
@@ -101,3 +110,4 @@ def load_object(path: str) -> Any:
 
 backbones: Registry[BackboneSpec] = Registry("backbone", provider="lensnet.models")
 datasets: Registry[DatasetSpec] = Registry("data set", provider="lensnet.datasets")
+tasks: Registry[TaskSpec] = Registry("task", provider="lensnet.tasks")

@@ -61,7 +61,7 @@ class RunFolder:
             return folder
         if not folder.experiment_file.is_file():
             raise RunError(
-                f"{folder.path} exists and is no run folder, so it is left alone. Name another "
+                f"{folder.path} exists and is not a run folder, so it is left alone. Name another "
                 "folder with --run-dir."
             )
         if not overwrite:
@@ -83,8 +83,8 @@ class RunFolder:
             raise RunError(f"There is no run folder {folder.path}.")
         if not folder.experiment_file.is_file():
             raise RunError(
-                f"{folder.path} is no run folder: it holds no experiment.yaml. `lensnet fit` makes "
-                "run folders."
+                f"{folder.path} is not a run folder: it holds no experiment.yaml. `lensnet fit` "
+                "makes run folders."
             )
         return folder
 

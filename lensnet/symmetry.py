@@ -116,7 +116,7 @@ class Group:
     def contains(self, subgroup: Group) -> bool:
         """Whether every element of `subgroup` is one of this group's.
 
-        C_m lies in C_n and D_n, and D_m in D_n, where m divides n. Mirrorings are those of the
+        C_m lies in C_n and D_n, and D_m in D_n, where m divides n. Reflections are those of the
         same axis: the one that reverses the columns, and what rotations make of it.
         """
         return self.rotations % subgroup.rotations == 0 and self.mirrors >= subgroup.mirrors
@@ -197,12 +197,12 @@ class Group:
 def _product_table(group: Group) -> np.ndarray:
     n = group.rotations
     elements = np.arange(group.order)
-    mirror, turn = elements // n, elements % n
+    reflected, rotation = elements // n, elements % n
     # r^a s^p r^b s^q = r^(a + b) s^q where p = 0, and r^(a - b) s^(1 + q) where p = 1.
-    sign = np.where(mirror, -1, 1)
-    turns = (turn[:, None] + sign[:, None] * turn[None, :]) % n
-    mirrors = (mirror[:, None] + mirror[None, :]) % 2
-    return _read_only(mirrors * n + turns)
+    sign = np.where(reflected, -1, 1)
+    rotations = (rotation[:, None] + sign[:, None] * rotation[None, :]) % n
+    reflections = (reflected[:, None] + reflected[None, :]) % 2
+    return _read_only(reflections * n + rotations)
 
 
 @functools.cache
@@ -217,9 +217,9 @@ def _embedding(group: Group, subgroup: Group) -> np.ndarray:
             f"{subgroup} is not a subgroup of {group}: it would need a number of rotations that "
             f"divides {group.rotations}{'' if group.mirrors else ', and no reflections'}."
         )
-    mirror, turn = np.divmod(np.arange(subgroup.order), subgroup.rotations)
+    reflected, rotation = np.divmod(np.arange(subgroup.order), subgroup.rotations)
     step = group.rotations // subgroup.rotations
-    return _read_only(mirror * group.rotations + turn * step)
+    return _read_only(reflected * group.rotations + rotation * step)
 
 
 @functools.cache
@@ -250,7 +250,7 @@ class Symmetry:
             `"rotational"`, feature maps stay scalar and each convolution takes the maximum over
             the rotations of `group` (`RotationalConv2D`).
         group: None for `"none"`.
-        rotate: what a rotational convolution turns: its `"filters"` or its `"inputs"`.
+        rotate: what a rotational convolution rotates: its `"filters"` or its `"inputs"`.
 
     Example:
 

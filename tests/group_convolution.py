@@ -1,6 +1,6 @@
 """Group convolutions by their definition: loops over group elements and positions in the filter.
 
-Positions are turned by the group's matrices and filters are functions of the plane: no table of
+Positions are rotated by the group's matrices and filters are functions of the plane: no table of
 the layers is used.
 """
 
@@ -69,8 +69,8 @@ def group_convolution(
     elements_in = 1 if lifting else group.order
     geometry = (kernel_size, strides, pad, dilation)
     out = 0.0
-    for h, turned, seen in _turned_taps(images, group, elements_in, *geometry):
-        tap = weights(*turned)
+    for h, rotated, seen in _rotated_taps(images, group, elements_in, *geometry):
+        tap = weights(*rotated)
         response = np.zeros((*seen.shape[:3], tap.shape[-1], group.order))
         for j in range(elements_in):
             from_j = 0 if lifting else group.product(group.inverse(h), j)
@@ -92,17 +92,17 @@ def depthwise_convolution(
 ) -> np.ndarray:
     """out[x, h] = b + sum over y of in[y, h] w(h^-1 (y - x)), for each field by itself."""
     out = 0.0
-    for h, turned, seen in _turned_taps(
+    for h, rotated, seen in _rotated_taps(
         images, group, group.order, kernel_size, strides, pad, dilation
     ):
         response = np.zeros(seen.shape)
-        response[..., h] = seen[..., h] * weights(*turned)[0]
+        response[..., h] = seen[..., h] * weights(*rotated)[0]
         out = out + response
     return (out + bias[:, None]).reshape(*out.shape[:3], -1)
 
 
-def _turned_taps(images, group, elements_in, kernel_size, strides, pad, dilation):
-    """For each h and tap: h, the tap turned back by h, and the pixels that the tap meets."""
+def _rotated_taps(images, group, elements_in, kernel_size, strides, pad, dilation):
+    """For each h and tap: h, the tap rotated back by h, and the pixels that the tap meets."""
     batch, height, width, channels = images.shape
     rows = output_side(height, kernel_size, strides, pad, dilation)
     columns = output_side(width, kernel_size, strides, pad, dilation)
@@ -110,7 +110,7 @@ def _turned_taps(images, group, elements_in, kernel_size, strides, pad, dilation
     centre = (kernel_size - 1) / 2
     taps = list(itertools.product(range(kernel_size), repeat=2))
     for h, (row, column) in itertools.product(range(group.order), taps):
-        turned = group.matrix(group.inverse(h)) @ (column - centre, centre - row)
+        rotated = group.matrix(group.inverse(h)) @ (column - centre, centre - row)
         seen = padded[:, row * dilation :: strides, column * dilation :: strides]
         seen = seen[:, :rows, :columns]
-        yield h, turned, seen.reshape(batch, rows, columns, channels // elements_in, elements_in)
+        yield h, rotated, seen.reshape(batch, rows, columns, channels // elements_in, elements_in)

@@ -1,4 +1,4 @@
-"""The basis of filters that turn by any angle."""
+"""The basis of filters that rotate by any angle."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_functions_are_independent_and_of_unit_norm(kernel_size):
 
 
 @pytest.mark.parametrize("kernel_size", [3, 4, 5, 7])
-def test_quarter_turns_and_mirrorings_move_pixels(kernel_size):
+def test_quarter_rotations_and_reflections_move_pixels(kernel_size):
     group = Group(8, mirrors=True)
     basis = circular_harmonics(group, kernel_size)
     images = basis[0].reshape(kernel_size, kernel_size, -1)
@@ -29,7 +29,7 @@ def test_quarter_turns_and_mirrorings_move_pixels(kernel_size):
 
 @pytest.mark.parametrize("element", range(16))
 def test_every_turn_stays_in_the_ring(element):
-    """A turn by theta mixes cos(m phi) and sin(m phi) as a rotation by m theta does."""
+    """A rotation by theta mixes cos(m phi) and sin(m phi) as a rotation by m theta does."""
     group = Group(16)
     basis = circular_harmonics(group, 5)
     angle = np.radians(group.angle(element))
@@ -45,9 +45,9 @@ def test_every_turn_stays_in_the_ring(element):
 
 
 def responses(kernel_size, element, limit):
-    """What the turned functions answer to plane waves, and what they would if turning were exact.
+    """What the rotated functions answer to plane waves, and what they would if rotating were exact.
 
-    A wave of wave vector k seen by a turned filter is the wave turned back seen by the filter.
+    A wave of wave vector k seen by a rotated filter is the wave rotated back seen by the filter.
     """
     group = Group(16)
     basis = circular_harmonics(group, kernel_size)

@@ -18,6 +18,9 @@ def test_a_name_is_registered_once():
     table.register("one", 1)
     with pytest.raises(ValueError, match="registered twice"):
         table.register("one", 2)
+    table.remove("one")
+    table.register("one", 2)
+    assert table.get("one") == 2
 
 
 def test_names_match_a_pattern():

@@ -18,7 +18,7 @@ SPECS = tuple(
             target=TargetNumber(AXION_MASS, log10=True),
         ),
         options=FileOptions,
-        tasks=("regression",),
+        offers=("targets",),
     )
     for model, what in MODELS.items()
 )

@@ -28,7 +28,7 @@ SPECS = (
         summary="Lenses without substructure, with cold subhalos, or with an axion vortex.",
         simulator="lensnet.simulation:SubstructureSimulator",
         options=SimulatedOptions,
-        tasks=("classification",),
+        offers=("classes",),
         classes=MODEL_CLASSES,
     ),
     DatasetSpec(
@@ -42,7 +42,7 @@ SPECS = (
             )
         ),
         options=FileOptions,
-        tasks=("classification",),
+        offers=("classes",),
         classes=_COMMON_TEST_CLASSES,
     ),
     *(
@@ -54,7 +54,7 @@ SPECS = (
                 numbers=(AXION_MASS,),
             ),
             options=FileOptions,
-            tasks=("classification",),
+            offers=("classes",),
             classes=MODEL_CLASSES,
         )
         for model, what in MODELS.items()

@@ -197,7 +197,7 @@ SPECS = (
         summary="Your own images, named in a table or cut out of mosaics by RA and Dec.",
         source="lensnet.datasets.fits_catalog.catalogue_source:CatalogueSource",
         options=Options,
-        tasks=("classification", "binary", "regression"),
+        offers=("classes", "targets"),
         inspect=inspect,
         table="lensnet.datasets.fits_catalog.new_rows:open_table",
     ),

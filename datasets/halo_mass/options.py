@@ -28,7 +28,7 @@ SPECS = (
         summary="Lenses whose main halo has 10^11.5 to 10^12.5 solar masses; target log10 mass.",
         simulator="lensnet.simulation:HaloMassSimulator",
         options=SimulatedOptions,
-        tasks=("regression",),
+        offers=("targets",),
     ),
     DatasetSpec(
         name="halo_mass/deeplense",
@@ -39,6 +39,6 @@ SPECS = (
             target=TargetNumber(MASS_FRACTION),
         ),
         options=FileOptions,
-        tasks=("regression",),
+        offers=("targets",),
     ),
 )

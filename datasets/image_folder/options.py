@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, HduOrList, SourceLayout
-from lensnet.errors import DataError, nearest
+from lensnet.errors import DataError, did_you_mean
 
 __all__ = ["SPECS", "SPLIT_FOLDERS", "Options", "inspect", "split_folders"]
 
@@ -98,8 +98,8 @@ def inspect(source_dir: Path, options: DatasetOptions) -> SourceLayout:
     for name in chosen or ():
         if name not in classes:
             raise DataError(
-                f'{source_dir} holds no class folder "{name}".{nearest(name, classes)} It holds: '
-                f"{', '.join(classes)}."
+                f'{source_dir} holds no class folder "{name}".{did_you_mean(name, classes)} '
+                f"It holds: {', '.join(classes)}."
             )
     return SourceLayout(
         classes=tuple(chosen or classes),
@@ -148,7 +148,7 @@ SPECS = (
         summary="Your own .npy, .fits or .png images, a folder for each class.",
         source="lensnet.datasets.image_folder.folders:folder_source",
         options=Options,
-        tasks=("classification", "binary"),
+        offers=("classes",),
         inspect=inspect,
     ),
 )

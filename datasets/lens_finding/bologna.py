@@ -16,7 +16,7 @@ from lensnet.config.dataset import SourceLayout
 from lensnet.data.files.catalogues import Catalogue, Row, open_catalogue
 from lensnet.data.sources.folder_listing import Example, Listing, group_bands, walk_images
 from lensnet.data.sources.source import FileSource
-from lensnet.datasets.lens_finding.options import CLASSES, ChallengeOptions
+from lensnet.datasets.lens_finding.challenge_options import CLASSES, ChallengeOptions
 from lensnet.errors import DataError
 
 __all__ = ["ChallengeSource", "inspect"]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, SourceLayout
 from lensnet.config.folder_layout import ClassFolder, FolderLayout
+from lensnet.datasets.lens_finding.challenge_options import (
+    CLASSES,
+    ChallengeOptions,
+    GroundOptions,
+    SpaceOptions,
+)
 
 __all__ = [
     "CLASSES",
@@ -19,48 +24,12 @@ __all__ = [
     "SpaceOptions",
 ]
 
-CLASSES = ("nonlens", "lens")
-
 
 class SimulatedOptions(DatasetOptions):
     """Options of `lens_finding/simulated`."""
 
     image_size: int = Field(101, ge=32, le=512, description="Pixels a side; 0.2 arcsec each.")
     examples_per_class: int = Field(1000, ge=4, description="Images of each class, in all.")
-
-
-class ChallengeOptions(FileOptions):
-    """Options of the Bologna challenge."""
-
-    # How its files are named, for `data.files.file_reader.FileReader`: not for the user to set.
-    bands: ClassVar[tuple[str, ...]]
-    file_pattern: ClassVar[str] = "image{band}-{id}"
-    bands_apart: ClassVar[bool] = True
-
-    classifications: str = Field(
-        "classifications.csv", description="The table of classes, below source_dir."
-    )
-
-
-class SpaceOptions(ChallengeOptions):
-    """Options of `lens_finding/space`."""
-
-    bands: ClassVar[tuple[str, ...]] = ("EUC_VIS",)
-
-
-class GroundOptions(ChallengeOptions):
-    """Options of `lens_finding/ground`."""
-
-    bands: ClassVar[tuple[str, ...]] = ("SDSS_R", "SDSS_I", "SDSS_G", "SDSS_U")
-    mask_value: ClassVar[float] = 100.0
-
-    max_nonfinite: float = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        description="Share of an image's pixels that may be masked (100) or not finite. Within it "
-        "they are filled with the median of the band's other pixels; above it the image is bad.",
-    )
 
 
 def _inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
@@ -77,7 +46,7 @@ SPECS = (
         summary="Galaxy-scale lenses and look-alikes, simulated as in a ground-based survey.",
         simulator="lensnet.simulation:LensFindingSimulator",
         options=SimulatedOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
     ),
     DatasetSpec(
@@ -85,7 +54,7 @@ SPECS = (
         summary="The Bologna challenge from the ground: bands R, I, G, U, with masked regions.",
         source=_CHALLENGE,
         options=GroundOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
         inspect=_inspect_challenge,
     ),
@@ -94,7 +63,7 @@ SPECS = (
         summary="The Bologna challenge from space: Euclid's VIS band.",
         source=_CHALLENGE,
         options=SpaceOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
         inspect=_inspect_challenge,
     ),
@@ -109,7 +78,7 @@ SPECS = (
             )
         ),
         options=FileOptions,
-        tasks=("binary", "classification"),
+        offers=("classes",),
         classes=CLASSES,
     ),
 )

@@ -61,7 +61,7 @@ SPECS = (
         summary="Handwritten digits, each turned by an angle of its own, from mnist.npz.",
         source="lensnet.datasets.rotated_mnist.turned_digits:TurnedDigitsSource",
         options=Options,
-        tasks=("classification",),
+        offers=("classes",),
         classes=CLASSES,
         inspect=inspect,
     ),

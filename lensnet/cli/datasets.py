@@ -22,7 +22,8 @@ def command(pattern: str) -> None:
         spec = registry.datasets.get(name)
         click.secho(name, bold=True)
         click.echo(f"  {spec.summary}")
-        click.echo(f"  tasks: {', '.join(spec.tasks)}")
+        tasks = [task for task in registry.tasks.names() if spec.serves(registry.tasks.get(task))]
+        click.echo(f"  tasks: {', '.join(tasks)}")
         if spec.classes:
             click.echo(f"  classes: {', '.join(spec.classes)}")
         if spec.needs_source_dir:

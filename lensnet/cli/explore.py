@@ -48,7 +48,7 @@ def command(
     """Show what is in the data of EXPERIMENT, a YAML file, before anything is trained on them.
 
     Counts of each class and split, pixel values, sample images, mean images and profiles,
-    duplicates (exact, turned or mirrored) across splits, bad files, and what else the records
+    duplicates (exact, rotated or reflected) across splits, bad files, and what else the records
     know: the main things here, everything in one HTML file that opens offline. The data are
     prepared first if they are not yet.
     """

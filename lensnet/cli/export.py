@@ -28,7 +28,7 @@ __all__ = ["command"]
 def command(run: Path, format_name: str, output: Path | None, overwrite: bool) -> None:
     """Export the best model of RUN together with its preprocessing.
 
-    The export takes images as they come, (batch, height, width, channels) in float32, and gives
+    The export takes raw images, (batch, height, width, channels) in float32, and gives
     probabilities or targets. A SavedModel is loaded by plain TensorFlow:
 
     \b

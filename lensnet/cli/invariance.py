@@ -9,7 +9,7 @@ import click
 __all__ = ["command"]
 
 
-@click.command("invariance", short_help="Measure how steady scores are when images turn.")
+@click.command("invariance", short_help="Measure how steady scores are when images rotate.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--rotations",
@@ -19,9 +19,9 @@ __all__ = ["command"]
     help="Number of angles, 360 / ROTATIONS degrees apart.",
 )
 def command(run: Path, rotations: int) -> None:
-    """Turn the test images of RUN, a run folder, and measure how much its scores change.
+    """Rotate the test images of RUN, a run folder, and measure how much its scores change.
 
-    Turns by 90 degrees are exact. For other angles images are interpolated, and only their
+    Rotations by 90 degrees are exact. For other angles images are interpolated, and only their
     inscribed disk is kept, at every angle. Writes figures/rotation_profile_N.png.
     """
     from lensnet.cli.results import table

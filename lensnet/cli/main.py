@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from lensnet.errors import LensnetError, nearest
+from lensnet.errors import LensnetError, did_you_mean
 
 __all__ = ["cli", "main"]
 
@@ -48,7 +48,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(
-                f'There is no command "{args[0]}".{nearest(args[0], _COMMANDS)} '
+                f'There is no command "{args[0]}".{did_you_mean(args[0], _COMMANDS)} '
                 f"Commands: {', '.join(_COMMANDS)}.",
                 ctx=ctx,
             )

@@ -48,7 +48,7 @@ def print_results(run: RunFolder) -> None:
     click.echo()
     if test.get("rotation_std") is not None:
         share = 100 * test["rotation_std"]
-        click.echo(f"Scores move by {share:.2g} % when the image turns.")
+        click.echo(f"Scores move by {share:.2g} % when the image rotates.")
     click.echo(f"Report: {run.path / 'report.html'}")
 
 

@@ -16,7 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lensnet.config.section import Pair, Section
-from lensnet.errors import nearest
+from lensnet.errors import did_you_mean
 
 __all__ = [
     "Augmentation",
@@ -42,23 +42,23 @@ __all__ = [
 
 
 class Flip(Section):
-    """Mirrors left to right, and top to bottom, each with probability one half."""
+    """Reflects left to right, and top to bottom, each with probability one half."""
 
 
 class Rotate90(Section):
-    """Turns by 0, 90, 180 or 270 degrees, with equal probability."""
+    """Rotates by 0, 90, 180 or 270 degrees, with equal probability."""
 
 
 class Resampled(Section):
     """Base of the changes for which pixels are interpolated.
 
     Geometric changes that follow each other with the same `fill` and `interpolation`, flips and
-    right-angle turns among them, are one map from image to image: pixels are interpolated once.
+    right-angle rotations among them, are one map from image to image: pixels are interpolated once.
     """
 
     fill: Literal["reflect", "edge", "constant"] = Field(
         "reflect",
-        description="What lies beyond the edge: the image mirrored there, its outermost pixels, "
+        description="What lies beyond the edge: the image reflected there, its outermost pixels, "
         "or 0, which is the lowest pixel after a min_max scale and the mean after a standard one.",
     )
     interpolation: Literal["cubic", "bilinear"] = Field(
@@ -69,7 +69,7 @@ class Resampled(Section):
 
 
 class Rotate(Resampled):
-    """Turns about the centre by an angle uniform in +-degrees."""
+    """Rotates about the centre by an angle uniform in +-degrees."""
 
     degrees: float = Field(15.0, gt=0, le=180, description="Largest angle, either way.")
 
@@ -144,7 +144,7 @@ class RandomErasing(Section):
 
 
 class GridMask(Section):
-    """Erases the squares of a turned grid (Chen et al. 2020); keras-cv's layer."""
+    """Erases the squares of a rotated grid (Chen et al. 2020); keras-cv's layer."""
 
     ratio: Pair = Field(
         (0.0, 0.5), description="Smallest and largest side of a square, as a share of the spacing."
@@ -212,8 +212,8 @@ class Augmentation(Section):
 
     Example:
 
-    >>> turn = Augmentation.model_validate({"rotate": {"degrees": 30}})
-    >>> turn.name, turn.options.degrees
+    >>> rotation = Augmentation.model_validate({"rotate": {"degrees": 30}})
+    >>> rotation.name, rotation.options.degrees
     ('rotate', 30.0)
     >>> Augmentation.model_validate("flip").name
     'flip'
@@ -241,7 +241,7 @@ class Augmentation(Section):
         allowed = f"Allowed: {', '.join(known)}"
         if isinstance(raw, str):
             if raw not in known:
-                meant = nearest(raw, known)
+                meant = did_you_mean(raw, known)
                 raise ValueError(f'there is no augmentation "{raw}".{meant} {allowed}')
             return {raw: {}}
         if isinstance(raw, dict):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lensnet.config.folder_layout import FolderLayout
+from lensnet.config.task import TaskSpec
 
 __all__ = [
     "DatasetOptions",
@@ -19,10 +20,7 @@ __all__ = [
     "HduOrList",
     "SimulatedOptions",
     "SourceLayout",
-    "Task",
 ]
-
-Task = Literal["classification", "binary", "regression"]
 
 Hdu = int | str
 """Number or name (EXTNAME) of the part of a FITS file."""
@@ -87,7 +85,7 @@ class DatasetSpec:
         name: the name in `data.dataset`.
         summary: one line for `lensnet datasets`.
         options: the pydantic model of `data.options`.
-        tasks: the tasks it can serve.
+        offers: what it knows of an image, a class or a target; both where the options decide.
         classes: the class names in label order; None where the user's files decide, or for
             regression. For a binary task the second class is the positive one.
         inspect: for data sets whose files decide the classes or the splits, a function of the
@@ -99,13 +97,13 @@ class DatasetSpec:
             source directory and the options.
         table: where prediction takes tables of images, `"module:callable"` that loads what one
             names, from its path, the options and the source directory of the training;
-            it returns None for what is no table.
+            it returns None for what is not a table.
     """
 
     name: str
     summary: str
     options: type[DatasetOptions]
-    tasks: tuple[Task, ...]
+    offers: tuple[Literal["classes", "targets"], ...]
     classes: tuple[str, ...] | None = None
     inspect: Callable[[Path, Any], SourceLayout] | None = None
     simulator: str | None = None
@@ -132,6 +130,11 @@ class DatasetSpec:
     def needs_source_dir(self) -> bool:
         """Whether it reads the user's files from `data.source_dir`."""
         return self.simulator is None
+
+    def serves(self, task: TaskSpec) -> bool:
+        """Returns whether a task can be learned from it, as far as its classes are known."""
+        fitting = self.classes is None or task.num_classes in (None, len(self.classes))
+        return task.learns in self.offers and fitting
 
     def layout(self, source_dir: Path | None, options: DatasetOptions) -> SourceLayout:
         """Returns the classes and splits on offer, found by listing directories alone.

@@ -99,7 +99,7 @@ for _class in (_Loader, _Dumper):
 
 def _construct_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = node.value
-    # A leading zero is no octal number in YAML 1.2.
+    # A number with a leading zero is not octal in YAML 1.2.
     return int(text, 16) if text.lower().startswith("0x") else int(text)
 
 

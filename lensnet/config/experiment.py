@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from lensnet import registry
 from lensnet.config.backbone import BackboneSpec
-from lensnet.config.dataset import DatasetOptions, DatasetSpec, SourceLayout, Task
+from lensnet.config.dataset import DatasetOptions, DatasetSpec, SourceLayout
 from lensnet.config.sections import (
     Data,
     Evaluation,
@@ -20,32 +21,13 @@ from lensnet.config.sections import (
     Tracking,
     Training,
 )
-from lensnet.errors import nearest
+from lensnet.config.task import TaskSpec
+from lensnet.errors import did_you_mean
 
-__all__ = ["LOSS_OF_TASK", "MONITORS_OF_TASK", "Experiment"]
-
-LOSS_OF_TASK = {
-    "classification": "categorical_crossentropy",
-    "binary": "binary_crossentropy",
-    "regression": "mse",
-}
-MONITORS_OF_TASK = {
-    "classification": ("val_loss", "val_accuracy", "val_auc"),
-    "binary": ("val_loss", "val_accuracy", "val_auc"),
-    "regression": ("val_loss", "val_mae"),
-}
-
+__all__ = ["Experiment"]
 
 # The path of a key, and what is wrong there.
 Problem = tuple[tuple[str, ...], str]
-
-# Why a target is no longer right after some random changes of the image.
-_NOT_FOR_REGRESSION = {
-    "zoom": "changes the size of a lens, with which a mass grows",
-    "rand_augment": "shears and shifts the contrast, which a target may depend on",
-    "cutmix": "leaves two parts of lenses, of which no target is true",
-    "fourier_mix": "leaves two parts of lenses, of which no target is true",
-}
 
 
 class Experiment(Section):
@@ -65,7 +47,7 @@ class Experiment(Section):
 
     name: str = Field(pattern=r"^[\w.+-]+$", description="Also the run folder's name in runs/.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    task: Task
+    task: str = Field(description="What is learned: classes, one class among all, or a quantity.")
     data: Data
     model: Model
     # A missing loss is filled in by the task, so `training` itself may be missing too.
@@ -76,15 +58,32 @@ class Experiment(Section):
     @model_validator(mode="before")
     @classmethod
     def _loss_follows_task(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict) or raw.get("task") not in LOSS_OF_TASK:
+        if not isinstance(raw, dict) or raw.get("task") not in registry.tasks.names():
             return raw
         training = raw.get("training", {})
         if not isinstance(training, dict):
             return raw
         loss = training.get("loss", {})
         if isinstance(loss, dict) and "name" not in loss:
-            loss = {"name": LOSS_OF_TASK[raw["task"]], **loss}
+            loss = {"name": registry.tasks.get(raw["task"]).loss, **loss}
         return {**raw, "training": {**training, "loss": loss}}
+
+    @field_validator("task")
+    @classmethod
+    def _task_exists(cls, name: str) -> str:
+        known = registry.tasks.names()
+        if name not in known:
+            raise PydanticCustomError(
+                "literal_error",
+                "The task should be one of {expected}",
+                {"expected": ", ".join(known)},
+            )
+        return name
+
+    @property
+    def task_spec(self) -> TaskSpec:
+        """The specification of `task`."""
+        return registry.tasks.get(self.task)
 
     @property
     def dataset(self) -> DatasetSpec:
@@ -151,11 +150,13 @@ class Experiment(Section):
             # The loader words these; here they only must not pass.
             found += [(("data", "options", *map(str, e["loc"])), e["msg"]) for e in error.errors()]
             return found
-        if self.task not in spec.tasks:
+        tasks = map(registry.tasks.get, registry.tasks.names())
+        served = [task.name for task in tasks if spec.serves(task)]
+        if self.task not in served:
             found.append(
                 (
                     ("task",),
-                    f'the data set "{spec.name}" serves {" or ".join(spec.tasks)}, not {self.task}',
+                    f'the data set "{spec.name}" serves {" or ".join(served)}, not {self.task}',
                 )
             )
         if spec.needs_source_dir and self.source_dir is None:
@@ -176,7 +177,8 @@ class Experiment(Section):
             )
             return found
         layout = self.layout
-        if bool(layout.classes) == (self.task == "regression"):
+        task = self.task_spec
+        if bool(layout.classes) != task.predicts_classes:
             offers = f"classes ({', '.join(layout.classes)})" if layout.classes else "targets"
             found.append(
                 (
@@ -185,17 +187,19 @@ class Experiment(Section):
                 )
             )
             return found
-        if self.task == "binary" and layout.classes and len(layout.classes) != 2:
+        count = len(layout.classes)
+        needed = "two" if task.num_classes == 2 else task.num_classes
+        if task.num_classes is not None and layout.classes and count != task.num_classes:
             found.append(
                 (
                     ("task",),
-                    f"binary needs two classes; the data set has {len(layout.classes)} "
+                    f"{task.name} needs {needed} classes; the data set has {count} "
                     f"({', '.join(layout.classes)}). Use classification",
                 )
             )
-        if self.task == "classification" and len(layout.classes) == 1:
+        elif count == 1:
             found.append(
-                (("task",), f"classification needs two classes or more; found {layout.classes[0]}")
+                (("task",), f"{task.name} needs two classes or more; found {layout.classes[0]}")
             )
         return found + self._split_problems(layout)
 
@@ -224,16 +228,15 @@ class Experiment(Section):
         return []
 
     def _augmentation_problems(self) -> list[Problem]:
-        if self.task != "regression":
-            return []
+        refused = self.task_spec.refused_augmentations
         return [
             (
                 ("data", "augmentation"),
-                f"{augmentation.name} {_NOT_FOR_REGRESSION[augmentation.name]}: leave it out for "
-                "task regression",
+                f"{augmentation.name} {refused[augmentation.name]}: leave it out for "
+                f"task {self.task}",
             )
             for augmentation in self.data.augmentation
-            if augmentation.name in _NOT_FOR_REGRESSION
+            if augmentation.name in refused
         ]
 
     def _backbone_problems(self) -> list[Problem]:
@@ -249,7 +252,7 @@ class Experiment(Section):
         found: list[Problem] = [
             (
                 ("model", "options", key),
-                f'unknown option of "{name}".{nearest(key, spec.options)} Allowed: '
+                f'unknown option of "{name}".{did_you_mean(key, spec.options)} Allowed: '
                 f"{', '.join(spec.options) or 'none'}",
             )
             for key in self.model.options
@@ -267,7 +270,8 @@ class Experiment(Section):
 
     def _training_problems(self) -> list[Problem]:
         found: list[Problem] = []
-        fitting = LOSS_OF_TASK[self.task]
+        task = self.task_spec
+        fitting = task.loss
         if self.training.loss.name != fitting:
             found.append(
                 (
@@ -275,11 +279,11 @@ class Experiment(Section):
                     f"{self.training.loss.name} does not fit task {self.task}; allowed: {fitting}",
                 )
             )
-        if self.task == "regression" and self.data.balance != "none":
+        if not task.predicts_classes and self.data.balance != "none":
             found.append(
                 (
                     ("data", "balance"),
-                    f"{self.data.balance} needs classes, and task regression has none",
+                    f"{self.data.balance} needs classes, and task {task.name} has none",
                 )
             )
         warmup_epochs, epochs = self.training.schedule.warmup_epochs, self.training.epochs
@@ -291,7 +295,7 @@ class Experiment(Section):
                 )
             )
         stopping = self.training.early_stopping
-        monitors = MONITORS_OF_TASK[self.task]
+        monitors = tuple(task.monitors)
         if stopping is not None and stopping.monitor not in monitors:
             found.append(
                 (
@@ -323,4 +327,4 @@ class Experiment(Section):
 
 def unknown_name(kind: str, name: str, known: Any) -> str:
     """Words the problem of a name that is not among the known ones."""
-    return f'there is no {kind} "{name}".{nearest(name, known)} Allowed: {", ".join(known)}'
+    return f'there is no {kind} "{name}".{did_you_mean(name, known)} Allowed: {", ".join(known)}'

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from lensnet import registry
 from lensnet.config.documents import Document, dump, parse_document, parse_value
 from lensnet.config.experiment import Experiment
-from lensnet.errors import ConfigurationError, UnknownNameError, nearest
+from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
 __all__ = ["json_schema", "load", "to_yaml", "validate"]
 
@@ -63,7 +63,7 @@ def validate(document: Document) -> Experiment:
         if any(details["loc"] == ("task",) for details in errors):
             # The loss follows from the task: without one, its absence is no second problem.
             errors = [details for details in errors if details["type"] != "missing"]
-        problems = [_word(document, Experiment, (), details) for details in errors]
+        problems = [_format_error(document, Experiment, (), details) for details in errors]
         raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
     _check_options(document, experiment)
     problems = [
@@ -84,6 +84,7 @@ def json_schema() -> dict[str, Any]:
     """Returns the JSON schema of an experiment file, names of data sets and backbones included."""
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
+    schema["properties"]["task"]["enum"] = registry.tasks.names()
     definitions["Data"]["properties"]["dataset"]["enum"] = registry.datasets.names()
     definitions["Data"]["properties"]["options"]["anyOf"] = [
         {"title": name, **registry.datasets.get(name).options.model_json_schema()}
@@ -109,7 +110,7 @@ def _check_options(document: Document, experiment: Experiment) -> None:
         options.model_validate(experiment.data.options)
     except ValidationError as error:
         prefix = ("data", "options")
-        problems = [_word(document, options, prefix, details) for details in error.errors()]
+        problems = [_format_error(document, options, prefix, details) for details in error.errors()]
         raise ConfigurationError("\n".join(problems)) from None
 
 
@@ -124,7 +125,7 @@ def _override(document: Document, override: str) -> None:
     document.override(path, parse_value(value, origin), origin)
 
 
-def _word(
+def _format_error(
     document: Document,
     model: type[BaseModel],
     prefix: tuple[Any, ...],
@@ -138,7 +139,7 @@ def _word(
     if kind == "extra_forbidden":
         allowed = _allowed_keys(model, details["loc"][:-1])
         return (
-            f"{place}: {key}: unknown key.{nearest(str(path[-1]), allowed)} "
+            f"{place}: {key}: unknown key.{did_you_mean(str(path[-1]), allowed)} "
             f"Allowed: {', '.join(allowed)}."
         )
     if kind == "missing":
@@ -155,7 +156,7 @@ def _word(
         ]
         given = details["input"] if kind == "literal_error" else context.get("tag")
         return (
-            f"{place}: {key}: got {given!r}.{nearest(str(given), allowed)} "
+            f"{place}: {key}: got {given!r}.{did_you_mean(str(given), allowed)} "
             f"Allowed: {', '.join(allowed)}."
         )
     if kind == "union_tag_not_found":
@@ -166,7 +167,7 @@ def _word(
 
 
 def _path_in_file(content: Any, prefix: tuple[Any, ...], details: ErrorDetails) -> tuple[Any, ...]:
-    """Drops from pydantic's location what is no key of the file: the tags of unions."""
+    """Drops from pydantic's location what is not a key of the file: the tags of unions."""
     for part in prefix:
         content = content.get(part) if isinstance(content, dict) else None
     location = details["loc"]

@@ -91,15 +91,15 @@ class Data(Section):
         None,
         ge=4,
         le=4096,
-        description="Images are resized to this many pixels a side, antialiased. Default: as "
-        "they come.",
+        description="Images are resized to this many pixels a side, antialiased. Default: their "
+        "own size.",
     )
     repeat_channels: int | None = Field(
         None,
         ge=2,
         le=16,
         description="Repeats the band of one-band images so many times, for networks that take "
-        "no fewer. Default: as they come.",
+        "no fewer. Default: the bands of the data.",
     )
     normalization: Normalization = Field(
         Normalization(),
@@ -198,7 +198,7 @@ class AdamW(Adam):
 
     name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: float = Field(
-        1e-4, ge=0, description="Applied to kernels, never to biases or normalisation."
+        1e-4, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
     )
 
 
@@ -309,11 +309,11 @@ class Evaluation(Section):
     )
     average_over: Literal["none", "c2", "c4", "d1", "d2", "d4"] = Field(
         "none",
-        description="The group over whose turns and mirrorings of an image the trained network's "
-        "outputs are averaged: exact invariance for a network without symmetry, at as many times "
-        "the cost as the group has elements. The model that is saved averages, so evaluation, "
-        "prediction and exports all do; training, and its validation in history.csv, see the "
-        "network alone.",
+        description="The group over whose rotations and reflections of an image the trained "
+        "network's outputs are averaged: exact invariance for a network without symmetry, at as "
+        "many times the cost as the group has elements. The model that is saved averages, so "
+        "evaluation, prediction and exports all do; training, and its validation in history.csv, "
+        "see the network alone.",
     )
 
 

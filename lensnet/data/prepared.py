@@ -266,7 +266,7 @@ class PreparedData:
 
     def _encode(self, values: np.ndarray) -> np.ndarray:
         """Returns labels or targets as the network is to say them, (N, K) float32."""
-        if self.experiment.task == "classification":
+        if self.experiment.task_spec.output_per_class:
             return np.eye(len(self.classes), dtype=np.float32)[values]
         return values.astype(np.float32)[:, np.newaxis]
 

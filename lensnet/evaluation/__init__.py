@@ -1,4 +1,4 @@
-"""How good a model is, and how steady when its images are turned.
+"""How good a model is, and how steady when its images are rotated.
 
 `metrics` holds the figures of merit of each task, `invariance` the spread of scores under
 rotation, `figures` the plots of a run. Everything works on NumPy arrays; names are imported when

@@ -47,7 +47,7 @@ def finite_array(values: ArrayLike, name: str) -> FloatArray:
     """Return the values as float64.
 
     Raises:
-        ValueError: The values are no numbers, or some are NaN or infinite.
+        ValueError: The values are not numbers, or some are NaN or infinite.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":

@@ -5,21 +5,22 @@ from __future__ import annotations
 import csv
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from lensnet import files
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
-from lensnet.evaluation import metrics as measure
 from lensnet.evaluation.invariance import Invariance, rotation_report
+from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
 from lensnet.progress import track
+from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,17 +30,8 @@ __all__ = ["evaluate_run", "measure_invariance"]
 
 _log = logging.getLogger(__name__)
 
-# Test images are kept at hand for turning them; above this they are kept on disk.
+# Test images are kept at hand for rotating them; above this they are kept on disk.
 _MEMORY_BYTES = 1 << 30
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What measuring needs to know of a task."""
-
-    metrics: Callable[[np.ndarray, np.ndarray], dict[str, Any]]
-    header: Callable[[tuple[str, ...]], list[str]]
-    row: Callable[[Any, np.ndarray, tuple[str, ...]], list[Any]]
 
 
 def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, Any]:
@@ -61,25 +53,27 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     experiment = run.read_experiment()
     model = load(run.path)
     data = data or _open_data(run)
-    task = _TASKS[experiment.task]
+    task = experiment.task_spec
+    metrics = load_object(task.metrics)
     with _outputs(model, data, "validation", keep_images=False) as (outputs, _):
         examples = data.examples("validation")
-        validation = task.metrics(examples.labels, outputs)
+        validation = metrics(examples.labels, outputs)
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
-        test = task.metrics(examples.labels, outputs)
+        test = metrics(examples.labels, outputs)
         invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
         if invariance is not None:
             test.update(invariance.metrics())
-        _write_predictions(run, task, examples, outputs, data.classes)
-        _draw(run, experiment.task, data, examples.labels, outputs, images, invariance)
+        _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
+        drawn = load_object(task.figures)(examples.labels, outputs, images, data.classes)
+        _save_figures(run, drawn, invariance)
     result = {"validation": validation, "test": test, "timing": _timing(run, data)}
     run.write_json("metrics.json", result)
     return result
 
 
 def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
-    """Measures how steady a run's best model is when its test images are turned.
+    """Measures how steady a run's best model is when its test images are rotated.
 
     Args:
         run: the run folder.
@@ -141,7 +135,7 @@ def _invariance(
     height, width = data.image_shape[:2]
     if height != width and rotations % 4 == 0:
         _log.warning(
-            "Images of %d x %d pixels cannot be turned by 90 degrees: rotation_std is left out.",
+            "Images of %d x %d pixels cannot be rotated by 90 degrees: rotation_std is left out.",
             height,
             width,
         )
@@ -154,10 +148,10 @@ def _invariance(
             _log.warning("All test targets are equal: rotation_std is left out.")
             return None
     report = rotation_report(model, images, rotations, target_std=target_std)
-    if len(images) > 1 and report.is_blind:
+    if len(images) > 1 and report.is_constant:
         _log.warning(
             "All test images have the same score: the network tells none apart, and that scores "
-            "stay when images turn says nothing. Has it been trained for too few steps?"
+            "stay when images rotate says nothing. Has it been trained for too few steps?"
         )
     return report
 
@@ -172,68 +166,25 @@ def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:
     }
 
 
-# --- the tasks ------------------------------------------------------------------------------------
-
-
-def _class_row(label: Any, output: np.ndarray, classes: tuple[str, ...]) -> list[Any]:
-    scores = output if len(output) > 1 else np.array([1 - output[0], output[0]])
-    predicted = classes[int(np.argmax(scores))]
-    return [classes[int(label)], predicted, *(f"{score:.7g}" for score in scores)]
-
-
-def _class_header(classes: tuple[str, ...]) -> list[str]:
-    return ["label", "predicted", *(f"score_{name}" for name in classes)]
-
-
-_TASKS = {
-    "classification": _Task(measure.classification_metrics, _class_header, _class_row),
-    "binary": _Task(
-        lambda labels, outputs: measure.binary_metrics(labels, outputs[:, 0]),
-        _class_header,
-        _class_row,
-    ),
-    "regression": _Task(
-        lambda targets, outputs: measure.regression_metrics(targets, outputs[:, 0]),
-        lambda classes: ["target", "prediction"],
-        lambda target, output, classes: [f"{float(target):.7g}", f"{output[0]:.7g}"],
-    ),
-}
-
-
 def _write_predictions(
-    run: RunFolder, task: _Task, examples: Any, outputs: np.ndarray, classes: tuple[str, ...]
+    run: RunFolder, columns: Columns, examples: Any, outputs: np.ndarray
 ) -> None:
     with files.replacing(run.predictions_file) as temporary:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["id", *task.header(classes)])
-            for name, label, output in zip(examples.ids, examples.labels, outputs, strict=True):
-                writer.writerow([name, *task.row(label, output, classes)])
+            writer.writerow(["id", columns.truth, *columns.names])
+            scores = columns.scores(outputs)
+            for name, label, row in zip(examples.ids, examples.labels, scores, strict=True):
+                writer.writerow([name, columns.truth_cell(label), *columns.cells(row)])
 
 
-def _draw(
-    run: RunFolder,
-    task: str,
-    data: PreparedData,
-    labels: np.ndarray,
-    outputs: np.ndarray,
-    images: np.ndarray,
-    invariance: Invariance | None,
+def _save_figures(
+    run: RunFolder, of_the_task: Mapping[str, Figure], invariance: Invariance | None
 ) -> None:
     run.figures_dir.mkdir(exist_ok=True)
     with run.history_file.open(newline="", encoding="utf-8") as stream:
         history = list(csv.DictReader(stream))
-    drawn = {"training_curves": draw.training_curves(history)}
-    if task == "regression":
-        drawn["regression_scatter"] = draw.regression_scatter(labels, outputs[:, 0])
-    else:
-        scores = outputs[:, 0] if task == "binary" else outputs
-        names = list(data.classes)
-        drawn["roc_curve"] = draw.roc_curve(labels, scores, names)
-        drawn["confusion_matrix"] = draw.confusion_matrix(labels, scores, names)
-        drawn["reliability_diagram"] = draw.reliability_diagram(labels, scores)
-        drawn["score_histogram"] = draw.score_histogram(labels, scores, names)
-        drawn["example_gallery"] = draw.example_gallery(images, labels, scores, names)
+    drawn = {"training_curves": draw.training_curves(history), **of_the_task}
     if invariance is not None:
         drawn["rotation_profile"] = draw.rotation_profile(invariance)
     for name, figure in drawn.items():

@@ -1,4 +1,4 @@
-"""How much a model's answer changes when its images are turned.
+"""How much a model's answer changes when its images are rotated.
 
 A lens has no preferred orientation, so any change is an error of the model. Two numbers say how
 large it is: `rotation_std`, the spread of the scores, and `rotation_flip_rate`, the share of
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensnet.evaluation.checks import RANGE_TOLERANCE, SUM_TOLERANCE
-from lensnet.evaluation.turning import angles_of, check_size, turns
+from lensnet.evaluation.image_rotation import angles_of, check_size, rotated_images
 
 FloatArray = NDArray[np.float64]
 Model = Callable[[Any], Any]
@@ -33,11 +33,18 @@ class Invariance:
         rotation_flip_rate: Share of images whose predicted class changes under some rotation;
             None for regression.
         angles: Angles in degrees, counterclockwise, shape (R,); the first is 0.
-        mean_change: Mean absolute change against the unturned image at each angle, over images
+        mean_change: Mean absolute change against the unrotated image at each angle, over images
             and classes, shape (R,), in the unit of `rotation_std`.
         outputs: What the model gave, shape (R, N, K): probabilities, or predictions in the
             target's unit.
         target_std: The target's standard deviation, shape (K,), for regression; else None.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.ones((8, 6, 6, 1), np.float32)
+        >>> report = rotation_report(lambda x: x.mean(axis=(1, 2)), images)
+        >>> report.is_constant, report.metrics()
+        (True, {'rotation_std': 0.0, 'rotation_flip_rate': 0.0})
     """
 
     rotation_std: float
@@ -48,10 +55,10 @@ class Invariance:
     target_std: FloatArray | None = None
 
     @property
-    def is_blind(self) -> bool:
-        """Whether all images have one answer, to 1e-5 of the unit, whichever way they are turned.
+    def is_constant(self) -> bool:
+        """Whether all images have one answer, to 1e-5 of the unit, whichever way they are rotated.
 
-        A model that tells no images apart is steady, too: its `rotation_std` is no merit.
+        A model that tells no images apart is steady, too: its `rotation_std` is not a merit.
         """
         unit = 1.0 if self.target_std is None else self.target_std
         return bool(np.all(np.ptp(self.outputs, axis=(0, 1)) <= 1e-5 * unit))
@@ -73,7 +80,7 @@ def rotation_std(
     target_std: ArrayLike | None = None,
     progress: Progress | None = None,
 ) -> float:
-    """Return by how much a model's scores spread when its images are turned.
+    """Return by how much a model's scores spread when its images are rotated.
 
     Over the images, the mean over images and classes of the standard deviation (population,
     divided by the number of rotations) of the predicted probability across the rotations; for
@@ -112,15 +119,15 @@ def rotation_report(
 ) -> Invariance:
     """Put the images to a model under each rotation and measure how its answers change.
 
-    The angles are 360 / rotations * k. With 2 or 4 rotations whole images are turned, exactly.
-    With any other number some angles need interpolation: images are then turned bilinearly
+    The angles are 360 / rotations * k. With 2 or 4 rotations whole images are rotated, exactly.
+    With any other number some angles need interpolation: images are then rotated bilinearly
     inside their inscribed disk, and at every angle, 0 included, the pixels outside it are set to
-    the median they have in the unturned image (of each image and channel), so that lost corners
-    do not count as a change. Interpolation smooths pixel noise at the angles that are no multiple
+    the median they have in the unrotated image (of each image and channel), so that lost corners
+    do not count as a change. Interpolation smooths pixel noise at the angles that are not multiples
     of 90 degrees, and a model that reacts to this is charged for it: compare models at the same
     number of rotations.
 
-    Only one batch of images is turned at a time; what is kept is (rotations, N, K) answers.
+    Only one batch of images is rotated at a time; what is kept is (rotations, N, K) answers.
 
     Args:
         model: A `keras.Model` or any callable, from float32 images (B, H, W, C), prepared as the
@@ -131,13 +138,13 @@ def rotation_report(
         batch_size: Images given to the model at once.
         target_std: For regression: standard deviation of the test targets, one number or shape
             (T,), in the unit of the predictions.
-        progress: Called as `progress(done, total)` after each batch and angle, in images turned.
+        progress: Called as `progress(done, total)` after each batch and angle, in images rotated.
 
     Raises:
-        ValueError: Images are no (N, H, W, C) array, there is none, they are not square where a
-            turn by 90 degrees is asked for; `rotations` or `batch_size` is too small;
+        ValueError: `images` is not an array (N, H, W, C), there is none, they are not square
+            where a rotation by 90 degrees is asked for; `rotations` or `batch_size` is too small;
             `target_std` is not positive; the model's answers are not finite, have the wrong
-            shape, or are no probabilities though `target_std` is not given.
+            shape, or are not probabilities though `target_std` is not given.
 
     Example:
         >>> import numpy as np
@@ -159,8 +166,8 @@ def rotation_report(
     for start in range(0, number, batch_size):
         stop = min(start + batch_size, number)
         batch = np.asarray(images[start:stop], dtype=np.float32)
-        for index, turned in enumerate(turns(batch, len(angles))):
-            given = _as_columns(answer(turned), stop - start, float(angles[index]))
+        for index, rotated in enumerate(rotated_images(batch, len(angles))):
+            given = _as_columns(answer(rotated), stop - start, float(angles[index]))
             if target_std is None:
                 _check_probabilities(given)
             if outputs is None:
@@ -172,7 +179,7 @@ def rotation_report(
                 progress(done, len(angles) * number)
     if outputs is None:
         raise ValueError("images must hold at least one image, but none came")
-    # Against the unturned image first: equal answers then have a spread of exactly zero.
+    # Against the unrotated image first: equal answers then have a spread of exactly zero.
     change = (outputs - outputs[0]) / (1.0 if scale is None else scale)
     return Invariance(
         rotation_std=float(change.std(axis=0).mean()),
@@ -234,7 +241,7 @@ def _as_columns(given: Any, number: int, angle: float) -> FloatArray:
     if bad:
         raise ValueError(
             f"the model's output is not finite (NaN or infinite) for {bad} of {number} images "
-            f"turned by {angle:g} degrees; check the images and the weights"
+            f"rotated by {angle:g} degrees; check the images and the weights"
         )
     return array
 
@@ -243,14 +250,14 @@ def _check_probabilities(given: FloatArray) -> None:
     hint = "give a model that ends in a sigmoid or softmax, or target_std if it predicts a quantity"
     if given.min() < -RANGE_TOLERANCE or given.max() > 1 + RANGE_TOLERANCE:
         raise ValueError(
-            f"the model's outputs lie in [{given.min():.4g}, {given.max():.4g}] and are no "
+            f"the model's outputs lie in [{given.min():.4g}, {given.max():.4g}] and are not "
             f"probabilities: {hint}"
         )
     sums = given.sum(axis=1)
     if given.shape[1] > 1 and np.abs(sums - 1).max() > SUM_TOLERANCE:
         raise ValueError(
             f"the model's outputs sum to {sums.min():.4g}..{sums.max():.4g} over the classes "
-            f"and are no probabilities: {hint}"
+            f"and are not probabilities: {hint}"
         )
 
 

@@ -1,4 +1,4 @@
-"""How the score moves as the image turns."""
+"""How the score moves as the image rotates."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lensnet.evaluation.invariance import Invariance
 
 @style.drawn
 def rotation_profile(invariance: Invariance) -> Figure:
-    """Draw the change of score against the angle by which the images are turned.
+    """Draw the change of score against the angle by which the images are rotated.
 
-    One score an image: the probability of the class it is given when unturned (of class 1 for a
+    One score an image: the probability of the class it is given when unrotated (of class 1 for a
     single sigmoid output), or the prediction of a regression. The band holds the central 90 % of
     images, the line is their median, the dashed line the mean size of the change. The axis spans
     at least one percentage point (one hundredth of the target's standard deviation), so that an
@@ -29,7 +29,7 @@ def rotation_profile(invariance: Invariance) -> Figure:
         >>> images = np.random.default_rng(0).uniform(size=(8, 6, 6, 1)).astype(np.float32)
         >>> figure = rotation_profile(rotation_report(lambda x: x[:, 0, 0], images))
         >>> figure.axes[0].get_xlabel()
-        'Angle of the turn (degrees)'
+        'Angle of the rotation (degrees)'
     """
     regression = invariance.target_std is not None
     change = _signed_change(invariance)
@@ -43,7 +43,7 @@ def rotation_profile(invariance: Invariance) -> Figure:
     low, median, high = np.percentile(change, [5, 50, 95], axis=1)
     size = np.abs(change).mean(axis=1)
 
-    # The turn by 360 degrees is the turn by 0.
+    # The rotation by 360 degrees is the one by 0.
     angles = np.append(invariance.angles, 360.0)
     low, median, high, size = (np.append(line, line[0]) for line in (low, median, high, size))
     few = len(angles) <= 40
@@ -68,9 +68,9 @@ def rotation_profile(invariance: Invariance) -> Figure:
     axes.set_ylim(-reach, reach)
     axes.set_xlim(-6, 366)
     axes.set_xticks(np.arange(0, 361, 45))
-    axes.set_xlabel("Angle of the turn (degrees)")
+    axes.set_xlabel("Angle of the rotation (degrees)")
     axes.set_ylabel(f"Change of score\n({unit})")
-    axes.set_title(f"Scores move by {spread} when the image turns")
+    axes.set_title(f"Scores move by {spread} when the image rotates")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     largest = float(np.abs(change).max())
     if largest < 0.02 * least:

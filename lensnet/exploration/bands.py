@@ -37,7 +37,7 @@ def colour_channels(names: Sequence[str]) -> tuple[int, int, int] | None:
     """Returns the channels to be shown as red, green and blue; None where there are too few.
 
     Bands of known filters (u g r i z y J H K) are ordered by wavelength: the longest is red, the
-    shortest blue, and the middle one green. Other channels are taken as they come.
+    shortest blue, and the middle one green. Other channels are taken in their order.
 
     >>> colour_channels(("g", "r", "i", "z", "y")), colour_channels(("R", "G", "B"))
     ((4, 2, 0), (0, 1, 2))

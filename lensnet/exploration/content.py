@@ -330,9 +330,9 @@ def _counts(found: Exploration, group: int) -> list[int]:
 
 def _counted(sets: list[Any]) -> str:
     images = sum(same.count for same in sets)
-    turned = sum(not same.exact for same in sets)
+    rotated = sum(not same.exact for same in sets)
     return f"{images} images that are in truth {len(sets)}" + (
-        f" ({turned} of them turned or mirrored)" if turned else ""
+        f" ({rotated} of them rotated or reflected)" if rotated else ""
     )
 
 

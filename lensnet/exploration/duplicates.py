@@ -1,10 +1,10 @@
-"""Images that stand in the data more than once, as they are or turned.
+"""Images that stand in the data more than once, as they are or rotated.
 
 Two images are the same if every float32 pixel of one equals that of the other (0 and -0 are
-equal); they are the same but for a turn if that holds after one of them is turned by a multiple of
-90 degrees, mirrored, or both. Of the eight forms of an image one is chosen by a rule that looks at
-pixels alone, so that all eight lead to the same: its hash finds the duplicates in one pass, with
-17 bytes of memory an image.
+equal); they are the same but for a rotation if that holds after one of them is rotated by a
+multiple of 90 degrees, reflected, or both. Of the eight forms of an image one is chosen by a rule
+that looks at pixels alone, so that all eight lead to the same: its hash finds the duplicates in one
+pass, with 17 bytes of memory an image.
 
 Copies that were scaled, shifted, resampled or compressed anew are other images here.
 """
@@ -21,17 +21,17 @@ __all__ = ["SAME", "Duplicates", "Member", "chosen_form", "find_duplicates"]
 
 SAME = "same pixels"
 
-# (mirrored left to right first, then turned by so many times 90 degrees counterclockwise)
-_FORMS = tuple((mirrored, turns) for mirrored in (False, True) for turns in range(4))
+# (reflected left to right first, then rotated by so many times 90 degrees counterclockwise)
+_FORMS = tuple((reflected, quarters) for reflected in (False, True) for quarters in range(4))
 _NAMES = {
     (False, 0): SAME,
-    (False, 1): "turned by 90°",
-    (False, 2): "turned by 180°",
-    (False, 3): "turned by 270°",
-    (True, 0): "mirrored",
-    (True, 1): "mirrored, turned by 90°",
-    (True, 2): "mirrored, turned by 180°",
-    (True, 3): "mirrored, turned by 270°",
+    (False, 1): "rotated by 90°",
+    (False, 2): "rotated by 180°",
+    (False, 3): "rotated by 270°",
+    (True, 0): "reflected",
+    (True, 1): "reflected, rotated by 90°",
+    (True, 2): "reflected, rotated by 180°",
+    (True, 3): "reflected, rotated by 270°",
 }
 _HASH_BYTES = 16
 
@@ -55,14 +55,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Images that are all the same, but for turning.
+    """Images that are all the same, but for rotation.
 
     Args:
         members: two or more of them, in the order of the data.
         across_splits: whether they are of more than one split.
         contradict: whether they differ in class or target.
         count: how many there are; more than `members` where these are many.
-        exact: whether all of them have the same pixels unturned.
+        exact: whether all of them have the same pixels unrotated.
     """
 
     members: tuple[Member, ...]
@@ -100,7 +100,7 @@ class Forms:
 
 
 def chosen_form(image: np.ndarray) -> tuple[bytes, int]:
-    """Returns the hash of the form that all turned copies of an image share, and its number.
+    """Returns the hash of the form that all rotated copies of an image share, and its number.
 
     The form is the one whose bytes come first in order. Of several equal ones the number is the
     first, so that two images are the same, pixel by pixel, if hash and number are.
@@ -179,9 +179,9 @@ def _forms(image: np.ndarray) -> dict[int, np.ndarray]:
     """Returns the forms of an image that have its shape, as views, by number."""
     square = image.shape[0] == image.shape[1]
     return {
-        place: np.rot90(image[:, ::-1] if mirrored else image, turns)
-        for place, (mirrored, turns) in enumerate(_FORMS)
-        if square or turns % 2 == 0
+        place: np.rot90(image[:, ::-1] if reflected else image, quarters)
+        for place, (reflected, quarters) in enumerate(_FORMS)
+        if square or quarters % 2 == 0
     }
 
 

@@ -42,7 +42,7 @@ class Exploration:
 
     Args:
         experiment: whose data they are.
-        data: as prepared, with images as they come.
+        data: as prepared, with raw images.
         ids: (N,) of the examples.
         splits: (N,) of each image.
         labels: (N,) the class or the target of each image, as text.
@@ -88,7 +88,7 @@ def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) ->
     samples, and for each image 57 bytes for one band, 40 for each further one and 8 for each
     number that the records know of it, besides its id and label.
 
-    Images are taken as they come: `data.image_size`, `data.normalization` and
+    Images are taken raw: `data.image_size`, `data.normalization` and
     `data.augmentation` change nothing here.
 
     Args:

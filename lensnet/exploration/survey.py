@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     Args:
         first: position of the first of them among all images.
-        images: (N, H, W, C) float32, as they come.
+        images: (N, H, W, C) float32, raw.
         is_training: whether they are of the training split.
     """
 

@@ -26,7 +26,7 @@ def export_run(
 ) -> Path:
     """Exports a run's best model together with its preprocessing.
 
-    The export takes images as they come, float32 (batch, height, width, channels) in the shape of
+    The export takes raw images, float32 (batch, height, width, channels) in the shape of
     the run's data, and gives probabilities (batch, classes), of class 1 alone for a binary task,
     (batch, 1), or targets in their own unit, (batch, 1).
 
@@ -65,7 +65,7 @@ def _saved_model(predictor: Predictor, target: Path) -> None:
 
     @tf.function(input_signature=[signature])
     def serve(images: Any) -> dict[str, Any]:
-        name = "probabilities" if predictor.classes else "predictions"
+        name = predictor.experiment.task_spec.output_name
         return {name: model(preprocessing(images), training=False)}
 
     module = tf.Module()

@@ -5,13 +5,21 @@ The measurements of a finished run are `lensnet.evaluation`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["SoftmaxAUC", "create"]
+from lensnet.config.task import TaskSpec
+from lensnet.registry import load_object
+
+__all__ = [
+    "SoftmaxAUC",
+    "binary_metrics",
+    "classification_metrics",
+    "create",
+    "regression_metrics",
+]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -41,11 +49,25 @@ class SoftmaxAUC(keras.metrics.AUC):
         return {"num_labels": self.num_labels, "name": self.name, "dtype": self.dtype}
 
 
-def _classification(num_classes: int) -> list[keras.metrics.Metric]:
+def classification_metrics(num_classes: int) -> list[keras.metrics.Metric]:
+    """Makes the metrics of exclusive classes, against one-hot labels.
+
+    Example:
+
+    >>> [metric.name for metric in classification_metrics(3)]
+    ['accuracy', 'auc']
+    """
     return [keras.metrics.CategoricalAccuracy(name="accuracy"), SoftmaxAUC(num_classes)]
 
 
-def _binary(num_classes: int) -> list[keras.metrics.Metric]:
+def binary_metrics(num_classes: int = 2) -> list[keras.metrics.Metric]:
+    """Makes the metrics of one class among all, against labels 0 and 1.
+
+    Example:
+
+    >>> [metric.name for metric in binary_metrics()]
+    ['accuracy', 'auc']
+    """
     return [
         # The threshold of a logit: a probability of one half.
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
@@ -53,23 +75,28 @@ def _binary(num_classes: int) -> list[keras.metrics.Metric]:
     ]
 
 
-def _regression(num_classes: int) -> list[keras.metrics.Metric]:
-    return [keras.metrics.MeanAbsoluteError(name="mae")]
-
-
-_METRICS: dict[str, Callable[[int], list[keras.metrics.Metric]]] = {
-    "classification": _classification,
-    "binary": _binary,
-    "regression": _regression,
-}
-
-
-def create(task: str, num_classes: int) -> list[keras.metrics.Metric]:
-    """Makes the metrics of a task: accuracy and AUC, or the mean absolute error.
+def regression_metrics(num_classes: int = 0) -> list[keras.metrics.Metric]:
+    """Makes the metric of a quantity, in standard deviations of its target.
 
     Example:
 
-    >>> [metric.name for metric in create("binary", 2)]
+    >>> [metric.name for metric in regression_metrics()]
+    ['mae']
+    """
+    return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+
+def create(task: TaskSpec, num_classes: int) -> list[keras.metrics.Metric]:
+    """Makes the metrics of a task.
+
+    Args:
+        task: the task.
+        num_classes: of the data, 0 where they have targets.
+
+    Example:
+
+    >>> from lensnet import registry
+    >>> [metric.name for metric in create(registry.tasks.get("binary"), 2)]
     ['accuracy', 'auc']
     """
-    return _METRICS[task](num_classes)
+    return load_object(task.training_metrics)(num_classes)

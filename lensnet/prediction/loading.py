@@ -26,11 +26,16 @@ def load(run_or_file: str | Path) -> keras.Model:
         run_or_file: a run folder or a `.keras` file.
 
     Raises:
-        RunError: there is no such run or file, or it is no model that can be read.
+        RunError: there is no such run or file, or it is not a model that can be read.
 
     Example:
 
-    >>> model = load("runs/quickstart")  # doctest: +SKIP
+    >>> import tempfile
+    >>> image = keras.Input((4, 4, 1))
+    >>> path = f"{tempfile.mkdtemp()}/model.keras"
+    >>> keras.Model(image, keras.layers.Flatten()(image)).save(path)
+    >>> load(path).output_shape
+    (None, 16)
     """
     path = Path(run_or_file)
     if path.is_dir():
@@ -39,7 +44,8 @@ def load(run_or_file: str | Path) -> keras.Model:
         raise RunError(f"There is no run folder or model file {path}.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise RunError(
-            f"{path} is no model file: a model is a whole .keras file, as `lensnet fit` writes it."
+            f"{path} is not a model file: a model is a whole .keras file, as `lensnet fit` "
+            "writes it."
         )
     try:
         return keras.saving.load_model(path, compile=False)

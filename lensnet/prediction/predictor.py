@@ -10,7 +10,9 @@ import keras
 import numpy as np
 
 from lensnet.config import Experiment
+from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
+from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
 __all__ = ["Predictor"]
@@ -18,7 +20,7 @@ __all__ = ["Predictor"]
 
 @dataclass(frozen=True)
 class Predictor:
-    """Takes images as they come and gives what the task asks for.
+    """Takes raw images and gives what the task asks for.
 
     Args:
         model: from preprocessed images to probabilities or targets.
@@ -28,8 +30,20 @@ class Predictor:
 
     Example:
 
-    >>> predictor = Predictor.open("runs/quickstart")  # doctest: +SKIP
-    >>> predictor(np.load("cutouts.npy"))  # doctest: +SKIP
+    Of a run it is made by `Predictor.open("runs/quickstart")`; by hand:
+
+    >>> experiment = Experiment.model_validate({
+    ...     "name": "demo",
+    ...     "task": "binary",
+    ...     "data": {"dataset": "lens_finding/simulated"},
+    ...     "model": {"backbone": "resnet18"},
+    ... })
+    >>> image = keras.Input((1, 1, 1))
+    >>> logit = keras.layers.Flatten()(image)
+    >>> model = keras.Model(image, keras.layers.Activation("sigmoid")(logit))
+    >>> predictor = Predictor(model, lambda images: images - 5.0, ("galaxy", "lens"), experiment)
+    >>> predictor.scores(np.full((1, 1, 1, 1), 5.0, "float32")).tolist()
+    [[0.5, 0.5]]
     """
 
     model: keras.Model
@@ -57,19 +71,24 @@ class Predictor:
 
     @property
     def native_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image as it comes."""
+        """Height, width and channels of a raw image."""
         return tuple(self.preprocessing.native_shape)
+
+    @property
+    def columns(self) -> Columns:
+        """How an output reads in a table."""
+        return load_object(self.experiment.task_spec.columns)(self.classes)
 
     @property
     def score_names(self) -> list[str]:
         """What the columns of `scores` are."""
-        return [f"score_{name}" for name in self.classes] or ["prediction"]
+        return self.columns.score_names
 
     def __call__(self, images: Any) -> np.ndarray:
         """Gives probabilities or targets.
 
         Args:
-            images: (batch, height, width, channels), as they come.
+            images: raw, (batch, height, width, channels).
 
         Returns:
             (batch, classes), or (batch, 1) for a binary task, the probability of class 1, and for
@@ -78,8 +97,5 @@ class Predictor:
         return np.asarray(self.model.predict_on_batch(self.preprocessing(images)))
 
     def scores(self, images: Any) -> np.ndarray:
-        """As calling, with a column for each class also for a binary task."""
-        outputs = self(images)
-        if len(self.classes) == 2 and outputs.shape[1] == 1:
-            return np.concatenate([1 - outputs, outputs], axis=1)
-        return outputs
+        """Gives what calling does, with a column for each class in a binary task, too."""
+        return self.columns.scores(self(images))

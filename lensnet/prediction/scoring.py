@@ -76,8 +76,7 @@ def score_files(
     with files.replacing(output) as temporary:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            named = ["predicted"] if predictor.classes else []
-            writer.writerow(["id", "file", *named, *predictor.score_names])
+            writer.writerow(["id", "file", *predictor.columns.names])
             for batch in track(batches, "Scoring images", count=len):
                 good = [item for item in batch if item.image is not None]
                 bad += [item for item in batch if item.image is None]
@@ -107,12 +106,9 @@ def score_files(
 
 
 def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
-    outputs = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
-    rows = []
-    for item, values in zip(good, outputs, strict=True):
-        named = [predictor.classes[int(np.argmax(values))]] if predictor.classes else []
-        rows.append([item.id, item.path, *named, *(f"{value:.7g}" for value in values)])
-    return rows
+    scores = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
+    cells = predictor.columns.cells
+    return [[item.id, item.path, *cells(row)] for item, row in zip(good, scores, strict=True)]
 
 
 def _opener(experiment: Experiment) -> OpenTable | None:

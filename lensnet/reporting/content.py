@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from lensnet.config.task import TaskSpec
 from lensnet.reporting.metric_guide import (
-    DECISIVE,
     as_text,
     duration,
     guide,
@@ -73,16 +73,16 @@ def chips(run: RunContents) -> list[tuple[str, str]]:
 def tiles(run: RunContents) -> list[Tile]:
     """Return the decisive test metrics of the task and the steadiness under rotation."""
     test = run.metrics.get("test", {})
-    task = str(run.setting("task"))
-    keys: Iterable[str] = DECISIVE.get(task) or [k for k in in_order(set(test)) if k != "examples"]
+    task = run.task
+    keys = task.headline if task else [key for key in in_order(set(test)) if key != "examples"]
     found = []
-    for key in list(keys)[:3]:
+    for key in keys[:3]:
         value = test.get(key)
         if value is None:
             found.append(Tile("–", guide(key).name, "not measured, or not defined here", True))
         else:
             found.append(Tile(*_headline(key, value), _sentence(key, value)))
-    return [*found, _rotation_tile(run, test, task == "regression")]
+    return [*found, _rotation_tile(test, task)]
 
 
 def _headline(key: str, value: float) -> tuple[str, str]:
@@ -105,25 +105,20 @@ def _sentence(key: str, value: float) -> str:
     }.get(key, guide(key).meaning)
 
 
-def _rotation_tile(run: RunContents, test: dict[str, float], regression: bool) -> Tile:
+def _rotation_tile(test: dict[str, float], task: TaskSpec | None) -> Tile:
     spread = test.get("rotation_std")
     name = "Rotation"
     if spread is None:
         return Tile("–", name, "steadiness under rotation was not measured", True)
     percent = f"{100 * spread:.2f} %"
-    if regression:
-        return Tile(
-            percent,
-            name,
-            f"predictions move by {percent} of the target's spread when the image turns",
-        )
+    sentence = task.rotation_sentence if task else "scores move by {percent} when the image rotates"
     flips = test.get("rotation_flip_rate")
     classes = ""
     if flips is not None:
         classes = (
             f"; {100 * flips:.2f} % of images change class" if flips else "; no image changes class"
         )
-    return Tile(percent, name, f"scores move by {percent} when the image turns{classes}")
+    return Tile(percent, name, sentence.format(percent=percent) + classes)
 
 
 def metric_rows(run: RunContents) -> list[MetricRow]:

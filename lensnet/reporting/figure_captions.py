@@ -22,7 +22,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     ),
     "rotation_profile": (
         "Rotation",
-        "Change of score as the test images are turned. A lens has no preferred "
+        "Change of score as the test images are rotated. A lens has no preferred "
         "orientation: anything but a flat line is an error of the model.",
     ),
     "regression_scatter": (

@@ -76,7 +76,7 @@ GUIDES: dict[str, MetricGuide] = {
     "rotation_std": MetricGuide(
         "Rotation spread",
         "lower",
-        "Standard deviation of the score while the image is turned, averaged over images (of a "
+        "Standard deviation of the score while the image is rotated, averaged over images (of a "
         "regression, in units of the target's); zero for a model that knows no orientation.",
     ),
     "rotation_flip_rate": MetricGuide(
@@ -85,13 +85,6 @@ GUIDES: dict[str, MetricGuide] = {
         "Share of images whose predicted class changes under some rotation.",
     ),
     "examples": MetricGuide("Images", "", "Number of images measured."),
-}
-
-# What decides each task, shown first and in words; tables keep to fractions.
-DECISIVE: dict[str, tuple[str, ...]] = {
-    "classification": ("roc_auc", "accuracy", "ece"),
-    "binary": ("roc_auc", "tpr0", "tpr10"),
-    "regression": ("rmse", "r2", "mae"),
 }
 
 

@@ -12,7 +12,7 @@ import math
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from lensnet import registry
+from lensnet.config.task import TaskSpec
 from lensnet.errors import RunError
 
 Row = dict[str, str]
@@ -70,13 +72,18 @@ class RunContents:
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
+    @property
+    def task(self) -> TaskSpec | None:
+        """The run's task; None where its experiment does not tell."""
+        return _task(self.experiment)
+
 
 def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     """Read a run folder.
 
     Raises:
-        RunError: There is no such folder, or it holds no `experiment.yaml` and so is none of a
-            run.
+        RunError: There is no such folder, or it holds no `experiment.yaml` and so is not that of
+            a run.
     """
     path = Path(run_dir)
     if not path.is_dir():
@@ -84,15 +91,15 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         raise RunError(f"{path} {what}; a report is made of a run folder, as `lensnet fit` makes")
     if not (path / "experiment.yaml").is_file():
         raise RunError(
-            f"{path} is no run folder: it holds no experiment.yaml, which `lensnet fit` writes "
+            f"{path} is not a run folder: it holds no experiment.yaml, which `lensnet fit` writes "
             "first of all"
         )
     problems: list[str] = []
     text = _text(path / "experiment.yaml", problems)
     experiment = _experiment(text, problems)
-    regression = experiment.get("task") == "regression"
+    task = _task(experiment)
     environment = _json(path / "environment.json", problems)
-    labels, targets = _predictions(path / "predictions.csv", regression, problems)
+    labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
         experiment=experiment,
@@ -109,6 +116,11 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         date=_date(path, environment),
         problems=problems,
     )
+
+
+def _task(experiment: Mapping[str, Any]) -> TaskSpec | None:
+    name = str(experiment.get("task"))
+    return registry.tasks.get(name) if name in registry.tasks else None
 
 
 @contextmanager
@@ -188,7 +200,7 @@ def _history(path: Path, problems: list[str]) -> list[Row]:
 
 
 def _predictions(
-    path: Path, regression: bool, problems: list[str]
+    path: Path, task: TaskSpec | None, problems: list[str]
 ) -> tuple[dict[str, int], list[float]]:
     if not _present(path, problems, "the test images were not predicted"):
         return {}, []
@@ -202,7 +214,7 @@ def _predictions(
                 if column is None:
                     problems.append("predictions.csv has no column label")
                     return {}, []
-            if regression:
+            if task is not None and not task.predicts_classes:
                 targets.append(float(row[column]))
             else:
                 labels[row[column]] += 1
@@ -248,7 +260,7 @@ def _figures(folder: Path, problems: list[str]) -> list[Path]:
                 if whole:
                     found.append(path)
                 else:
-                    problems.append(f"figures/{path.name} is no PNG image")
+                    problems.append(f"figures/{path.name} is not a PNG image")
     if not found:
         problems.append("figures are missing: none was drawn yet")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import keras
 
-from lensnet.errors import ConfigurationError, nearest
+from lensnet.errors import ConfigurationError, did_you_mean
 from lensnet.models.stages import layers_by_stage
 
 __all__ = ["freeze", "learning_rate_factors"]
@@ -59,7 +59,7 @@ def learning_rate_factors(model: keras.Model, factors: Mapping[str, float]) -> d
         if stage not in stages:
             raise ConfigurationError(
                 f'training.learning_rate_factors: {model.name} has no stage "{stage}".'
-                f"{nearest(stage, stages)} Stages: {', '.join(stages)}."
+                f"{did_you_mean(stage, stages)} Stages: {', '.join(stages)}."
             )
     return {
         variable.path: factor

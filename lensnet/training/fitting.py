@@ -17,13 +17,14 @@ from lensnet import losses, metrics, models, optimizers, schedules
 from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged
+from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
-from lensnet.training.epoch_keeper import EpochKeeper
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
 from lensnet.training.progress_bar import ProgressBar
+from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.tracking import tracking_callbacks
 
 if TYPE_CHECKING:
@@ -149,17 +150,21 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                     steps_per_epoch=steps_per_epoch,
                 ),
                 learning_rate_factors(model, training.learning_rate_factors),
+                undecayed_variables(model),
             ),
             loss=losses.create(training.loss),
-            metrics=metrics.create(experiment.task, len(data.classes)),
+            metrics=metrics.create(experiment.task_spec, len(data.classes)),
             jit_compile=jit_compile(training.jit_compile),
         )
-        keeper = EpochKeeper(
-            run, training.early_stopping, lambda: _finished(model, experiment, data)
+        checkpoint = RunCheckpoint(
+            run,
+            training.early_stopping,
+            lambda: _finished(model, experiment, data),
+            experiment.task_spec.monitors,
         )
-        if keeper.restore(model):
-            _log.info("Resuming after epoch %d.", keeper.next_epoch)
-    if keeper.ended:
+        if checkpoint.restore(model):
+            _log.info("Resuming after epoch %d.", checkpoint.next_epoch)
+    if checkpoint.ended:
         return
     _log.info(
         "Training %s (%s, %s parameters) on %d images of %d x %d pixels, %d steps an epoch.",
@@ -172,26 +177,28 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     )
     bar = ProgressBar(training.epochs, steps_per_epoch)
     batches = data.training_batches(
-        training.batch_size, first_epoch=keeper.next_epoch, epochs=training.epochs
+        training.batch_size, first_epoch=checkpoint.next_epoch, epochs=training.epochs
     )
     try:
         with fitting_with_workers(model, strategy, outputs=model.output_shape[-1]):
             model.fit(
                 _standardized(batches, data),
                 steps_per_epoch=steps_per_epoch,
-                initial_epoch=keeper.next_epoch,
+                initial_epoch=checkpoint.next_epoch,
                 epochs=training.epochs,
                 validation_data=_standardized(
                     data.batches("validation", training.batch_size), data
                 ),
-                callbacks=[keeper, bar, *tracking_callbacks(experiment, run.path)],
+                callbacks=[checkpoint, bar, *tracking_callbacks(experiment, run.path)],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,
             )
     finally:
         bar.close()
-    _log.info("Best epoch: %s (%s %.4f)", keeper.best_epoch, keeper.monitor, keeper.best)
+    _log.info(
+        "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
+    )
 
 
 def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
@@ -199,7 +206,7 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
     return models.create(
         section.backbone,
         input_shape=data.image_shape,
-        num_outputs=len(data.classes) if experiment.task == "classification" else 1,
+        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
         symmetry=section.symmetry,
         width=section.width,
         width_policy=section.width_policy,
@@ -210,12 +217,12 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
 
 
 def _check_averaging(experiment: Experiment, data: PreparedData) -> None:
-    """Refuses, before the training, images that `evaluation.average_over` cannot turn."""
+    """Refuses, before the training, images that `evaluation.average_over` cannot rotate."""
     height, width = data.image_shape[:2]
     group = experiment.evaluation.average_over
     if group in ("c4", "d4") and height != width:
         raise ConfigurationError(
-            f"evaluation.average_over: {group} turns images by 90 degrees, which must be square; "
+            f"evaluation.average_over: {group} rotates images by 90 degrees, which must be square; "
             f"these have {height} x {width} pixels. Cut them to squares, or use none, c2, d1 or d2."
         )
 
@@ -225,13 +232,12 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
 
     Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
     """
-    task = experiment.task
-    if task == "regression":
+    activation = experiment.task_spec.activation
+    if activation is None:
         last: keras.Layer = keras.layers.Rescaling(
             data.target_std, offset=data.target_mean, dtype="float32", name="target"
         )
     else:
-        activation = "softmax" if task == "classification" else "sigmoid"
         last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
     finished = keras.Model(model.input, last(model.output), name=model.name)
     group = experiment.evaluation.average_over

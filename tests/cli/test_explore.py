@@ -57,7 +57,7 @@ def test_duplicates_across_splits_are_a_warning(lensnet, experiment, image_folde
         (folder / name).mkdir(parents=True)
         for index in range(12):
             copied = np.load(image_folder / name / f"{index}.npy")
-            # Twelve turned copies cannot all be in one split.
+            # Twelve rotated copies cannot all be in one split.
             np.save(folder / name / f"{index}.npy", np.rot90(image) if name == "ring" else copied)
     code, out, _ = lensnet("explore", experiment, "--set", f"data.source_dir={folder}")
     assert code == 0

@@ -70,7 +70,7 @@ def test_the_task_decides_the_default_loss(write):
         ("training.epochs=0", r"training\.epochs: input should be greater than or equal to 1"),
         ("training.optimizer.name=adamww", r'got \'adamww\'\. Did you mean "adamw"\?'),
         ("task=clasification", r'Did you mean "classification"\?'),
-        ("task=regression", r"serves binary or classification, not regression"),
+        ("task=regression", r"serves classification or binary, not regression"),
         ("data.dataset=lens_finding/simulate", r'Did you mean "lens_finding/simulated"\?'),
         ("data.options.image_sizes=3", r'Did you mean "image_size"\? Allowed: image_size'),
         ("data.options.image_size=8", r"data\.options\.image_size: input should be greater"),

@@ -26,8 +26,14 @@ def test_there_are_blocks():
 def test_a_block_is_an_experiments_data(block):
     content = yaml.safe_load(block)
     spec = datasets.get(content["data"]["dataset"])
+    task = "classification" if "classes" in spec.offers else "regression"
     experiment = Experiment.model_validate(
-        {"name": "page", "task": spec.tasks[0], "model": {"backbone": "resnet18"}, **content}
+        {
+            "name": "page",
+            "task": task,
+            "model": {"backbone": "resnet18"},
+            **content,
+        }
     )
     assert experiment.dataset_options == spec.options.model_validate(
         content["data"].get("options", {})

@@ -168,7 +168,7 @@ def test_images_of_integers_and_memory_maps(tmp_path):
 
 @warnings_are_errors
 @pytest.mark.parametrize(
-    ("model", "options", "is_blind"),
+    ("model", "options", "is_constant"),
     [
         (lambda x: np.full((len(x), 1), 0.3), {}, True),
         (lambda x: 0.3 + 1e-7 * x.mean(axis=(1, 2)), {}, True),
@@ -178,11 +178,11 @@ def test_images_of_integers_and_memory_maps(tmp_path):
         (lambda x: 1e6 + 1e-7 * x.mean(axis=(1, 2)), {"target_std": 1.0}, True),
     ],
 )
-def test_a_model_that_tells_nothing_apart(model, options, is_blind):
+def test_a_model_that_tells_nothing_apart(model, options, is_constant):
     images = np.random.default_rng(0).uniform(size=(8, 6, 6, 1))
     report = rotation_report(model, images, **options)
     assert report.rotation_std < 1e-5
-    assert report.is_blind is is_blind
+    assert report.is_constant is is_constant
 
 
 def test_report_is_a_value():

@@ -1,4 +1,4 @@
-"""Duplicates: found whatever way they were turned, and nothing else is."""
+"""Duplicates: found whatever way they were rotated, and nothing else is."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from lensnet.exploration.duplicates import SAME, Forms, chosen_form, find_duplic
 
 
 def every_form(image):
-    """The eight turned and mirrored forms, written without rot90."""
+    """The eight rotated and reflected forms, written without rot90."""
     flips = [image, image[::-1], image[:, ::-1], image[::-1, ::-1]]
     if image.shape[0] != image.shape[1]:
         return flips
@@ -50,7 +50,7 @@ def test_one_pixel_makes_another_image():
     other[3, 3, 0] = np.nextafter(other[3, 3, 0], np.float32(9))
     assert chosen_form(image)[0] != chosen_form(other)[0]
     swapped = image[..., ::-1]
-    assert chosen_form(image)[0] != chosen_form(swapped)[0], "bands are not turned"
+    assert chosen_form(image)[0] != chosen_form(swapped)[0], "bands are not rotated"
 
 
 def test_zero_and_minus_zero_are_equal():
@@ -66,13 +66,13 @@ def test_an_image_that_is_its_own_mirror_image_is_an_exact_copy_of_it():
 
 
 TURNS = {
-    "turned by 90°": lambda x: np.rot90(x),
-    "turned by 180°": lambda x: np.rot90(x, 2),
-    "turned by 270°": lambda x: np.rot90(x, 3),
-    "mirrored": lambda x: x[:, ::-1],
-    "mirrored, turned by 90°": lambda x: np.rot90(x[:, ::-1]),
-    "mirrored, turned by 180°": lambda x: x[::-1],
-    "mirrored, turned by 270°": lambda x: np.rot90(x[:, ::-1], 3),
+    "rotated by 90°": lambda x: np.rot90(x),
+    "rotated by 180°": lambda x: np.rot90(x, 2),
+    "rotated by 270°": lambda x: np.rot90(x, 3),
+    "reflected": lambda x: x[:, ::-1],
+    "reflected, rotated by 90°": lambda x: np.rot90(x[:, ::-1]),
+    "reflected, rotated by 180°": lambda x: x[::-1],
+    "reflected, rotated by 270°": lambda x: np.rot90(x[:, ::-1], 3),
 }
 
 
@@ -101,7 +101,7 @@ def test_sets_of_duplicates_and_what_is_wrong_with_them():
 
 
 def test_no_two_of_many_images_are_taken_for_one():
-    # All 512 images of 3 by 3 black and white pixels, in 102 classes under turns and mirrors:
+    # All 512 images of 3 by 3 black and white pixels, in 102 classes under rotations and mirrors:
     # https://oeis.org/A054247
     every = np.array(list(itertools.product([0, 1], repeat=9)), np.float32).reshape(-1, 3, 3, 1)
     assert len({chosen_form(image)[0] for image in every}) == 102

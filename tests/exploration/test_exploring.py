@@ -118,13 +118,13 @@ def test_duplicates_across_splits(plain):
     assert len(rows) == 3
     kinds = {row[-1]: {row[1], row[4]} for row in rows}
     assert kinds["same pixels"] == {"train"}
-    assert kinds["mirrored"] == {"train", "validation"}
-    turned = next(row for row in rows if row[-1] not in ("same pixels", "mirrored"))
-    assert {turned[1], turned[4]} == {"train", "test"} and turned[2] == turned[5] == "ring"
-    # From the first to the second in the order of the data, whichever was turned.
-    assert turned[-1] == "turned by 90°"
+    assert kinds["reflected"] == {"train", "validation"}
+    rotated = next(row for row in rows if row[-1] not in ("same pixels", "reflected"))
+    assert {rotated[1], rotated[4]} == {"train", "test"} and rotated[2] == rotated[5] == "ring"
+    # From the first to the second in the order of the data, whichever was rotated.
+    assert rotated[-1] == "rotated by 90°"
     leak, contradiction = content.warnings_of(found)[:2]
-    assert "4 images that are in truth 2 (2 of them turned or mirrored)" in leak
+    assert "4 images that are in truth 2 (2 of them rotated or reflected)" in leak
     assert "more than one split" in leak
     assert "4 images that are in truth 2 (1 of them" in contradiction
     assert "different classes" in contradiction
@@ -290,7 +290,7 @@ def test_regression(write_images, experiment_on, tmp_path):
     assert min(column(table, "lowest").values()) == pytest.approx(values.min())
     assert max(column(table, "highest").values()) == pytest.approx(values.max())
     (row,) = content.duplicate_table(found, 5).rows
-    assert row[-1] == "turned by 180°"
+    assert row[-1] == "rotated by 180°"
     lines = content.warnings_of(found)
     assert any("different targets" in line for line in lines)
     page = read_page(write_page(found, tmp_path / "page.html"))

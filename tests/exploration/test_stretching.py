@@ -29,7 +29,7 @@ def test_units_do_not_matter(scale):
     np.testing.assert_allclose(grey_picture(scale * image), grey_picture(image), atol=1e-9)
 
 
-def test_turning_the_image_turns_the_picture():
+def test_rotating_the_image_rotates_the_picture():
     image = arc_beside_galaxy()
     np.testing.assert_array_equal(grey_picture(np.rot90(image)), np.rot90(grey_picture(image)))
 

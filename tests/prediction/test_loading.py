@@ -41,7 +41,7 @@ def test_a_run_whose_first_epoch_has_not_ended(tiny_run, tmp_path):
 def test_a_file_that_is_no_model(tmp_path, content):
     path = tmp_path / "model.keras"
     path.write_bytes(content)
-    with pytest.raises(RunError, match="is no model file"):
+    with pytest.raises(RunError, match="is not a model file"):
         lensnet.load(path)
 
 
@@ -56,5 +56,5 @@ def test_a_model_with_foreign_code_in_it(tmp_path):
 def test_an_older_kind_of_file(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(b"\x89HDF\r\n")
-    with pytest.raises(RunError, match="is no model file"):
+    with pytest.raises(RunError, match="is not a model file"):
         lensnet.load(path)

@@ -142,7 +142,7 @@ def test_report_says_what_matters(run):
         "backbone resnet18 symmetry c4",
         "ROC AUC 0.9877",
         "Accuracy 92.5 %",
-        "scores move by 0.00 % when the image turns; no image changes class",
+        "scores move by 0.00 % when the image rotates; no image changes class",
         "Validation Test What it says",
         "3.2e-08",
         "Images 100 12 000",
@@ -186,7 +186,7 @@ def test_figures_are_embedded_in_order_with_captions(run):
 def test_figures_of_a_kind_share_a_caption(run):
     (run / "figures" / "rotation_profile_8.png").write_bytes(png())
     page = Page(write_report(run))
-    assert "Rotation (8). Change of score as the test images are turned." in page.text
+    assert "Rotation (8). Change of score as the test images are rotated." in page.text
 
 
 def test_evil_names_are_shown_and_not_run(run):
@@ -259,7 +259,7 @@ def test_strange_values_are_dashes_or_text(run):
     (run / "figures" / "roc_curve.png").write_bytes(b"not a picture")
     (run / "figures" / "training_curves.png").write_bytes(png()[:12])
     text = Page(write_report(run)).text
-    assert "figures/roc_curve.png is no PNG image" in text
+    assert "figures/roc_curve.png is not a PNG image" in text
     assert "figures/training_curves.png cannot be read" in text
     assert "nan" not in text.lower().split()
 
@@ -282,7 +282,7 @@ def test_regression(run):
     )
     text = Page(write_report(run)).text
     assert "RMSE 0.1140" in text
-    assert "predictions move by 1.20 % of the target's spread when the image turns" in text
+    assert "predictions move by 1.20 % of the target's spread when the image rotates" in text
     assert "Test targets 11.5 to 12.5, median 12" in text
 
 
@@ -293,7 +293,7 @@ def test_binary(run):
     text = Page(write_report(run)).text
     assert "TPR0 50.7 % of lenses found before the first false alarm" in text
     assert "TPR10 – not measured, or not defined here" in text
-    assert "scores move by 4.10 % when the image turns; 2.00 % of images change class" in text
+    assert "scores move by 4.10 % when the image rotates; 2.00 % of images change class" in text
 
 
 def test_folders_of_no_run(tmp_path):

@@ -62,8 +62,10 @@ def test_the_averaged_model_is_the_trained_network_averaged(runs):
     for one, same in zip(alone.get_weights(), averaged.get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
     stack = np.random.default_rng(0).random((3, 32, 32, 1), "float32")
-    turned = [alone.predict_on_batch(np.rot90(stack, k, axes=(1, 2)).copy()) for k in range(4)]
-    np.testing.assert_allclose(averaged.predict_on_batch(stack), np.mean(turned, axis=0), atol=1e-6)
+    rotated = [alone.predict_on_batch(np.rot90(stack, k, axes=(1, 2)).copy()) for k in range(4)]
+    np.testing.assert_allclose(
+        averaged.predict_on_batch(stack), np.mean(rotated, axis=0), atol=1e-6
+    )
 
 
 def test_prediction_and_export_average_too(runs, tmp_path):
@@ -74,9 +76,9 @@ def test_prediction_and_export_average_too(runs, tmp_path):
     exported = tf.saved_model.load(str(export_run(runs["c4"], "saved_model", tmp_path / "saved")))
     serve = exported.signatures["serving_default"]
     for k in range(4):
-        turned = np.rot90(stack, k, axes=(1, 2)).copy()
-        np.testing.assert_allclose(predictor(turned), scores, atol=1e-5)
-        answers = serve(images=tf.constant(turned))["probabilities"].numpy()
+        rotated = np.rot90(stack, k, axes=(1, 2)).copy()
+        np.testing.assert_allclose(predictor(rotated), scores, atol=1e-5)
+        answers = serve(images=tf.constant(rotated))["probabilities"].numpy()
         np.testing.assert_allclose(answers, scores, atol=1e-5)
     _, alone = images(runs["none"])
     assert np.abs(scores - alone).max() > 1e-4
@@ -111,7 +113,7 @@ def test_images_that_are_not_square_are_refused_before_the_training(data_dir, tm
         for index in range(10):
             np.save(tmp_path / "folder" / name / f"{index}.npy", rng.random((20, 24), "float32"))
     wide = experiment(tmp_path / "folder", data_dir, "d4", data={"augmentation": ["flip"]})
-    with pytest.raises(ConfigurationError, match="d4 turns images by 90 degrees") as caught:
+    with pytest.raises(ConfigurationError, match="d4 rotates images by 90 degrees") as caught:
         fit(wide, tmp_path / "run")
     assert caught.value.exit_code == 2
     assert not (tmp_path / "run").exists()

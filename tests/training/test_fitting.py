@@ -20,7 +20,7 @@ from lensnet.errors import ConfigurationError, LensnetError, RunError
 from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
-from lensnet.training import epoch_keeper, fit
+from lensnet.training import fit, run_checkpoint
 
 
 def experiment(image_folder, data_dir, **sections):
@@ -112,7 +112,7 @@ def test_a_run_folder_is_never_overwritten_unasked(tiny_run, image_folder, data_
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.tex").write_text("years of work")
-    with pytest.raises(RunError, match="is no run folder, so it is left alone"):
+    with pytest.raises(RunError, match="is not a run folder, so it is left alone"):
         fit(experiment(image_folder, data_dir), other, overwrite=True)
     assert (other / "chapter.tex").read_text() == "years of work"
 
@@ -141,14 +141,14 @@ class TestResume:
     }
 
     def stop_after(self, monkeypatch, epochs):
-        save = epoch_keeper.save_checkpoint
+        save = run_checkpoint.save_checkpoint
 
         def save_then_stop(path, model, state):
             save(path, model, state)
             if len(state["history"]) == epochs:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(epoch_keeper, "save_checkpoint", save_then_stop)
+        monkeypatch.setattr(run_checkpoint, "save_checkpoint", save_then_stop)
 
     @pytest.mark.parametrize("epochs", [1, 3])
     def test_resumed_equals_never_stopped(
@@ -238,7 +238,7 @@ def test_other_experiments(image_folder, data_dir, tmp_path, sections):
     }
     run = fit(Experiment.model_validate(merged), tmp_path / "run").path
     metrics = json.loads((run / "metrics.json").read_text())
-    # bfloat16 has three digits; turning the image changes the order of its sums.
+    # bfloat16 has three digits; rotating the image changes the order of its sums.
     tolerance = 1e-2 if "training" in sections else 1e-5
     assert metrics["test"]["rotation_std"] <= tolerance
     assert (run / "report.html").stat().st_size > 10_000
@@ -252,17 +252,17 @@ def test_without_symmetry_scores_move(image_folder, data_dir, tmp_path):
     assert metrics["test"]["rotation_std"] > 1e-4
 
 
-@pytest.mark.parametrize("is_blind", [False, True])
-def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog, is_blind):
+@pytest.mark.parametrize("is_constant", [False, True])
+def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog, is_constant):
     run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    if is_blind:
+    if is_constant:
         model = keras.models.load_model(run.path / "model.keras")
         head = next(layer for layer in reversed(model.layers) if layer.weights)
         head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
         model.save(run.path / "model.keras")
     metrics = evaluate_run(run)["test"]
     assert metrics["rotation_std"] <= 1e-5
-    assert ("the network tells none apart" in caplog.text) is is_blind
+    assert ("the network tells none apart" in caplog.text) is is_constant
 
 
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
@@ -331,14 +331,14 @@ import json, os, signal, sys
 import tiny_backbone
 tiny_backbone.register()
 from lensnet.config import Experiment
-from lensnet.training import fit, epoch_keeper
-class DiesInEpoch(epoch_keeper.EpochKeeper):
+from lensnet.training import fit, run_checkpoint
+class DiesInEpoch(run_checkpoint.RunCheckpoint):
     def on_train_batch_end(self, batch, logs=None):
         if (len(self.history), batch) == (1, 2):
             os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[3] == "die":
     import lensnet.training.fitting
-    lensnet.training.fitting.EpochKeeper = DiesInEpoch
+    lensnet.training.fitting.RunCheckpoint = DiesInEpoch
 fit(Experiment.model_validate(json.loads(sys.argv[1])), sys.argv[2], resume=True)
 """
 

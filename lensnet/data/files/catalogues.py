@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, final
 
 from lensnet.data.files.bad_file import first_words
-from lensnet.errors import DataError, nearest
+from lensnet.errors import DataError, did_you_mean
 
 __all__ = ["ENDINGS", "Catalogue", "Row", "open_catalogue"]
 
@@ -75,8 +75,8 @@ class Catalogue(abc.ABC):
         """
         if column not in self.columns:
             raise DataError(
-                f'{self.path} has no column "{column}".{nearest(column, self.columns)} It has: '
-                f"{', '.join(self.columns)}. {option} says which one to take."
+                f'{self.path} has no column "{column}".{did_you_mean(column, self.columns)} '
+                f"It has: {', '.join(self.columns)}. {option} says which one to take."
             )
         return column
 

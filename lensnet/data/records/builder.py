@@ -244,7 +244,8 @@ class LensDatasetBuilder(
         shape: tuple[int | None, ...] = (None, None, None)
         if self.lacks_files:
             spec = self.spec(self.builder_config.variant)
-            classes, regression = spec.classes, spec.tasks == ("regression",)
+            classes = spec.classes
+            regression = spec.offers == ("targets",)
         else:
             shape, classes = self.image_shape, self.source.classes
             regression = not classes

@@ -1,15 +1,15 @@
-"""Turned images against `np.rot90` and `scipy.ndimage.rotate`."""
+"""Rotated images against `np.rot90` and `scipy.ndimage.rotate`."""
 
 import numpy as np
 import pytest
 import scipy.ndimage
 
-from lensnet.evaluation.turning import (
+from lensnet.evaluation.image_rotation import (
     angles_of,
     inscribed_disk,
     outside_median,
-    turn_in_disk,
-    turns,
+    rotate_in_disk,
+    rotated_images,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -21,7 +21,7 @@ def noise(*shape, dtype=np.float32):
 
 def test_angles():
     assert angles_of(4).tolist() == [0, 90, 180, 270]
-    assert angles_of(12)[3] == 90.0  # exactly, so that it is turned exactly
+    assert angles_of(12)[3] == 90.0  # exactly, so that it is rotated exactly
 
 
 @pytest.mark.parametrize("rotations", [1, 0, -4, 2.5, True, None])
@@ -33,8 +33,8 @@ def test_bad_number_of_rotations(rotations):
 @pytest.mark.parametrize("size", [8, 9])
 def test_right_angles_move_whole_images(size):
     images = noise(2, size, size, 3)
-    for quarter, turned in enumerate(turns(images, 4)):
-        np.testing.assert_array_equal(turned, np.rot90(images, quarter, axes=(1, 2)))
+    for quarter, rotated in enumerate(rotated_images(images, 4)):
+        np.testing.assert_array_equal(rotated, np.rot90(images, quarter, axes=(1, 2)))
 
 
 @pytest.mark.parametrize("size", [8, 9])
@@ -43,10 +43,10 @@ def test_right_angles_in_the_disk_equal_rot90(size, quarter):
     images = noise(2, size, size, 3)
     disk = inscribed_disk(size, size)
     reference = np.rot90(images, quarter, axes=(1, 2))
-    exact = turn_in_disk(images, 90.0 * quarter)
+    exact = rotate_in_disk(images, 90.0 * quarter)
     np.testing.assert_array_equal(exact[:, disk], reference[:, disk])
     # The interpolation, put a hair beside the right angle, comes out at the same place.
-    near = turn_in_disk(images, 90.0 * quarter + 1e-4)
+    near = rotate_in_disk(images, 90.0 * quarter + 1e-4)
     np.testing.assert_allclose(near[:, disk], reference[:, disk], atol=1e-4)
 
 
@@ -58,15 +58,15 @@ def test_other_angles_equal_scipy(shape, angle):
     reference = scipy.ndimage.rotate(
         images, angle, axes=(1, 2), reshape=False, order=1, mode="nearest"
     )
-    turned = turn_in_disk(images, angle)
-    np.testing.assert_allclose(turned[:, disk], reference[:, disk], atol=1e-12)
+    rotated = rotate_in_disk(images, angle)
+    np.testing.assert_allclose(rotated[:, disk], reference[:, disk], atol=1e-12)
 
 
 def test_disk_is_symmetric_and_touches_the_border():
     for size in (8, 9, 64):
         disk = inscribed_disk(size, size)
-        for turned in (np.rot90(disk), disk[::-1]):
-            np.testing.assert_array_equal(disk, turned)
+        for rotated in (np.rot90(disk), disk[::-1]):
+            np.testing.assert_array_equal(disk, rotated)
         assert disk[0].any() == (size % 2 == 1)  # only an odd size has a pixel at the very edge
     # Radius 31.5 pixels in a square of 64.
     assert disk.mean() == pytest.approx(np.pi * 31.5**2 / 64**2, abs=0.01)
@@ -78,23 +78,23 @@ def test_outside_is_one_median_at_every_angle(rotations):
     outside = ~inscribed_disk(9, 9)
     medians = np.median(images[:, outside], axis=1)
     np.testing.assert_array_equal(outside_median(images)[:, 0], medians)
-    for turned in turns(images, rotations):
+    for rotated in rotated_images(images, rotations):
         np.testing.assert_array_equal(
-            turned[:, outside], np.broadcast_to(medians[:, None], turned[:, outside].shape)
+            rotated[:, outside], np.broadcast_to(medians[:, None], rotated[:, outside].shape)
         )
 
 
 def test_input_is_left_alone():
     images = noise(2, 9, 9, 1)
     before = images.copy()
-    for turned in turns(images, 8):
-        turned[:] = 7
+    for rotated in rotated_images(images, 8):
+        rotated[:] = 7
     np.testing.assert_array_equal(images, before)
 
 
 def test_sizes_that_cannot_be_turned():
     with pytest.raises(ValueError, match="90 degrees.*8x9"):
-        next(turns(noise(1, 8, 9, 1), 8))
+        next(rotated_images(noise(1, 8, 9, 1), 8))
     with pytest.raises(ValueError, match="3x3"):
-        next(turns(noise(1, 2, 2, 1), 8))
-    assert next(turns(noise(1, 8, 9, 1), 2)).shape == (1, 8, 9, 1)
+        next(rotated_images(noise(1, 2, 2, 1), 8))
+    assert next(rotated_images(noise(1, 8, 9, 1), 2)).shape == (1, 8, 9, 1)

@@ -1,4 +1,4 @@
-"""Turning a stack of images about its centre, by right angles exactly, by others in a disk."""
+"""Rotating a stack of images about its centre, by right angles exactly, by others in a disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def angles_of(rotations: int) -> NDArray[np.float64]:
     """Return the angles 360 / rotations * k in degrees, shape (rotations,).
 
     Raises:
-        ValueError: `rotations` is no whole number of at least 2.
+        ValueError: `rotations` is not a whole number of at least 2.
     """
     whole = isinstance(rotations, int | np.integer) and not isinstance(rotations, bool)
     if not whole or rotations < 2:
@@ -25,25 +25,25 @@ def angles_of(rotations: int) -> NDArray[np.float64]:
 
 
 def check_size(height: int, width: int, rotations: int) -> None:
-    """Raise a ValueError where images of this size cannot be turned by these rotations."""
+    """Raise a ValueError where images of this size cannot be rotated by these rotations."""
     if rotations % 4 == 0 and height != width:
         raise ValueError(
-            f"rotations={rotations} contains a turn by 90 degrees, which makes a {height}x{width} "
-            f"image {width}x{height}: crop or pad the images to squares, or take a number of "
-            "rotations that 4 does not divide"
+            f"rotations={rotations} contains a rotation by 90 degrees, which makes a "
+            f"{height}x{width} image {width}x{height}: crop or pad the images to squares, or "
+            "take a number of rotations that 4 does not divide"
         )
     if 4 % rotations and min(height, width) < 3:
         raise ValueError(
-            f"rotations={rotations} turns images inside their inscribed disk, which needs at "
+            f"rotations={rotations} rotates images inside their inscribed disk, which needs at "
             f"least 3x3 pixels, but the images are {height}x{width}"
         )
 
 
 def inscribed_disk(height: int, width: int) -> NDArray[np.bool_]:
-    """Mark the pixels whose centre lies in the largest disk that no turn carries off the image.
+    """Mark the pixels whose centre lies in the largest disk that no rotation carries off the image.
 
     The disk is centred on the image's centre ((H - 1) / 2, (W - 1) / 2) and reaches the centres
-    of the outermost pixels of the shorter side, so that every point of it, turned by any angle,
+    of the outermost pixels of the shorter side, so that every point of it, rotated by any angle,
     lies between pixel centres of the image.
 
     Returns:
@@ -59,8 +59,8 @@ def outside_median(images: Images) -> Images:
     return np.median(images[:, outside], axis=1, keepdims=True).astype(images.dtype)
 
 
-def turn_in_disk(images: Images, angle_degrees: float, fill: Images | None = None) -> Images:
-    """Turn images counterclockwise (first row on top) about their centre, inside the disk.
+def rotate_in_disk(images: Images, angle_degrees: float, fill: Images | None = None) -> Images:
+    """Rotate images counterclockwise (first row on top) about their centre, inside the disk.
 
     A multiple of 90 degrees moves pixels as `np.rot90` does; any other angle interpolates
     bilinearly, which smooths pixel noise a little. What lies outside the inscribed disk is
@@ -79,26 +79,26 @@ def turn_in_disk(images: Images, angle_degrees: float, fill: Images | None = Non
         >>> import numpy as np
         >>> image = np.zeros((1, 5, 5, 1), np.float32)
         >>> image[0, 2, 4] = 1  # right of the centre
-        >>> turn_in_disk(image, 90.0)[0, 0, 2, 0]  # above it
+        >>> rotate_in_disk(image, 90.0)[0, 0, 2, 0]  # above it
         np.float32(1.0)
     """
     height, width = images.shape[1:3]
     disk = inscribed_disk(height, width)
     fill = outside_median(images) if fill is None else fill
-    turned = np.empty_like(images)
-    turned[:, ~disk] = fill
+    rotated = np.empty_like(images)
+    rotated[:, ~disk] = fill
     quarters, rest = divmod(angle_degrees, 90.0)
     if rest == 0:
-        turned[:, disk] = np.rot90(images, int(quarters) % 4, axes=(1, 2))[:, disk]
+        rotated[:, disk] = np.rot90(images, int(quarters) % 4, axes=(1, 2))[:, disk]
     else:
-        turned[:, disk] = _interpolate(images, disk, math.radians(angle_degrees))
-    return turned
+        rotated[:, disk] = _interpolate(images, disk, math.radians(angle_degrees))
+    return rotated
 
 
-def turns(images: Images, rotations: int) -> Iterator[Images]:
-    """Yield the images turned by each of `angles_of(rotations)`, each a new array.
+def rotated_images(images: Images, rotations: int) -> Iterator[Images]:
+    """Yield the images rotated by each of `angles_of(rotations)`, each a new array.
 
-    If all the angles are multiples of 90 degrees the whole images are turned, exactly. If not,
+    If all the angles are multiples of 90 degrees the whole images are rotated, exactly. If not,
     every angle is cut to the inscribed disk, so that no angle sees more of an image than another.
 
     Args:
@@ -115,7 +115,7 @@ def turns(images: Images, rotations: int) -> Iterator[Images]:
         return
     fill = outside_median(images)
     for angle in angles:
-        yield turn_in_disk(images, float(angle), fill)
+        yield rotate_in_disk(images, float(angle), fill)
 
 
 def _from_centre(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -125,7 +125,7 @@ def _from_centre(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _interpolate(images: Images, disk: NDArray[np.bool_], angle: float) -> Images:
-    """Sample the images at the disk's pixels turned back by the angle: (N, P, C)."""
+    """Sample the images at the disk's pixels rotated back by the angle: (N, P, C)."""
     number, height, width, channels = images.shape
     y, x = (grid[disk] for grid in np.broadcast_arrays(*_from_centre(height, width)))
     rows = math.cos(angle) * y + math.sin(angle) * x + (height - 1) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -16,11 +16,11 @@ from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 
-__all__ = ["EpochKeeper"]
+__all__ = ["RunCheckpoint"]
 
 
-class EpochKeeper(keras.callbacks.Callback):
-    """Keeps a run folder up to date, and can take up where it left off.
+class RunCheckpoint(keras.callbacks.Callback):
+    """Writes what a run has reached into its folder, and can take up where it left off.
 
     One callback instead of Keras's CSVLogger, ModelCheckpoint and EarlyStopping, because their
     states must be saved and restored together for a resumed run to equal one never stopped.
@@ -30,6 +30,8 @@ class EpochKeeper(keras.callbacks.Callback):
         early_stopping: when to stop; None for never. The best model is chosen by its `monitor`,
             or by `val_loss`.
         finished_model: gives the model to save, with probabilities or targets as output.
+        monitors: for each value that may choose the best epoch, whether the smallest ("min") or
+            the largest ("max") is best.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class EpochKeeper(keras.callbacks.Callback):
         run: RunFolder,
         early_stopping: EarlyStopping | None,
         finished_model: Callable[[], keras.Model],
+        monitors: Mapping[str, str],
     ):
         super().__init__()
         self.run = run
         self.early_stopping = early_stopping
         self.finished_model = finished_model
         self.monitor = early_stopping.monitor if early_stopping else "val_loss"
+        self.lower_is_better = monitors[self.monitor] == "min"
         self.history: list[dict[str, Any]] = []
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -99,11 +103,9 @@ class EpochKeeper(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _judge(self, epoch: int, value: float) -> None:
-        # Losses and errors are better when they are smaller, scores when they are larger.
-        lower_is_better = self.monitor in ("val_loss", "val_mae")
         gain = 0.0
         if self.best is not None:
-            gain = (self.best - value) if lower_is_better else (value - self.best)
+            gain = (self.best - value) if self.lower_is_better else (value - self.best)
         needed = self.early_stopping.min_delta if self.early_stopping else 0.0
         if self.best is None or gain > needed:
             self.best, self.best_epoch, self.epochs_since_best = value, epoch + 1, 0

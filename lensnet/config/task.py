@@ -1,0 +1,69 @@
+"""What every part must know of a task: what is learned, and how it is measured and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["TaskSpec"]
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One value of the key `task`.
+
+    It holds names alone, so that a configuration is checked without a framework. What a name of
+    the form `"module:object"` stands for is imported where it is used, by
+    `lensnet.registry.load_object`.
+
+    Args:
+        name: the name in `task`.
+        learns: what the data must bring.
+        output_per_class: whether the network has an output for each class, and labels are one-hot;
+            else both are one number.
+        num_classes: how many classes the data must have; None for two or more.
+        loss: the name in `training.loss`.
+        training_metrics: `"module:function"`, from the number of classes to the Keras metrics
+            measured in each epoch.
+        monitors: the columns of history.csv that can choose the best epoch, each with whether the
+            smallest ("min") or the largest value ("max") is best.
+        activation: what turns the network's outputs into probabilities; None where they are
+            standardised targets, which are returned to their unit.
+        output_name: what an export calls its output.
+        columns: `"module:class"` of the columns of predictions.csv and of scores, see
+            `lensnet.prediction.columns`.
+        metrics: `"module:function"`, from the labels or targets (N,) and the outputs (N, K) of the
+            finished model to the metrics of metrics.json.
+        figures: `"module:function"`, from labels, outputs, images and class names to the figures
+            by name, see `lensnet.evaluation.run_figures`.
+        headline: the metrics that a report shows first.
+        rotation_sentence: what a report says of `rotation_std`, which stands for `{percent}`.
+        refused_augmentations: the augmentations after which a label or target is no longer true,
+            and why.
+    """
+
+    name: str
+    learns: Literal["classes", "targets"]
+    output_per_class: bool
+    loss: str
+    training_metrics: str
+    monitors: Mapping[str, Literal["min", "max"]]
+    activation: str | None
+    output_name: str
+    columns: str
+    metrics: str
+    figures: str
+    headline: tuple[str, ...]
+    rotation_sentence: str
+    num_classes: int | None = None
+    refused_augmentations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def predicts_classes(self) -> bool:
+        """Whether the data must bring classes."""
+        return self.learns == "classes"
+
+    def num_outputs(self, num_classes: int) -> int:
+        """Returns how many outputs the network has."""
+        return num_classes if self.output_per_class else 1

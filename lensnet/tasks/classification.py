@@ -1,0 +1,21 @@
+"""Which of two or more exclusive classes an image belongs to."""
+
+from __future__ import annotations
+
+from lensnet.config.task import TaskSpec
+
+TASK = TaskSpec(
+    name="classification",
+    learns="classes",
+    output_per_class=True,
+    loss="categorical_crossentropy",
+    training_metrics="lensnet.metrics:classification_metrics",
+    monitors={"val_loss": "min", "val_accuracy": "max", "val_auc": "max"},
+    activation="softmax",
+    output_name="probabilities",
+    columns="lensnet.prediction.columns:ClassColumns",
+    metrics="lensnet.evaluation.metrics:classification_metrics",
+    figures="lensnet.evaluation.run_figures:figures_of_classes",
+    headline=("roc_auc", "accuracy", "ece"),
+    rotation_sentence="scores move by {percent} when the image rotates",
+)
