@@ -21,9 +21,9 @@ def examples(num_classes, count=4000):
 
 
 def measured(task, num_classes, truth, outputs):
-    """The results after four batches of unequal size."""
+    """The results after two batches of unequal size."""
     made = metrics.create(registry.tasks.get(task), num_classes)
-    for part in np.split(np.arange(len(truth)), [7, 1000, 3000]):
+    for part in np.split(np.arange(len(truth)), [7]):
         for metric in made:
             metric.update_state(truth[part], outputs[part])
     return {metric.name: float(keras.ops.convert_to_numpy(metric.result())) for metric in made}

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,8 @@ import json, os, sys
 from lensnet import models
 from lensnet.config import Experiment
 from lensnet.training import fit
+import tiny_backbone
+tiny_backbone.register()
 made = []
 create = models.create
 def creating(*arguments, **options):
@@ -98,6 +101,7 @@ def run_two_workers(code, arguments):
             **os.environ,
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": str(Path(__file__).parent.parent),
         }
         command = [sys.executable, "-c", code, *map(str, arguments(index))]
         workers.append(
@@ -117,7 +121,7 @@ def test_two_workers_end_with_equal_weights(image_folder, data_dir, tmp_path):
     content = experiment_on(
         image_folder,
         data_dir,
-        model={"backbone": "resnet18"},
+        model={"backbone": "tiny"},
         training={"strategy": "multi_worker"},
     )
     codes, outputs = run_two_workers(
