@@ -138,6 +138,7 @@ def test_two_workers_end_with_equal_weights(image_folder, data_dir, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow  # it checks Keras, not what is here
 def test_stock_keras_still_fails_with_two_workers():
     """If this fails, Keras has mended issue 20585 and needs less of training/multi_worker.py."""
     codes, _ = run_two_workers(STOCK, lambda index: ())
