@@ -198,7 +198,7 @@ class AdamW(Adam):
 
     name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: float = Field(
-        1e-4, ge=0, description="Applied to kernels, never to biases or normalisation."
+        1e-4, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
     )
 
 

@@ -11,16 +11,19 @@ from lensnet.layers.convolution.group_separable_conv2d import GroupSeparableConv
 from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
 from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.fields.field_channel_attention import FieldChannelGate
+from lensnet.layers.fields.field_channel_attention import (
+    FieldChannelAttention,
+    FieldChannelGate,
+)
 from lensnet.layers.fields.field_drop_block import FieldDropBlock
 from lensnet.layers.fields.field_dropout import FieldDropout
 from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
 from lensnet.layers.fields.field_normalization import FieldNormalization
 from lensnet.layers.fields.field_scale import FieldScale
-from lensnet.layers.fields.field_squeeze_excite import FieldGate
+from lensnet.layers.fields.field_squeeze_excite import FieldGate, FieldSqueezeExcite
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
-from lensnet.layers.folding.graph import fold
+from lensnet.layers.folding.fold import fold
 from lensnet.layers.parameter_names import allow_dots_in_names
 from lensnet.layers.spatial.circular_mask import CircularMask
 from lensnet.layers.spatial.drop_path import DropPath
@@ -35,10 +38,12 @@ __all__ = [
     "CircularMask",
     "DepthwiseConv2D",
     "DropPath",
+    "FieldChannelAttention",
     "FieldChannelGate",
     "FieldDropBlock",
     "FieldDropout",
     "FieldGate",
+    "FieldSqueezeExcite",
     "FieldLayerNormalization",
     "FieldNormalization",
     "FieldScale",

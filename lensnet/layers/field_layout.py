@@ -1,4 +1,4 @@
-"""What the layers on stacks of regular fields share: counting fields, and pointwise filters."""
+"""What the layers on stacks of regular fields share: counts, and pointwise filters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from keras import ops
 
 from lensnet.symmetry import Group
 
-__all__ = ["count_fields", "expand_pointwise", "pointwise_index"]
+__all__ = ["channels_of", "count_fields", "expand_pointwise", "pointwise_index"]
+
+
+def channels_of(input_shape: tuple[int | None, ...], name: str) -> int:
+    """The number of channels of a layer's input.
+
+    Raises:
+        ValueError: it is not known.
+    """
+    channels = input_shape[-1]
+    if channels is None:
+        raise ValueError(f"{name}: the number of input channels must be known; got {input_shape}.")
+    return channels
 
 
 def count_fields(input_shape: tuple[int | None, ...], group: Group, layer_name: str) -> int:

@@ -1,8 +1,7 @@
-"""Building a network of the zoo by its name."""
+"""Creating a network of the zoo by its name: built, and given its weights."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +9,8 @@ import keras
 
 from lensnet import registry
 from lensnet.config.sections import Head
-from lensnet.errors import ConfigurationError, did_you_mean
-from lensnet.models.heads import add_head
-from lensnet.models.kit import Kit
-from lensnet.models.stages import stage_outputs
+from lensnet.models.building import build_network
+from lensnet.models.kit import make_kit
 from lensnet.models.weights import load_weights
 from lensnet.models.widths import WidthPolicy, width_factor
 
@@ -34,7 +31,7 @@ def create(
     features_only: bool | Sequence[str] = False,
     **family_options: Any,
 ) -> keras.Model:
-    """Builds a network.
+    """Creates a network.
 
     Args:
         name: a name of `lensnet.models.list()`, or `hub:<preset>` for a preset of KerasHub.
@@ -68,48 +65,17 @@ def create(
     (None, 3)
     """
     spec = registry.backbones.get(name)
-    for option in family_options:
-        if option not in spec.options:
-            raise ConfigurationError(
-                f'"{name}" takes no option "{option}".{did_you_mean(option, spec.options)} '
-                f"Allowed: {', '.join(spec.options) or 'none'}."
-            )
-    height, image_width, channels = input_shape
-    if min(height, image_width) < spec.minimum_size:
-        raise ConfigurationError(
-            f'"{name}" needs images of {spec.minimum_size} x {spec.minimum_size} pixels or more; '
-            f"got {height} x {image_width}."
-        )
-    if symmetry != "none" and height != image_width:
-        raise ConfigurationError(
-            f"A symmetric network needs square images; got {height} x {image_width} pixels."
-        )
-    kit = Kit.create(symmetry, width=width * width_factor(name, symmetry, width_policy))
-    build = registry.load_object(spec.build)
-    image = keras.Input((height, image_width, channels), name="image")
-    features = build(kit, image, **spec.variant, **family_options)
-    if features_only:
-        return _stages_model(image, features, features_only, name)
-    features = kit.invariant(features, name="global_pool")
-    outputs = add_head(features, num_outputs, head, activation)
-    # The name of a preset may be a path.
-    model = keras.Model(image, outputs, name=re.sub(r"[^\w.-]", "_", name))
+    factor = width_factor(name, symmetry, width_policy)
+    model = build_network(
+        spec,
+        make_kit(symmetry, width=width * factor),
+        input_shape=input_shape,
+        num_outputs=num_outputs,
+        head=head,
+        activation=activation,
+        features_only=features_only,
+        options=family_options,
+    )
     if weights is not None:
         load_weights(model, weights)
     return model
-
-
-def _stages_model(
-    image: Any, features: Any, wanted: bool | Sequence[str], name: str
-) -> keras.Model:
-    """The model that gives the maps of the stages."""
-    maps = stage_outputs(keras.Model(image, features))
-    if not isinstance(wanted, bool):
-        for stage in wanted:
-            if stage not in maps:
-                raise ConfigurationError(
-                    f'"{name}" has no stage "{stage}".{did_you_mean(stage, maps)} Stages: '
-                    f"{', '.join(maps)}."
-                )
-        maps = {stage: maps[stage] for stage in wanted}
-    return keras.Model(image, maps, name=name)

@@ -22,7 +22,7 @@ from lensnet.config.backbone import BackboneSpec
 from lensnet.models.inverted_residual import (
     FAN_OUT,
     Blocks,
-    Gate,
+    SqueezeExcite,
     Style,
     add_stages,
     round_channels,
@@ -34,35 +34,35 @@ if TYPE_CHECKING:
 __all__ = ["SPECS", "build"]
 
 _V1_STAGES = (
-    Blocks("separable", 1, 16, gated=True),
-    Blocks("inverted", 2, 24, strides=2, expansion=6, gated=True),
-    Blocks("inverted", 2, 40, kernel_size=5, strides=2, expansion=6, gated=True),
-    Blocks("inverted", 3, 80, strides=2, expansion=6, gated=True),
-    Blocks("inverted", 3, 112, kernel_size=5, expansion=6, gated=True),
-    Blocks("inverted", 4, 192, kernel_size=5, strides=2, expansion=6, gated=True),
-    Blocks("inverted", 1, 320, expansion=6, gated=True),
+    Blocks("separable", 1, 16, squeeze_excite=True),
+    Blocks("inverted", 2, 24, strides=2, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 2, 40, kernel_size=5, strides=2, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 3, 80, strides=2, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 3, 112, kernel_size=5, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 4, 192, kernel_size=5, strides=2, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 1, 320, expansion=6, squeeze_excite=True),
 )
 
 _V2_S_STAGES = (
     Blocks("plain", 2, 24),
     Blocks("fused", 4, 48, strides=2, expansion=4),
     Blocks("fused", 4, 64, strides=2, expansion=4),
-    Blocks("inverted", 6, 128, strides=2, expansion=4, gated=True),
-    Blocks("inverted", 9, 160, expansion=6, gated=True),
-    Blocks("inverted", 15, 256, strides=2, expansion=6, gated=True),
+    Blocks("inverted", 6, 128, strides=2, expansion=4, squeeze_excite=True),
+    Blocks("inverted", 9, 160, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 15, 256, strides=2, expansion=6, squeeze_excite=True),
 )
 
 _V2_M_STAGES = (
     Blocks("plain", 3, 24),
     Blocks("fused", 5, 48, strides=2, expansion=4),
     Blocks("fused", 5, 80, strides=2, expansion=4),
-    Blocks("inverted", 7, 160, strides=2, expansion=4, gated=True),
-    Blocks("inverted", 14, 176, expansion=6, gated=True),
-    Blocks("inverted", 18, 304, strides=2, expansion=6, gated=True),
-    Blocks("inverted", 5, 512, expansion=6, gated=True),
+    Blocks("inverted", 7, 160, strides=2, expansion=4, squeeze_excite=True),
+    Blocks("inverted", 14, 176, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 18, 304, strides=2, expansion=6, squeeze_excite=True),
+    Blocks("inverted", 5, 512, expansion=6, squeeze_excite=True),
 )
 
-_GATE = Gate(reduced=lambda channels, gated: round(channels / 4))
+_SQUEEZE_EXCITE = SqueezeExcite(reduced=lambda channels, gated: round(channels / 4))
 
 
 def _scaled(width: float, depth: float) -> dict[str, Any]:
@@ -92,7 +92,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "efficientnet_b7": _scaled(2.0, 3.1),
     "efficientnet_b8": _scaled(2.2, 3.6),
     "efficientnet_lite0": {
-        "stages": tuple(replace(blocks, gated=False) for blocks in _V1_STAGES),
+        "stages": tuple(replace(blocks, squeeze_excite=False) for blocks in _V1_STAGES),
         "activation": "relu6",
     },
     "efficientnetv2_s": {"stages": _V2_S_STAGES, "stem_channels": 24},
@@ -159,7 +159,7 @@ def build(
     x = kit.lift(image, stem_channels, 3, strides=2, padding=padding, name="conv_stem")
     x = kit.norm(x, name="bn1")
     x = kit.activation(x, activation, name="bn1.act")
-    style = Style(activation, gate=_GATE, padding=padding, drop_path=drop_path)
+    style = Style(activation, squeeze_excite=_SQUEEZE_EXCITE, padding=padding, drop_path=drop_path)
     x = add_stages(kit, x, tuple((blocks,) for blocks in stages), style, channels=stem_channels)
     x = kit.conv(x, head_channels, 1, name="conv_head")
     x = kit.norm(x, name="bn2")

@@ -6,10 +6,10 @@ they were published for have 299.
 
 With a symmetry a convolution of 1x7 pixels becomes one whose filters turn with the group's
 elements: half of the field's channels see 1x7 pixels, the other half 7x1, as a row of pixels
-turned by 90 degrees is a column. (1x7, 7x1), the two steps that stand for 7x7, so become that pair
-and its turned twin, side by side: elements that see a row first see a column next, and the other
-way round. Where features are scalar (rot4), the maximum over the turned filters is over both
-shapes. Groups that turn by less than 90 degrees have 5x5 pixels there.
+rotated by 90 degrees is a column. (1x7, 7x1), the two convolutions that stand for 7x7, so become
+that pair and its rotated twin, side by side: elements that see a row first see a column next, and
+the other way round. Where features are scalar (rot4), the maximum over the rotated filters is over
+both shapes. Groups that turn by less than 90 degrees have 5x5 pixels there.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from lensnet.models.stochastic_depth import rates_by_stage
 if TYPE_CHECKING:
     from lensnet.models.kit import Kit
 
-__all__ = ["FAN_OUT", "Blocks", "Gate", "Style", "add_stages", "round_channels"]
+__all__ = ["FAN_OUT", "Blocks", "SqueezeExcite", "Style", "add_stages", "round_channels"]
 
 FAN_OUT = {
     "class_name": "VarianceScaling",
@@ -53,7 +53,7 @@ class Blocks:
         kernel_size: side of the depthwise filters, or of the convolution that is not pointwise.
         strides: of the first block.
         expansion: channels between the first and the last convolution, in those of the input.
-        gated: with squeeze-and-excitation.
+        squeeze_excite: with squeeze-and-excitation.
         activation: in place of the network's.
     """
 
@@ -63,12 +63,12 @@ class Blocks:
     kernel_size: int = 3
     strides: int = 1
     expansion: float = 1.0
-    gated: bool = False
+    squeeze_excite: bool = False
     activation: str | None = None
 
 
 @dataclass(frozen=True)
-class Gate:
+class SqueezeExcite:
     """How a family squeezes and excites.
 
     Args:
@@ -89,14 +89,14 @@ class Style:
 
     Args:
         activation: of every block whose `Blocks` names none.
-        gate: of the blocks that are gated.
+        squeeze_excite: of the blocks that have it.
         padding: as in `Kit.conv`: `"same"` or `"tensorflow"`.
         drop_path: probability that the last block's branch is dropped for an example in training;
             0 in the first block, rising linearly.
     """
 
     activation: str
-    gate: Gate | None = None
+    squeeze_excite: SqueezeExcite | None = None
     padding: str = "same"
     drop_path: float = 0.0
 
@@ -155,12 +155,12 @@ def _branch(
         x = _norm_act(kit, x, activation, f"{name}.bn1")
         x = kit.depthwise(x, blocks.kernel_size, **window, name=f"{name}.conv_dw")
         x = _norm_act(kit, x, activation, f"{name}.bn2")
-        x = _gated(kit, x, blocks, style, channels, expanded, f"{name}.se")
+        x = _squeeze_excited(kit, x, blocks, style, channels, expanded, f"{name}.se")
         return _project(kit, x, blocks.channels, f"{name}.conv_pwl", f"{name}.bn3")
     if blocks.kind == "separable":
         x = kit.depthwise(x, blocks.kernel_size, **window, name=f"{name}.conv_dw")
         x = _norm_act(kit, x, activation, f"{name}.bn1")
-        x = _gated(kit, x, blocks, style, channels, channels, f"{name}.se")
+        x = _squeeze_excited(kit, x, blocks, style, channels, channels, f"{name}.se")
         return _project(kit, x, blocks.channels, f"{name}.conv_pw", f"{name}.bn2")
     raise ValueError(f'Blocks are inverted, separable, fused or plain; got "{blocks.kind}".')
 
@@ -176,16 +176,16 @@ def _project(kit: Kit, x: Any, channels: int, name: str, norm_name: str) -> Any:
     return kit.norm(x, name=norm_name)
 
 
-def _gated(
+def _squeeze_excited(
     kit: Kit, x: Any, blocks: Blocks, style: Style, channels: int, gated: int, name: str
 ) -> Any:
-    if not blocks.gated:
+    if not blocks.squeeze_excite:
         return x
-    assert style.gate is not None  # noqa: S101  a family with gated blocks has one
-    return kit.gate(
+    assert style.squeeze_excite is not None  # noqa: S101  a family whose blocks have it says how
+    return kit.squeeze_excite(
         x,
-        style.gate.reduced(channels, gated),
-        activation=style.gate.activation or blocks.activation or style.activation,
-        gate_activation=style.gate.gate_activation,
+        style.squeeze_excite.reduced(channels, gated),
+        activation=style.squeeze_excite.activation or blocks.activation or style.activation,
+        gate_activation=style.squeeze_excite.gate_activation,
         name=name,
     )

@@ -63,7 +63,7 @@ def build(kit: Kit, image: Any, *, dropout: float = 0.5, weight_decay: float = 1
     x = kit.stage(x, "pool4")
     for number, units in enumerate(_DENSE_UNITS, start=1):
         name = f"dense{number}"
-        x = kit.cover(x, units, name=name)
+        x = kit.full_map_conv(x, units, name=name)
         x = kit.activation(x, "relu", name=f"{name}.relu")
         x = kit.dropout(x, dropout, name=f"{name}.dropout")
         x = kit.stage(x, name)

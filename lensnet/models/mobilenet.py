@@ -19,7 +19,7 @@ from lensnet.config.backbone import BackboneSpec
 from lensnet.models.inverted_residual import (
     FAN_OUT,
     Blocks,
-    Gate,
+    SqueezeExcite,
     Style,
     add_stages,
     round_channels,
@@ -41,17 +41,17 @@ _V2_STAGES = (
 )
 
 _V3_SMALL_STAGES = (
-    (Blocks("separable", 1, 16, strides=2, gated=True, activation="relu"),),
+    (Blocks("separable", 1, 16, strides=2, squeeze_excite=True, activation="relu"),),
     (
         Blocks("inverted", 1, 24, strides=2, expansion=4.5, activation="relu"),
         Blocks("inverted", 1, 24, expansion=3.67, activation="relu"),
     ),
     (
-        Blocks("inverted", 1, 40, kernel_size=5, strides=2, expansion=4, gated=True),
-        Blocks("inverted", 2, 40, kernel_size=5, expansion=6, gated=True),
+        Blocks("inverted", 1, 40, kernel_size=5, strides=2, expansion=4, squeeze_excite=True),
+        Blocks("inverted", 2, 40, kernel_size=5, expansion=6, squeeze_excite=True),
     ),
-    (Blocks("inverted", 2, 48, kernel_size=5, expansion=3, gated=True),),
-    (Blocks("inverted", 3, 96, kernel_size=5, strides=2, expansion=6, gated=True),),
+    (Blocks("inverted", 2, 48, kernel_size=5, expansion=3, squeeze_excite=True),),
+    (Blocks("inverted", 3, 96, kernel_size=5, strides=2, expansion=6, squeeze_excite=True),),
     (Blocks("plain", 1, 576, kernel_size=1),),
 )
 
@@ -69,7 +69,7 @@ _V3_LARGE_STAGES = (
             kernel_size=5,
             strides=2,
             expansion=3,
-            gated=True,
+            squeeze_excite=True,
             activation="relu",
         ),
     ),
@@ -78,12 +78,12 @@ _V3_LARGE_STAGES = (
         Blocks("inverted", 1, 80, expansion=2.5),
         Blocks("inverted", 2, 80, expansion=2.3),
     ),
-    (Blocks("inverted", 2, 112, expansion=6, gated=True),),
-    (Blocks("inverted", 3, 160, kernel_size=5, strides=2, expansion=6, gated=True),),
+    (Blocks("inverted", 2, 112, expansion=6, squeeze_excite=True),),
+    (Blocks("inverted", 3, 160, kernel_size=5, strides=2, expansion=6, squeeze_excite=True),),
     (Blocks("plain", 1, 960, kernel_size=1),),
 )
 
-_V3_GATE = Gate(
+_V3_SQUEEZE_EXCITE = SqueezeExcite(
     reduced=lambda channels, gated: round_channels(gated / 4),
     activation="relu",
     gate_activation="hard_sigmoid",
@@ -131,7 +131,7 @@ def build(
     """Builds the stem, the stages "blocks.0" and so on, and the last convolution.
 
     The last convolution's map is the stage "conv_head" of MobileNetV2; that of MobileNetV3 has
-    one pixel and is no stage.
+    one pixel and is not a stage.
 
     Args:
         kit: supplies the layers.
@@ -152,7 +152,7 @@ def build(
     x = kit.lift(image, stem_channels, 3, strides=2, name="conv_stem")
     x = kit.norm(x, name="bn1")
     x = kit.activation(x, activation, name="bn1.act")
-    style = Style(activation, gate=_V3_GATE, drop_path=drop_path)
+    style = Style(activation, squeeze_excite=_V3_SQUEEZE_EXCITE, drop_path=drop_path)
     x = add_stages(kit, x, stages, style, channels=stem_channels)
     if pools_before_head:
         x = kit.global_pool(x, name="pool_before_head")

@@ -165,9 +165,9 @@ def _attend(kit: Kit, x: Any, channels: int, attention: str | None, *, name: str
         case None:
             return x
         case "se":
-            return kit.gate(x, channels // 16, layer_names=("fc1", "fc2"), name=name)
+            return kit.squeeze_excite(x, channels // 16, layer_names=("fc1", "fc2"), name=name)
         case "eca":
-            return kit.channel_gate(x, _neighbours(channels), name=name)
+            return kit.channel_attention(x, _neighbours(channels), name=name)
     raise ValueError(f'A ResNet\'s attention is "se", "eca" or None; got {attention!r}.')
 
 

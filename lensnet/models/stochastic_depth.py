@@ -23,7 +23,7 @@ def rates_by_stage(last: float, depths: Sequence[int]) -> list[list[float]]:
         for each stage, the rate of each of its blocks.
 
     Raises:
-        ConfigurationError: `last` is no probability below 1.
+        ConfigurationError: `last` is not a probability below 1.
 
     Example:
 

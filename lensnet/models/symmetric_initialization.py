@@ -1,23 +1,23 @@
-"""Starting a symmetric network from the weights of a plain one.
+"""Initialising a symmetric network from the weights of a plain one.
 
 A plain filter becomes the filter of a field: the group applies it in every orientation, and
 between fields it acts on the channel of its own orientation alone. The channel of element g, of
-every field in every layer, then holds what the plain network computes on the image turned by the
+every field in every layer, then holds what the plain network computes on the image rotated by the
 inverse of g; nothing is mixed until training mixes it. Pooled over the group, a feature is the
 plain network's largest over all turns of the image. (It is the regular representation's copy of
 the trivial one: Cohen & Welling 2016, arXiv:1602.07576, equation 11 with a filter that is zero
-but at the unit element.)
+but at the identity.)
 
 So the symmetric network needs as many fields as the plain one has channels: `width_policy:
 fields`. With equal cost or equal parameters it has fewer filters than there are weights for, and
 no choice of them gives the plain network's answers. Filters of circular harmonics (c8, d16) cannot
 hold the plain network's taps, and layer normalisation takes its mean over all orientations at
 once: these are refused too. The equality holds where every stride fits the map, as without a
-symmetry nothing is averaged before a step.
+symmetry nothing is averaged before a stride.
 
 A rotational network (rot4) has the plain network's weights by shape, at the plain network's
-channels (`width_policy: parameters`, or `fields`). Taking the maximum over turned filters changes
-its answers: that is a start for training, no equal network.
+channels (`width_policy: parameters`, or `fields`). Taking the maximum over rotated filters changes
+its answers: that is a start for training, not an equal network.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ import numpy as np
 
 from lensnet.errors import ConfigurationError
 from lensnet.layers import (
-    FieldChannelGate,
-    FieldGate,
+    FieldChannelAttention,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupConv2D,
     GroupDepthwiseConv2D,
     GroupRectangularConv2D,
 )
 from lensnet.models.heads import HEAD_PREFIX
 
-__all__ = ["start_from_plain"]
+__all__ = ["initialize_from_plain"]
 
 
-def start_from_plain(model: keras.Model, plain: keras.Model) -> list[str]:
+def initialize_from_plain(model: keras.Model, plain: keras.Model) -> list[str]:
     """Copies the weights of a plain network into a symmetric one of the same name.
 
     Args:
@@ -62,7 +62,7 @@ def start_from_plain(model: keras.Model, plain: keras.Model) -> list[str]:
     for layer in model.layers:
         if not layer.weights:
             continue
-        weights = _start(layer, _plain_weights(layer, plain))
+        weights = _converted(layer, _plain_weights(layer, plain))
         problem = _misfit(layer, weights)
         if problem is None:
             found.append((layer, weights))
@@ -79,7 +79,7 @@ def start_from_plain(model: keras.Model, plain: keras.Model) -> list[str]:
 
 
 def _plain_weights(layer: keras.Layer, plain: keras.Model) -> list[np.ndarray]:
-    """The weights of the plain layer of the same name, or of the layers that make up a gate."""
+    """The weights of the plain layer of the same name, or of the several that it stands for."""
     parts = [
         other
         for other in plain.layers
@@ -88,7 +88,7 @@ def _plain_weights(layer: keras.Layer, plain: keras.Model) -> list[np.ndarray]:
     return [weight for part in parts for weight in part.get_weights()]
 
 
-def _start(layer: keras.Layer, weights: list[np.ndarray]) -> list[np.ndarray] | str:
+def _converted(layer: keras.Layer, weights: list[np.ndarray]) -> list[np.ndarray] | str:
     """The layer's weights, or why there are none."""
     if not weights:
         return "has no counterpart there"
@@ -116,8 +116,8 @@ def _misfit(layer: keras.Layer, weights: list[np.ndarray] | str) -> str | None:
     )
 
 
-def _at_unit_element(kernel: np.ndarray, axis: int, order: int) -> np.ndarray:
-    """A kernel that is zero at every other element; the group's axis is put in."""
+def _at_identity(kernel: np.ndarray, axis: int, order: int) -> np.ndarray:
+    """A kernel that is zero at every element but the identity; the group's axis is put in."""
     zeros = np.zeros_like(kernel)
     return np.stack([kernel, *[zeros] * (order - 1)], axis=axis)
 
@@ -128,7 +128,7 @@ def _convolution(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | st
         return f"has filters of circular harmonics, which cannot hold the taps of {layer.group}"
     lifting = getattr(layer, "lifting", False)
     order = 1 if lifting else layer.kernel.shape[2]
-    return [_at_unit_element(kernel, 2, order), *bias]
+    return [_at_identity(kernel, 2, order), *bias]
 
 
 def _depthwise(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | str:
@@ -138,29 +138,29 @@ def _depthwise(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | str:
     return [kernel.transpose(0, 1, 3, 2), *bias]
 
 
-def _gate(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
+def _squeeze_excite(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
     order = layer.reduce_kernel.shape[0]
     reduce_kernel, reduce_bias, expand_kernel, expand_bias = weights
     return [
-        _at_unit_element(reduce_kernel, 0, order),
+        _at_identity(reduce_kernel, 0, order),
         reduce_bias,
-        _at_unit_element(expand_kernel, 0, order),
+        _at_identity(expand_kernel, 0, order),
         expand_bias,
     ]
 
 
-def _channel_gate(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
+def _channel_attention(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
     (kernel,) = weights
     order = layer.kernel.shape[1]
-    return [_at_unit_element(kernel[:, 0, 0], 1, order)]
+    return [_at_identity(kernel[:, 0, 0], 1, order)]
 
 
 _CONVERSIONS: dict[type, Callable[[Any, list[np.ndarray]], list[np.ndarray] | str]] = {
     GroupConv2D: _convolution,
     GroupRectangularConv2D: _convolution,
     GroupDepthwiseConv2D: _depthwise,
-    FieldGate: _gate,
-    FieldChannelGate: _channel_gate,
+    FieldSqueezeExcite: _squeeze_excite,
+    FieldChannelAttention: _channel_attention,
     FieldNormalization: lambda layer, weights: weights,
     FieldScale: lambda layer, weights: [weights[0].reshape(-1)],
 }

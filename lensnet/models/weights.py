@@ -10,8 +10,10 @@ import numpy as np
 
 from lensnet import registry
 from lensnet.errors import ConfigurationError
+from lensnet.models.building import build_network
 from lensnet.models.heads import HEAD_PREFIX
-from lensnet.models.symmetric_initialization import start_from_plain
+from lensnet.models.kit import make_kit
+from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.models.timm_weights import (
     adapt_first_convolution,
     load_timm_weights,
@@ -78,7 +80,7 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise ConfigurationError(f"{path} cannot be read as a Keras model: {error}") from None
     if _is_plain(other) and not _is_plain(model):
-        return start_from_plain(model, other)
+        return initialize_from_plain(model, other)
     theirs = {layer.name: layer for layer in other.layers if layer.weights}
     found, left_out = [], []
     for layer in model.layers:
@@ -174,12 +176,15 @@ def _load_state(model: keras.Model, state: dict[str, np.ndarray], source: str) -
     if adapted:
         _log.info("Weights of %s: %s.", source, adapted)
     if plain is not model:
-        start_from_plain(model, plain)
+        initialize_from_plain(model, plain)
     return [] if same_head else [layer.name for layer in head]
 
 
 def _plain_counterpart(model: keras.Model) -> keras.Model:
     """The plain network of a symmetric one's name, with the same bands and outputs."""
-    from lensnet.models.creation import create
-
-    return create(model.name, input_shape=model.input_shape[1:], num_outputs=model.output_shape[-1])
+    return build_network(
+        registry.backbones.get(model.name),
+        make_kit("none"),
+        input_shape=model.input_shape[1:],
+        num_outputs=model.output_shape[-1],
+    )

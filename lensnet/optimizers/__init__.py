@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,12 +20,13 @@ _SCALED_OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": ScaledAdam,
     "adamw": ScaledAdamW,
 }
-# Decaying these pulls a network towards one that normalises differently, not a simpler one.
-_NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 def create(
-    section: Section, learning_rate: Any, factors: Mapping[str, float] | None = None
+    section: Section,
+    learning_rate: Any,
+    factors: Mapping[str, float] | None = None,
+    undecayed: Sequence[Any] = (),
 ) -> keras.optimizers.Optimizer:
     """Makes the optimizer that `training.optimizer` describes.
 
@@ -34,6 +35,7 @@ def create(
         learning_rate: a number or a Keras schedule, which stands for the section's own.
         factors: what to multiply the learning rate of a variable by, by the variable's path; 1
             for those that are not in it.
+        undecayed: variables that weight decay leaves alone.
 
     Example:
 
@@ -50,5 +52,5 @@ def create(
     else:
         made = _OPTIMIZERS[name](**options)
     if made.weight_decay:
-        made.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
+        made.exclude_from_weight_decay(var_list=list(undecayed))
     return made

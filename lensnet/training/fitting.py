@@ -17,6 +17,7 @@ from lensnet import losses, metrics, models, optimizers, schedules
 from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged
+from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
@@ -149,6 +150,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                     steps_per_epoch=steps_per_epoch,
                 ),
                 learning_rate_factors(model, training.learning_rate_factors),
+                undecayed_variables(model),
             ),
             loss=losses.create(training.loss),
             metrics=metrics.create(experiment.task_spec, len(data.classes)),

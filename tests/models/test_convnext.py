@@ -4,7 +4,7 @@ import pytest
 
 import lensnet
 from lensnet.models import convnext
-from lensnet.models.kit import Kit
+from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
@@ -40,7 +40,7 @@ def test_published_parameters(name):
 
 
 def one_block_a_stage(symmetry, size=64):
-    kit = Kit.create(symmetry, width=0.25)
+    kit = make_kit(symmetry, width=0.25)
     image = keras.Input((size, size, 1))
     x = convnext.build(kit, image, depths=(1, 1, 1, 1), channels=(40, 80, 160, 320))
     return kit, keras.Model(image, x)

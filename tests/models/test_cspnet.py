@@ -4,7 +4,7 @@ import pytest
 
 from lensnet.layers import fold
 from lensnet.models import cspnet
-from lensnet.models.kit import Kit
+from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
@@ -22,7 +22,7 @@ def test_published_parameters():
 
 
 def one_block_a_stage(symmetry, size=64):
-    kit = Kit.create(symmetry, width=0.125)
+    kit = make_kit(symmetry, width=0.125)
     image = keras.Input((size, size, 1))
     x = cspnet.build(kit, image, depths=(1, 1, 1, 1), channels=(128, 256, 512, 1024))
     model = keras.Model(image, kit.invariant(x, name="global_pool"))

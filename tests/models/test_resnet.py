@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lensnet.models import resnet
-from lensnet.models.kit import Kit
+from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import CountingKit, FeatureMap, count
 from lensnet.symmetry import Group, Symmetry
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
@@ -51,7 +51,7 @@ def test_published_parameters(name):
 
 
 def one_block_a_stage(kind, symmetry, size=64):
-    kit = Kit.create(symmetry, width=0.25)
+    kit = make_kit(symmetry, width=0.25)
     image = keras.Input((size, size, 2))
     x = resnet.build(kit, image, depths=(1, 1, 1, 1), **KINDS[kind])
     model = keras.Model(image, kit.invariant(x, name="global_pool"))
@@ -86,7 +86,7 @@ def test_without_symmetry_the_same_check_fails(kind):
 
 def test_cardinality():
     """32 groups of 4 channels in the first stage (Xie et al. 2017, table 1)."""
-    kit = Kit.create("none")
+    kit = make_kit("none")
     image = keras.Input((32, 32, 3))
     model = keras.Model(image, resnet.build(kit, image, depths=(1, 1, 1, 1), **KINDS["ResNeXt"]))
     shapes = [tuple(model.get_layer(f"layer{n}.0.conv2").kernel.shape) for n in (1, 2, 3, 4)]
@@ -95,7 +95,7 @@ def test_cardinality():
 
 def test_a_gate_sees_as_many_channels_as_timms():
     """Five, and seven in the last stage: `layer4.*.se.conv.weight` of ecaresnet200d in timm."""
-    kit = Kit.create("none")
+    kit = make_kit("none")
     image = keras.Input((32, 32, 3))
     model = keras.Model(image, resnet.build(kit, image, depths=(1, 1, 1, 1), **KINDS["ECA, D"]))
     sizes = [model.get_layer(f"layer{n}.0.se.conv").kernel_size for n in (1, 2, 3, 4)]
@@ -106,7 +106,7 @@ def test_shortcuts_of_the_d_form_see_every_pixel():
     """The plain ones see every second one of each row and column: a quarter."""
 
     def share_seen(**options):
-        kit = Kit.create("none", width=0.125)
+        kit = make_kit("none", width=0.125)
         image = keras.Input((32, 32, 3))
         x = resnet.build(kit, image, depths=(1, 1, 1, 1), attention=None, **options)
         model = keras.Model(image, x)
@@ -124,7 +124,7 @@ def test_shortcuts_of_the_d_form_see_every_pixel():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_blocks_start_as_their_shortcuts(kind):
-    kit = Kit.create("c4", width=0.125)
+    kit = make_kit("c4", width=0.125)
     image = keras.Input((32, 32, 1))
     model = keras.Model(image, resnet.build(kit, image, depths=(1, 1, 1, 1), **KINDS[kind]))
     for number in (1, 2, 3, 4):
@@ -135,4 +135,4 @@ def test_blocks_start_as_their_shortcuts(kind):
 def test_an_unknown_attention_is_refused():
     with pytest.raises(ValueError, match=r"or None; got 'cbam'"):
         image = keras.Input((32, 32, 1))
-        resnet.build(Kit.create("none"), image, depths=(1, 1, 1, 1), attention="cbam")
+        resnet.build(make_kit("none"), image, depths=(1, 1, 1, 1), attention="cbam")

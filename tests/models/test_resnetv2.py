@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lensnet.models import resnetv2
-from lensnet.models.kit import Kit
+from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
@@ -24,7 +24,7 @@ def test_published_parameters(name):
 
 
 def one_block_a_stage(symmetry, size=64, width=0.125):
-    kit = Kit.create(symmetry, width=width)
+    kit = make_kit(symmetry, width=width)
     image = keras.Input((size, size, 1))
     x = resnetv2.build(kit, image, depths=(1, 1, 1, 1))
     model = keras.Model(image, kit.invariant(x, name="global_pool"))
@@ -59,7 +59,7 @@ def test_the_stem_pools_negative_values(symmetry, size):
 def test_a_block_adds_to_its_input_unchanged():
     """Nothing stands between the shortcut and the sum: where the branch is 0, the block does
     nothing (He et al. 2016, equation 3)."""
-    kit = Kit.create("none", width=0.125)
+    kit = make_kit("none", width=0.125)
     image = keras.Input((32, 32, 1))
     model = keras.Model(image, resnetv2.build(kit, image, depths=(2, 1, 1, 1)))
     randomize(model)

@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 
 import lensnet
 from lensnet.errors import ConfigurationError
-from lensnet.models.kit import Kit
-from lensnet.models.symmetric_initialization import start_from_plain
+from lensnet.models.kit import make_kit
+from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, randomize
 
@@ -137,7 +137,7 @@ class TestFromAPlainNetwork:
         model = create(
             name, size=size, channels=1, width=0.125, symmetry=group, width_policy="fields"
         )
-        assert start_from_plain(model, plain) == []
+        assert initialize_from_plain(model, plain) == []
         images = np.random.default_rng(1).standard_normal((2, size, size, 1)).astype("float32")
         parsed = Group.parse(group)
         turned = [
@@ -154,10 +154,10 @@ class TestFromAPlainNetwork:
         """Gates, rectangular and depthwise filters and scales, in a network of their own."""
 
         def build(symmetry, width):
-            kit = Kit.create(symmetry, width=width)
+            kit = make_kit(symmetry, width=width)
             image = keras.Input((9, 9, 2))
             x = kit.lift(image, 8, 3, use_bias=True, name="lift")
-            x = kit.channel_gate(x, 3, name="gate")
+            x = kit.channel_attention(x, 3, name="gate")
             x = kit.conv(x, 8, (1, 7), use_bias=True, name="row")
             x = kit.conv(x, 8, 3, groups=4, name="groups")
             x = kit.depthwise(x, 5, use_bias=True, name="depthwise")
@@ -166,7 +166,7 @@ class TestFromAPlainNetwork:
 
         plain, model = build("none", 1), build("c4", 4)
         randomize(plain)
-        assert start_from_plain(model, plain) == []
+        assert initialize_from_plain(model, plain) == []
         images = np.random.default_rng(1).standard_normal((2, 9, 9, 2)).astype("float32")
         turned = [plain.predict_on_batch(np.rot90(images, k, (1, 2)).copy()) for k in range(4)]
         np.testing.assert_allclose(model.predict_on_batch(images), np.max(turned, 0), atol=1e-5)
@@ -216,6 +216,6 @@ class TestFromAPlainNetwork:
         model = create(name, width=0.125, **options)
         before = [np.array(weight) for weight in model.get_weights()]
         with pytest.raises(ConfigurationError, match=reason):
-            start_from_plain(model, plain)
+            initialize_from_plain(model, plain)
         for weight, value in zip(model.get_weights(), before, strict=True):
             np.testing.assert_array_equal(weight, value)

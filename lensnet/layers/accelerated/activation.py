@@ -38,6 +38,8 @@ class Activation(keras.layers.Activation):
     0.7311
     """
 
+    stock_class = keras.layers.Activation
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         fast = _IN_ONE_PASS.get(self.activation)
         if fast is None or not training or not gains_by_one_pass(inputs):

@@ -52,6 +52,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     True
     """
 
+    stock_class = keras.layers.BatchNormalization
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if not (training and self.trainable and mask is None and self._has_fast_form(inputs)):
             return super().call(inputs, training=training, mask=mask)

@@ -39,6 +39,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     (2, 9, 9, 8)
     """
 
+    stock_class = keras.layers.DepthwiseConv2D
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not training or self.data_format != "channels_last":
             return super().call(inputs)

@@ -42,6 +42,8 @@ class GroupedConv2D(keras.layers.Conv2D):
     ((2, 16, 16, 128), (3, 3, 4, 128))
     """
 
+    stock_class = keras.layers.Conv2D
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         if self.groups == 1 or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)

@@ -1,4 +1,4 @@
-"""What the convolutions with rectangular filters share: their arguments, how they turn and pad."""
+"""What the convolutions with rectangular filters share: arguments, rotation and padding."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import plain_convolution
 from lensnet.symmetry import Group
 
-__all__ = ["RectangularConv2D", "turned_taps"]
+__all__ = ["RectangularConv2D", "rotated_taps"]
 
 
 @functools.cache
-def turned_taps(group: Group, element: int, height: int, width: int) -> np.ndarray:
-    """Where each tap of a turned rectangular filter comes from.
+def rotated_taps(group: Group, element: int, height: int, width: int) -> np.ndarray:
+    """Where each tap of a rotated rectangular filter comes from.
 
     Args:
         group: a group that maps the pixel grid onto itself.
-        element: the element that turns the filter.
+        element: the element that rotates the filter.
         height, width: of the filter, in pixels.
 
     Returns:
@@ -30,19 +33,19 @@ def turned_taps(group: Group, element: int, height: int, width: int) -> np.ndarr
 
     Example:
 
-    >>> turned_taps(Group(4), 1, 1, 3).tolist()
+    >>> rotated_taps(Group(4), 1, 1, 3).tolist()
     [[2], [1], [0]]
     """
     taps = np.arange(height * width, dtype="int32").reshape(height, width, 1)
-    turned = np.ascontiguousarray(group.transform(taps, element)[..., 0])
-    turned.setflags(write=False)
-    return turned
+    rotated = np.ascontiguousarray(group.transform(taps, element)[..., 0])
+    rotated.setflags(write=False)
+    return rotated
 
 
 class RectangularConv2D(keras.layers.Layer):
-    """Base of the convolutions whose filters are rectangles, turned by right angles at stride 1.
+    """Base of the convolutions whose filters are rectangles, rotated by right angles at stride 1.
 
-    A rectangle that is turned by 90 degrees covers other pixels than before. With `"same"` every
+    A rectangle that is rotated by 90 degrees covers other pixels than before. With `"same"` every
     orientation is padded on its own sides and all outputs have the input's size. With `"valid"`
     an output pixel is one at which the rectangle fits in every orientation, so that outputs are
     those of a square filter of the longer side.
@@ -90,14 +93,14 @@ class RectangularConv2D(keras.layers.Layer):
     @property
     @abstractmethod
     def quarter_turns(self) -> bool:
-        """Whether filters are turned by 90 degrees too, and not by 180 alone."""
+        """Whether filters are rotated by 90 degrees too, and not by 180 alone."""
 
     @abstractmethod
     def output_channels(self) -> int:
         """Channels of the output."""
 
     def check_centre(self) -> None:
-        """Asks that the filter's centre stays on one grid when the filter is turned.
+        """Asks that the filter's centre stays on one grid when the filter is rotated.
 
         Raises:
             ValueError: one side is odd and the other even, and quarter turns exchange them.
@@ -105,8 +108,8 @@ class RectangularConv2D(keras.layers.Layer):
         height, width = self.kernel_size
         if self.quarter_turns and (height - width) % 2:
             raise ValueError(
-                f"A filter of {height} x {width} pixels cannot be turned by 90 degrees: its centre "
-                "would move by half a pixel. Use two odd sides or two even ones."
+                f"A filter of {height} x {width} pixels cannot be rotated by 90 degrees: its "
+                "centre would move by half a pixel. Use two odd sides or two even ones."
             )
 
     def add_bias(self) -> Any:
@@ -148,6 +151,25 @@ class RectangularConv2D(keras.layers.Layer):
             padding=self.padding,
             data_format="channels_last",
         )
+
+    def fold_convolution(
+        self, graph: FoldedGraph, inputs: Any, kernel: Any, bias: Any, name: str
+    ) -> Any:
+        """What `convolve` becomes when the layer is folded.
+
+        Args:
+            graph, inputs: as of `fold`.
+            kernel, bias: of one orientation, as plain ones; the bias may be None.
+            name: of the stock layer.
+        """
+        crop = self.crop_pixels(kernel)
+        if any(crop):
+            cropping = keras.layers.Cropping2D(
+                crop, data_format="channels_last", dtype=self.dtype_policy, name=f"{name}.crop"
+            )
+            inputs = graph.add_channelwise(cropping, inputs)
+        kernel, bias = to_numpy(kernel), to_numpy(bias)
+        return plain_convolution(graph, self, inputs, kernel, bias, name, padding=self.padding)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, *sides, _ = input_shape

@@ -1,4 +1,4 @@
-"""How filters turn: the constant arrays behind the symmetric convolutions, in NumPy.
+"""How filters rotate: the constant arrays behind the symmetric convolutions, in NumPy.
 
 No array here depends on a weight, so each is computed once for a layer and held as a constant.
 """
@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
+from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 from lensnet.symmetry import Group
 
-__all__ = ["circular_mask", "expansion_index", "filter_rotations"]
+__all__ = ["expansion_index", "filter_rotations"]
 
 
 @functools.cache
@@ -46,19 +47,20 @@ def expansion_index(group: Group, kernel_size: int, lifting: bool) -> np.ndarray
 
 @functools.cache
 def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarray:
-    """The matrices that turn a filter counter-clockwise by multiples of `360 / rotations` degrees.
+    """The matrices that rotate a filter by multiples of `360 / rotations` degrees.
 
-    Multiples of 90 degrees move taps and are exact. Other angles interpolate bilinearly between
-    the four taps around the turned position; outside the filter there is nothing.
+    Counter-clockwise. Multiples of 90 degrees move taps and are exact. Other angles interpolate
+    bilinearly between the four taps around the rotated position; outside the filter there is
+    nothing.
 
     Args:
         kernel_size: taps along a side.
-        rotations: how many turns.
+        rotations: how many rotations.
         masked: keep only the taps within the circle that the filter encloses, so that no angle
             has corners that the others lack.
 
     Returns:
-        float32 array of shape (rotations, taps, taps); `matrix @ taps` turns a flattened filter.
+        float32 array of shape (rotations, taps, taps); `matrix @ taps` rotates a flattened filter.
     """
     size, taps = kernel_size, kernel_size**2
     matrices = np.zeros((rotations, taps, taps))
@@ -70,7 +72,7 @@ def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarr
             matrices[k, np.arange(taps), source] = 1.0
             continue
         angle = 2 * math.pi * k / rotations
-        # A tap of the turned filter looks back, by the inverse rotation, at where it came from.
+        # A tap of the rotated filter looks back, by the inverse rotation, at where it came from.
         x, y = columns - centre, centre - rows
         source_column = centre + math.cos(angle) * x + math.sin(angle) * y
         source_row = centre + math.sin(angle) * x - math.cos(angle) * y
@@ -83,20 +85,8 @@ def filter_rotations(kernel_size: int, rotations: int, masked: bool) -> np.ndarr
                 target = np.arange(taps)[inside]
                 matrices[k, target, (row * size + column)[inside]] += weight[inside]
     if masked:
-        mask = circular_mask(size).reshape(-1)
-        matrices = mask[:, None] * matrices * mask[None, :]
+        disk = inscribed_disk(size, size).reshape(-1)
+        matrices = disk[:, None] * matrices * disk[None, :]
     matrices = matrices.astype("float32")
     matrices.setflags(write=False)
     return matrices
-
-
-def circular_mask(size: int) -> np.ndarray:
-    """1 on the taps whose centre lies within the circle inscribed in the filter, else 0.
-
-    Example:
-
-    >>> float(circular_mask(5).sum())
-    21.0
-    """
-    distance = np.arange(size) - (size - 1) / 2
-    return (np.hypot(*np.meshgrid(distance, distance)) <= size / 2).astype("float64")

@@ -9,8 +9,10 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import grouped_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
+from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["GroupConv2D"]
@@ -18,21 +20,21 @@ __all__ = ["GroupConv2D"]
 
 @keras.saving.register_keras_serializable(package="lensnet")
 class GroupConv2D(SymmetricConv2D):
-    """Convolves over the plane and over a group of rotations and mirrorings.
+    """Convolves over the plane and over a group of rotations and reflections.
 
     Each filter is applied in every orientation of the group and gives one regular field: |G|
-    channels that permute when the image is turned. `out[x, h] = b + sum_(y, j) in[y, j]
+    channels that permute when the image is rotated. `out[x, h] = b + sum_(y, j) in[y, j]
     w(h^-1 (y - x), h^-1 j)` (Cohen & Welling 2016, arXiv:1602.07576, equations 10 and 11).
     Transforming the input by g transforms the output by g: `out'[x, h] = out[g^-1 x, g^-1 h]`.
 
-    Of c4, d4 and their subgroups the weights are the filter's taps, which turn exactly. Of other
+    Of c4, d4 and their subgroups the weights are the filter's taps, which rotate exactly. Of other
     groups, such as c8 and d16, the filter is a sum of circular harmonics that is sampled in every
-    orientation (`lensnet.circular_harmonics`; Weiler & Cesa 2019, arXiv:1911.08251): turns
+    orientation (`lensnet.circular_harmonics`; Weiler & Cesa 2019, arXiv:1911.08251): rotations
     by 90 degrees are exact, those between approximate, and filters of 5x5 do what 3x3 do in a
     plain network. A pointwise filter (kernel_size 1) is exact for every group.
 
     Computed as one plain convolution whose kernel is the expanded filter. Where the filter covers
-    the whole map, the map is turned instead, which is the same sum without the large kernel.
+    the whole map, the map is rotated instead, which is the same sum without the large kernel.
 
     The symmetry is exact where every step of the stride fits: `(size + 2 padding - extent) %
     strides == 0` along both sides, with the padding of `"same"` `(extent - 1) / 2` on every side.
@@ -43,10 +45,10 @@ class GroupConv2D(SymmetricConv2D):
         kernel_size: side of the square filters, in pixels.
         group: `"c4"`, `"d4"`, `"c8"`, `"d8"` and so on.
         lifting: whether the input is an image, whose channels do not change places when it is
-            turned; otherwise it is a stack of regular fields of `group`.
+            rotated; otherwise it is a stack of regular fields of `group`.
         groups: number of groups that the input's fields and the filters are cut into, each group
             of filters seeing its group of fields only. With `lifting`, of channels.
-        strides: step of the output, in pixels.
+        strides: of the output, in pixels.
         padding: `"same"` (symmetric, see `SymmetricConv2D`) or `"valid"`.
         dilation_rate: spacing of the filter's taps.
         use_bias: adds one bias a field.
@@ -119,7 +121,7 @@ class GroupConv2D(SymmetricConv2D):
             shape=(*self._filters.shape(), elements_in, fields // self.groups, self.filters),
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
-            # In half precision too the filter is turned in full, and rounded once.
+            # In half precision too the filter is rotated in full, and rounded once.
             autocast=False,
         )
         self.bias = self.add_bias(self.filters)
@@ -140,11 +142,18 @@ class GroupConv2D(SymmetricConv2D):
         if self.groups > 1:
             operation = functools.partial(grouped_convolution, groups=self.groups)
             outputs = self.convolve(inputs, self.expanded_kernel(), operation)
-        elif self.covers(inputs):
-            outputs = self._filters.cover(inputs, ops.cast(self.kernel, self.compute_dtype))
+        elif self.is_full_map(inputs):
+            outputs = self._filters.convolve_full_map(
+                inputs, ops.cast(self.kernel, self.compute_dtype)
+            )
         else:
             outputs = self.convolve(inputs, self.expanded_kernel())
         return outputs if self.bias is None else outputs + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded = self.fold_padding(graph, inputs)
+        kernel, bias = self.expanded_kernel(), self.expanded_bias()
+        return self.fold_convolution(graph, padded, kernel, bias, self.name, groups=self.groups)
 
     def get_config(self) -> dict[str, Any]:
         return {

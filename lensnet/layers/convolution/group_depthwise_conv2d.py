@@ -11,6 +11,7 @@ from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
 from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["GroupDepthwiseConv2D"]
@@ -22,12 +23,12 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
 
     `out[x, h] = b + sum_y in[y, h] w(h^-1 (y - x))` for every field, with a w and b of its own:
     the group convolution (Cohen & Welling 2016, arXiv:1602.07576, equation 11) of a filter that
-    is zero but at its own field and at the unit element, as depthwise separable convolutions of
+    is zero but at its own field and at the identity, as depthwise separable convolutions of
     groups use it (Lengyel & van Gemert 2021, "Exploiting Learned Symmetries in Group Equivariant
     Convolutions", arXiv:2106.04914). It has |G| times fewer weights than a plain depthwise
     convolution of as many channels.
 
-    How filters turn, and how exactly, is said in `GroupConv2D`. Deliberate deviations from
+    How filters rotate, and how exactly, is said in `GroupConv2D`. Deliberate deviations from
     `keras.layers.DepthwiseConv2D`: no depth multiplier; and an initializer sees the taps of one
     filter as its fan-in, not the taps of all channels, so that `he_normal` keeps the variance.
 
@@ -101,6 +102,11 @@ class GroupDepthwiseConv2D(SymmetricConv2D):
     def call(self, inputs: Any) -> Any:
         outputs = self.convolve(inputs, self.expanded_kernel(), depthwise_convolution)
         return outputs if self.bias is None else outputs + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded = self.fold_padding(graph, inputs)
+        kernel, bias = self.expanded_kernel(), self.expanded_bias()
+        return self.fold_depthwise_convolution(graph, padded, kernel, bias, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -22,7 +22,7 @@ class GroupFilters:
 
     Here p is a position in the filter, j an element of the input's fields and h one of the
     output's. Where every element of the group maps the pixels of the filter onto pixels (c4, d4,
-    and every group at 1x1), the weights are the filter's taps and turning moves them. Otherwise
+    and every group at 1x1), the weights are the filter's taps and rotating moves them. Otherwise
     the filter is `w(p, j) = sum_b B_b(p) W[b, j]` in the basis B of circular harmonics, and
     `K[p, j, h] = sum_b B_b(h^-1 p) W[b, h^-1 j]` (Weiler & Cesa 2019, arXiv:1911.08251, section
     2.8).
@@ -63,7 +63,7 @@ class GroupFilters:
         """
         *_, elements_in, fields_in, filters = weights.shape
         size, order = self.kernel_size, self.group.order
-        kernel = self._turned(weights)
+        kernel = self._rotated(weights)
         kernel = ops.reshape(kernel, (size * size, elements_in, order, fields_in, filters))
         kernel = ops.transpose(kernel, (0, 3, 1, 4, 2))
         return ops.reshape(kernel, (size, size, fields_in * elements_in, filters * order))
@@ -78,13 +78,13 @@ class GroupFilters:
             tensor of shape (kernel_size, kernel_size, fields * |G|, 1).
         """
         size, order, fields = self.kernel_size, self.group.order, weights.shape[-1]
-        kernel = ops.reshape(self._turned(weights), (size, size, order, fields))
+        kernel = ops.reshape(self._rotated(weights), (size, size, order, fields))
         return ops.reshape(ops.transpose(kernel, (0, 1, 3, 2)), (size, size, fields * order, 1))
 
-    def cover(self, inputs: Any, weights: Any) -> Any:
+    def convolve_full_map(self, inputs: Any, weights: Any) -> Any:
         """The convolution whose filter covers the whole map, without its large kernel.
 
-        One output pixel is left, so the map is turned back instead of the filter.
+        One output pixel is left, so the map is rotated back instead of the filter.
 
         Args:
             inputs: shape (batch, kernel_size, kernel_size, fields in * elements in).
@@ -104,9 +104,9 @@ class GroupFilters:
         else:
             basis = circular_harmonics(self.group, self.kernel_size)
             basis = ops.cast(np.moveaxis(basis, 1, 0), maps.dtype)
-            # (batch, fields, elements, order, functions): what each turned function sees.
+            # (batch, fields, elements, order, functions): what each rotated function sees.
             rows = ops.transpose(ops.tensordot(maps, basis, axes=((1,), (0,))), (0, 3, 4, 2, 1))
-            back = _met_elements(self.group, basis.shape[-1], elements_in)
+            back = _seen_elements(self.group, basis.shape[-1], elements_in)
         rows = ops.reshape(rows, (-1, rows.shape[1] * _product(rows.shape[2:-1]), fields_in))
         columns = len(back) // order * fields_in
         rows = ops.reshape(ops.take(rows, back, axis=1), (-1, columns))
@@ -114,7 +114,7 @@ class GroupFilters:
         outputs = ops.transpose(ops.reshape(outputs, (-1, order, filters)), (0, 2, 1))
         return ops.reshape(outputs, (-1, 1, 1, filters * order))
 
-    def _turned(self, weights: Any) -> Any:
+    def _rotated(self, weights: Any) -> Any:
         """`K[p, j, h]` as rows of whatever the weights' last axes hold.
 
         Moving whole rows costs less than a stack of one transposed filter an orientation. One
@@ -132,7 +132,7 @@ class GroupFilters:
             basis = ops.cast(basis.reshape(-1, basis.shape[-1]), weights.dtype)
             rows = ops.matmul(basis, ops.reshape(weights, (-1, elements_in * columns)))
             rows = ops.reshape(rows, (-1, columns))
-            index = _turned_elements(self.group, self.kernel_size**2, elements_in)
+            index = _rotated_elements(self.group, self.kernel_size**2, elements_in)
         return ops.take(rows, index.reshape(-1), axis=0)
 
 
@@ -141,8 +141,8 @@ def _product(sides: tuple[int, ...]) -> int:
 
 
 @functools.cache
-def _turned_elements(group: Group, taps: int, elements_in: int) -> np.ndarray:
-    """`index[p, j, h]`: the row of (h, p, h^-1 j) among turned filters (h, p, j)."""
+def _rotated_elements(group: Group, taps: int, elements_in: int) -> np.ndarray:
+    """`index[p, j, h]`: the row of (h, p, h^-1 j) among rotated filters (h, p, j)."""
     index = np.empty((taps, elements_in, group.order), dtype="int32")
     for h in range(group.order):
         element = np.zeros(1, dtype=int) if elements_in == 1 else group.regular_permutation(h)
@@ -152,8 +152,8 @@ def _turned_elements(group: Group, taps: int, elements_in: int) -> np.ndarray:
 
 
 @functools.cache
-def _met_elements(group: Group, functions: int, elements_in: int) -> np.ndarray:
-    """For (h, b, j), flattened: the row of (h, b, h j) among what turned functions see."""
+def _seen_elements(group: Group, functions: int, elements_in: int) -> np.ndarray:
+    """For (h, b, j), flattened: the row of (h, b, h j) among what rotated functions see."""
     index = np.empty((group.order, functions, elements_in), dtype="int32")
     for h in range(group.order):
         element = np.zeros(1, dtype=int) if elements_in == 1 else group.product_table()[h]

@@ -9,8 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.convolution.base_rectangular_conv import RectangularConv2D, turned_taps
+from lensnet.layers.convolution.base_rectangular_conv import RectangularConv2D, rotated_taps
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import concatenate
 from lensnet.symmetry import Group
 
 __all__ = ["GroupRectangularConv2D"]
@@ -23,8 +26,8 @@ class GroupRectangularConv2D(RectangularConv2D):
     The symmetric counterpart of convolutions of 1x7 and 7x1 (Szegedy et al. 2016,
     arXiv:1512.00567, section 3.2): `out[x, h] = b + sum_(y, j) in[y, j] w(h^-1 (y - x), h^-1 j)`
     (Cohen & Welling 2016, arXiv:1602.07576, equation 11), where w has taps on kernel_size pixels.
-    At an element that turns by 90 or 270 degrees the filter lies across: 1x7 becomes 7x1. A layer
-    of 1x7 followed by one of 7x1 is, at each element, that pair or its turned twin.
+    At an element that rotates by 90 or 270 degrees the filter lies across: 1x7 becomes 7x1. A layer
+    of 1x7 followed by one of 7x1 is, at each element, that pair or its rotated twin.
 
     Computed as two plain convolutions, one for the elements with an even number of quarter turns
     and one for the others, each of half the channels: together they multiply as often as the
@@ -33,7 +36,7 @@ class GroupRectangularConv2D(RectangularConv2D):
     Args:
         filters: number of filters, and so of output fields; the output has `filters * |G|`
             channels, `channel = field * |G| + element`.
-        kernel_size: height and width, in pixels, of the filter at the unit element.
+        kernel_size: height and width, in pixels, of the filter at the identity.
         group: `"c4"`, `"d4"` or a subgroup, the group of the input's fields too.
         padding: `"same"` or `"valid"`, see `RectangularConv2D`.
         use_bias: adds one bias a field.
@@ -48,7 +51,7 @@ class GroupRectangularConv2D(RectangularConv2D):
         (batch, new height, new width, filters * |G|).
 
     Raises:
-        ValueError: an argument is out of range, the group turns by angles that are no right ones,
+        ValueError: an argument is out of range, the group rotates by angles other than right ones,
             or the input's channels are not whole fields.
 
     Example:
@@ -66,8 +69,8 @@ class GroupRectangularConv2D(RectangularConv2D):
         self._group = Group.parse(self.group)
         if not self._group.exact_on_grid:
             raise ValueError(
-                f"{self.group} turns by {self._group.angle(1):g} degrees, by which a line of "
-                "pixels cannot be turned on the grid. Use a GroupConv2D with a square filter."
+                f"{self.group} rotates by {self._group.angle(1):g} degrees, by which a line of "
+                "pixels cannot be rotated on the grid. Use a GroupConv2D with a square filter."
             )
         self.check_centre()
 
@@ -85,7 +88,7 @@ class GroupRectangularConv2D(RectangularConv2D):
             shape=(*self.kernel_size, self._group.order, fields, self.filters),
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
-            # In half precision too the filter is turned in full, and rounded once.
+            # In half precision too the filter is rotated in full, and rounded once.
             autocast=False,
         )
         self.bias = self.add_bias()
@@ -118,7 +121,7 @@ class GroupRectangularConv2D(RectangularConv2D):
         return None if self.bias is None else ops.repeat(self.bias, self._group.order)
 
     def _elements(self) -> list[tuple[int, ...]]:
-        """The elements of each plain convolution. Element `m * 4 + k` turns k times."""
+        """The elements of each plain convolution. Element `m * 4 + k` rotates k times."""
         step = 2 if self.quarter_turns else 1
         return [tuple(range(first, self._group.order, step)) for first in range(step)]
 
@@ -136,6 +139,19 @@ class GroupRectangularConv2D(RectangularConv2D):
             )
         return interleaved if self.bias is None else interleaved + self.expanded_bias()
 
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        kernels, bias = self.expanded_kernels(), to_numpy(self.expanded_bias())
+        if len(kernels) == 1:
+            return self.fold_convolution(graph, inputs, kernels[0], bias, self.name)
+        biases = [None, None] if bias is None else [bias[::2], bias[1::2]]
+        halves = [
+            self.fold_convolution(graph, inputs, kernel, half, f"{self.name}.elements{first}")
+            for first, (kernel, half) in enumerate(zip(kernels, biases, strict=True))
+        ]
+        outputs = concatenate(graph, self, halves)
+        # The channels of even and odd elements alternate, and came one half after the other.
+        return graph.permute(outputs, np.arange(outputs.shape[-1]).reshape(2, -1).T.reshape(-1))
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "group": self.group}
 
@@ -150,7 +166,7 @@ def _expansion_index(
     """
     index = np.stack(
         [
-            turned_taps(group, h, height, width)[:, :, None] * group.order
+            rotated_taps(group, h, height, width)[:, :, None] * group.order
             + group.regular_permutation(h).astype("int32")
             for h in elements
         ],

@@ -11,6 +11,9 @@ from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
 from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import plain_convolution
 from lensnet.symmetry import Group
 
 __all__ = ["GroupSeparableConv2D"]
@@ -28,7 +31,7 @@ class GroupSeparableConv2D(SymmetricConv2D):
     arXiv:1610.02357). It takes about kernel_size^2 times fewer multiplications, where channels
     are many.
 
-    How filters turn, and how exactly, is said in `GroupConv2D`. The pointwise step is exact for
+    How filters rotate, and how exactly, is said in `GroupConv2D`. The pointwise step is exact for
     every group. Deviations from `keras.layers.SeparableConv2D`: no depth multiplier, and those
     of `GroupDepthwiseConv2D`.
 
@@ -121,6 +124,14 @@ class GroupSeparableConv2D(SymmetricConv2D):
         kernel = ops.cast(self.expanded_pointwise_kernel(), self.compute_dtype)
         outputs = ops.conv(x, kernel, padding="valid", data_format="channels_last")
         return outputs if self.bias is None else outputs + self.expanded_bias()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        # As quick as one SeparableConv2D, which does the same two steps.
+        kernel, name = self.expanded_depthwise_kernel(), f"{self.name}.depthwise"
+        padded = self.fold_padding(graph, inputs)
+        x = self.fold_depthwise_convolution(graph, padded, kernel, None, name, is_last=False)
+        kernel, bias = to_numpy(self.expanded_pointwise_kernel()), to_numpy(self.expanded_bias())
+        return plain_convolution(graph, self, x, kernel, bias, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {

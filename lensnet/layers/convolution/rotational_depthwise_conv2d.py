@@ -8,8 +8,12 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import depthwise_convolution
-from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
+from lensnet.layers.convolution.base_conv import SymmetricConv2D
 from lensnet.layers.convolution.filter_rotation import filter_rotations
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.arrays import to_numpy, to_source
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.plain_convolutions import maximum
 
 __all__ = ["RotationalDepthwiseConv2D"]
 
@@ -18,12 +22,12 @@ __all__ = ["RotationalDepthwiseConv2D"]
 class RotationalDepthwiseConv2D(SymmetricConv2D):
     """Convolves each channel with every rotation of its filter and keeps the largest response.
 
-    `out[c] = max_k conv(x[c], turn(w[c], k)) + b[c]`: `RotationalConv2D` with `rotate="filters"`,
+    `out[c] = max_k conv(x[c], rotate(w[c], k)) + b[c]`: `RotationalConv2D` with `rotate="filters"`,
     channel by channel, as depthwise separable networks need it (Howard et al. 2017,
-    arXiv:1704.04861, section 3.1, for the plain one). Turning the input turns the output, and the
-    features stay scalar.
+    arXiv:1704.04861, section 3.1, for the plain one). Rotating the input rotates the output, and
+    the features stay scalar.
 
-    How filters turn, and how exactly, is said in `RotationalConv2D`. The weights are those of
+    How filters rotate, and how exactly, is said in `RotationalConv2D`. The weights are those of
     `keras.layers.DepthwiseConv2D`, without a depth multiplier.
 
     Args:
@@ -82,7 +86,7 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
         )
         self.bias = self.add_bias(channels)
 
-    def turned_kernels(self) -> Any:
+    def rotated_kernels(self) -> Any:
         """The filters in each of their rotations.
 
         Returns:
@@ -94,18 +98,31 @@ class RotationalDepthwiseConv2D(SymmetricConv2D):
             masked = 4 % self.rotations != 0
         matrices = filter_rotations(size, self.rotations, masked)
         taps = ops.reshape(self.kernel, (size * size, channels))
-        turned = ops.matmul(ops.cast(matrices, self.compute_dtype), taps)
-        return ops.reshape(turned, (self.rotations, size, size, channels, 1))
+        rotated = ops.matmul(ops.cast(matrices, self.compute_dtype), taps)
+        return ops.reshape(rotated, (self.rotations, size, size, channels, 1))
 
     def call(self, inputs: Any) -> Any:
         first, *others = (
             self.convolve(inputs, kernel, depthwise_convolution)
-            for kernel in ops.unstack(self.turned_kernels(), self.rotations)
+            for kernel in ops.unstack(self.rotated_kernels(), self.rotations)
         )
         outputs = first
         for response in others:
             outputs = ops.maximum(outputs, response)
         return outputs if self.bias is None else outputs + self.bias
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        padded, padding = self.fold_padding(graph, inputs)
+        source, permutation = graph.source(padded)
+        bias = to_source(to_numpy(self.bias), permutation)
+        responses = []
+        for k, kernel in enumerate(ops.unstack(self.rotated_kernels(), self.rotations)):
+            kernel = to_source(to_numpy(kernel), permutation, axis=2)
+            name = f"{self.name}.turned{k}"
+            responses.append(
+                self.fold_depthwise_convolution(graph, (source, padding), kernel, bias, name)
+            )
+        return graph.permute(maximum(graph, self, responses), permutation)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -8,13 +8,16 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields, pointwise_index
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
-__all__ = ["FieldChannelGate"]
+__all__ = ["FieldChannelAttention", "FieldChannelGate"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldChannelGate(keras.layers.Layer):
+class FieldChannelAttention(keras.layers.Layer):
     """Efficient channel attention: gates each channel by the means of its neighbours.
 
     ECA scales channels by a sigmoid of a short convolution, without bias, across the channels'
@@ -46,7 +49,7 @@ class FieldChannelGate(keras.layers.Layer):
 
     >>> import keras
     >>> x = keras.random.normal((2, 5, 5, 32))
-    >>> gate = FieldChannelGate("c4", kernel_size=3)
+    >>> gate = FieldChannelAttention("c4", kernel_size=3)
     >>> tuple(gate(x).shape), tuple(gate.kernel.shape)
     ((2, 5, 5, 32), (3, 4))
     """
@@ -105,6 +108,26 @@ class FieldChannelGate(keras.layers.Layer):
         )
         return inputs * ops.reshape(gate, (-1, *(1 for _ in between), inputs.shape[-1]))
 
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        means = spatial_means(graph, self, inputs)
+        fields = keras.layers.Reshape(
+            (self._fields, self._group.order), dtype=self.dtype_policy, name=f"{self.name}.fields"
+        )
+        convolution = keras.layers.Conv1D(
+            self._group.order,
+            self.kernel_size,
+            padding="same",
+            activation="sigmoid",
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=f"{self.name}.convolution",
+        )
+        rows = graph.add_layer(fields, means)[1]
+        weights = [to_numpy(self.expanded_kernel())]
+        gate = graph.add_layer(convolution, rows, weights=weights)[1]
+        return multiply_by_gate(graph, self, inputs, gate)
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
@@ -116,3 +139,8 @@ class FieldChannelGate(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class FieldChannelGate(FieldChannelAttention):
+    """`FieldChannelAttention`, under the name by which earlier models find its weights."""

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["FieldDropBlock"]
@@ -54,6 +55,8 @@ class FieldDropBlock(keras.layers.Layer):
     (2, 9, 9, 16)
     """
 
+    fold_transparent = True
+
     def __init__(
         self,
         group: str,
@@ -92,6 +95,9 @@ class FieldDropBlock(keras.layers.Layer):
         scale = ops.cast(kept / share, inputs.dtype)
         fields = ops.reshape(inputs, (-1, *self._size, self._fields, self._group.order))
         return ops.reshape(fields * scale[..., None], ops.shape(inputs))
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        return graph.leave_out(self, inputs)
 
     def _draw_kept(self, batch: Any) -> Any:
         """1 where a pixel of a field is kept, else 0: float32 (batch, height, width, fields)."""

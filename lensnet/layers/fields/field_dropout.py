@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["FieldDropout"]
@@ -19,8 +20,8 @@ class FieldDropout(keras.layers.Layer):
 
     (Srivastava et al. 2014, "Dropout", JMLR 15, section 4; for fields Weiler & Cesa 2019,
     arXiv:1911.08251, section 2.6.) The fields kept are scaled by `1 / (1 - rate)`. A field with
-    some of its channels missing is no field: dropping them together makes training equivariant
-    for every draw, given the draw turned with the image; at inference nothing is dropped.
+    some of its channels missing is not a field: dropping them together makes training equivariant
+    for every draw, given the draw rotated with the image; at inference nothing is dropped.
 
     To drop a field over the whole map, as `keras.layers.SpatialDropout2D` does a channel, use
     `FieldDropBlock` with blocks of the map's size.
@@ -48,6 +49,8 @@ class FieldDropout(keras.layers.Layer):
     True
     """
 
+    fold_transparent = True
+
     def __init__(self, group: str, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
@@ -70,6 +73,9 @@ class FieldDropout(keras.layers.Layer):
             fields, self.rate, noise_shape=(None, None, 1), seed=self.seed_generator
         )
         return ops.reshape(dropped, ops.shape(inputs))
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        return graph.leave_out(self, inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

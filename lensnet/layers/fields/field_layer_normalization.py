@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy, to_source
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["FieldLayerNormalization"]
@@ -86,6 +89,23 @@ class FieldLayerNormalization(keras.layers.Layer):
             epsilon=self.epsilon,
         )
         return ops.cast(outputs, self.compute_dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        source, permutation = graph.source(inputs)
+        stock = keras.layers.LayerNormalization(
+            axis=-1,
+            epsilon=self.epsilon,
+            center=self.center,
+            scale=self.scale,
+            dtype=self.dtype_policy,
+            name=self.name,
+        )
+        weights = [
+            to_source(np.repeat(to_numpy(weight), self._group.order), permutation)
+            for weight in (self.gamma, self.beta)
+            if weight is not None
+        ]
+        return graph.permute(graph.add_layer(stock, source, weights=weights)[1], permutation)
 
     def _to_channels(self, values: Any, dtype: str) -> Any:
         return None if values is None else ops.repeat(ops.cast(values, dtype), self._group.order)

@@ -9,6 +9,9 @@ from keras import ops
 
 from lensnet.layers.accelerated.batch_normalization import batch_moments, normalize_batch
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.scales import normalize
 from lensnet.symmetry import Group
 
 __all__ = ["FieldNormalization"]
@@ -19,7 +22,7 @@ class FieldNormalization(keras.layers.Layer):
     """Batch normalisation with one mean, variance, scale and offset for each regular field.
 
     Stock batch normalisation keeps these for every channel. A field's channels change places when
-    the image is turned, so that breaks the symmetry as soon as the values differ, which after
+    the image is rotated, so that breaks the symmetry as soon as the values differ, which after
     training they do. (Weiler & Cesa 2019, arXiv:1911.08251, section 2.6; Ioffe & Szegedy 2015,
     arXiv:1502.03167.)
 
@@ -48,6 +51,8 @@ class FieldNormalization(keras.layers.Layer):
     >>> tuple(layer(x, training=True).shape), tuple(layer.gamma.shape)
     ((8, 5, 5, 12), (3,))
     """
+
+    fold_absorbed = True
 
     def __init__(
         self,
@@ -107,6 +112,13 @@ class FieldNormalization(keras.layers.Layer):
             offset = offset + ops.cast(self.beta, dtype)
         outputs = x * self._to_channels(scale) + self._to_channels(offset)
         return ops.cast(outputs, self.compute_dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        def to_channels(weight: Any) -> Any:
+            return None if weight is None else to_numpy(self._to_channels(weight))
+
+        weights = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        return normalize(graph, self, inputs, *map(to_channels, weights))
 
     def _follow(self, moving: Any, value: Any) -> None:
         moving.assign(moving * self.momentum + ops.cast(value, moving.dtype) * (1 - self.momentum))

@@ -8,6 +8,9 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.folding.scales import scale
 from lensnet.symmetry import Group
 
 __all__ = ["FieldScale"]
@@ -21,7 +24,7 @@ class FieldScale(keras.layers.Layer):
     start small. A number for each channel, as there, breaks the symmetry.
 
     Args:
-        group: the fields' group, such as `"d4"`; `"c1"` for channels that are no fields, where
+        group: the fields' group, such as `"d4"`; `"c1"` for channels that are not fields, where
             this is the paper's layer.
         initializer: of gamma, such as `keras.initializers.Constant(1e-6)`.
 
@@ -43,6 +46,8 @@ class FieldScale(keras.layers.Layer):
     ((2, 5, 5, 12), (3,))
     """
 
+    fold_absorbed = True
+
     def __init__(self, group: str, initializer: Any = "ones", **kwargs: Any):
         super().__init__(**kwargs)
         self.group = str(group)
@@ -62,6 +67,9 @@ class FieldScale(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return inputs * self.expanded_scale()
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        return scale(graph, self, inputs, to_numpy(self.expanded_scale()))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

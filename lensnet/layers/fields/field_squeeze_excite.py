@@ -8,13 +8,16 @@ import keras
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields, expand_pointwise
+from lensnet.layers.folding.arrays import to_numpy
+from lensnet.layers.folding.gates import multiply_by_gate, spatial_means
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
-__all__ = ["FieldGate"]
+__all__ = ["FieldGate", "FieldSqueezeExcite"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldGate(keras.layers.Layer):
+class FieldSqueezeExcite(keras.layers.Layer):
     """Squeeze-and-excitation: scales each channel by a gate that depends on the whole map.
 
     `out[x, c] = in[x, c] gate(W2 activation(W1 mean_x in + b1) + b2)[c]` (Hu et al. 2018,
@@ -52,7 +55,7 @@ class FieldGate(keras.layers.Layer):
 
     >>> import keras
     >>> x = keras.random.normal((2, 5, 5, 32))
-    >>> gate = FieldGate("c4", reduced_fields=2)
+    >>> gate = FieldSqueezeExcite("c4", reduced_fields=2)
     >>> tuple(gate(x).shape), tuple(gate.reduce_kernel.shape)
     ((2, 5, 5, 32), (4, 8, 2))
     """
@@ -111,7 +114,7 @@ class FieldGate(keras.layers.Layer):
 
         Returns:
             `(reduce_kernel, reduce_bias), (expand_kernel, expand_bias)`, of shapes (channels,
-            reduced channels), (reduced channels,) and their mirror; biases None without use_bias.
+            reduced channels), (reduced channels,) and the converse; biases None without use_bias.
         """
 
         def expanded(kernel: Any, bias: Any) -> tuple[Any, Any]:
@@ -134,6 +137,25 @@ class FieldGate(keras.layers.Layer):
             gate = activation(gate if bias is None else gate + bias)
         return inputs * ops.reshape(gate, (-1, *(1 for _ in between), inputs.shape[-1]))
 
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        gate = spatial_means(graph, self, inputs)
+        for step, (kernel, bias), activation in zip(
+            ("reduce", "expand"),
+            self.expanded_weights(),
+            (self.activation, self.gate_activation),
+            strict=True,
+        ):
+            dense = keras.layers.Dense(
+                kernel.shape[-1],
+                activation=activation,
+                use_bias=bias is not None,
+                dtype=self.dtype_policy,
+                name=f"{self.name}.{step}",
+            )
+            weights = [to_numpy(values) for values in (kernel, bias) if values is not None]
+            gate = graph.add_layer(dense, gate, weights=weights)[1]
+        return multiply_by_gate(graph, self, inputs, gate)
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
@@ -149,3 +171,8 @@ class FieldGate(keras.layers.Layer):
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+@keras.saving.register_keras_serializable(package="lensnet")
+class FieldGate(FieldSqueezeExcite):
+    """`FieldSqueezeExcite`, under the name by which earlier models find its weights."""

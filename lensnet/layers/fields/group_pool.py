@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["GroupPool"]
@@ -17,7 +18,7 @@ class GroupPool(keras.layers.Layer):
     """Reduces each regular field to one channel that is invariant under the group.
 
     (Cohen & Welling 2016, arXiv:1602.07576, section 6.3.) The channels of a field only change
-    places when the image is turned, so any symmetric function of them is invariant.
+    places when the image is rotated, so any symmetric function of them is invariant.
 
     Args:
         group: the fields' group, such as `"d4"`.
@@ -53,6 +54,24 @@ class GroupPool(keras.layers.Layer):
         shape = [-1 if size is None else size for size in outer]
         fields = ops.reshape(inputs, (*shape, channels // self._group.order, self._group.order))
         return ops.max(fields, axis=-1) if self.mode == "max" else ops.mean(fields, axis=-1)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        *outer, channels = inputs.shape[1:]
+        order, policy = self._group.order, self.dtype_policy
+        kind = {
+            "max": keras.layers.GlobalMaxPooling1D,
+            "mean": keras.layers.GlobalAveragePooling1D,
+        }[self.mode]
+        # Every field of every pixel is a row.
+        rows = keras.layers.Reshape((-1, order), dtype=policy, name=f"{self.name}.fields")
+        name = f"{self.name}.pool" if outer else self.name
+        pool = kind(data_format="channels_first", dtype=policy, name=name)
+        x = graph.add_layer(pool, graph.add_layer(rows, inputs)[1])[1]
+        if not outer:
+            return x
+        shape = tuple(-1 if size is None else size for size in (*outer, channels // order))
+        reshape = keras.layers.Reshape(shape, dtype=policy, name=self.name)
+        return graph.add_layer(reshape, x)[1]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         channels = input_shape[-1]

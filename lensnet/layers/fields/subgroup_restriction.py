@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from lensnet.layers.field_layout import count_fields
+from lensnet.layers.folding.arrays import cast
+from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.symmetry import Group
 
 __all__ = ["SubgroupRestriction"]
@@ -46,6 +49,8 @@ class SubgroupRestriction(keras.layers.Layer):
     [[0.0, 2.0, 1.0, 3.0]]
     """
 
+    fold_absorbed = True
+
     def __init__(self, group: str, subgroup: str, **kwargs: Any):
         super().__init__(**kwargs)
         self.group = str(group)
@@ -57,11 +62,15 @@ class SubgroupRestriction(keras.layers.Layer):
         count_fields(input_shape, self._group, self.name)
 
     def call(self, inputs: Any) -> Any:
-        channels, order = inputs.shape[-1], self._group.order
-        permutation = [
-            first + element for first in range(0, channels, order) for element in self._channels
-        ]
-        return ops.take(inputs, permutation, axis=-1)
+        return ops.take(inputs, self._permutation(inputs.shape[-1]), axis=-1)
+
+    def _permutation(self, channels: int) -> list[int]:
+        """Where each channel of the output stands in the input."""
+        fields = range(0, channels, self._group.order)
+        return [int(first + element) for first in fields for element in self._channels]
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        return graph.permute(cast(self, inputs), np.array(self._permutation(inputs.shape[-1])))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

@@ -63,12 +63,12 @@ class LinearParts:
 
     Args:
         parts: together they make every channel.
-        rising: whether several parts make a channel and the largest value counts: a scale must
-            then not be negative.
+        requires_nonnegative_scale: whether several parts make a channel and the largest value
+            counts: a negative scale would make it the smallest.
     """
 
     parts: tuple[LinearPart, ...]
-    rising: bool = False
+    requires_nonnegative_scale: bool = False
 
     @classmethod
     def of(cls, layer: keras.Layer, channels: int) -> LinearParts:
@@ -76,28 +76,30 @@ class LinearParts:
         return cls((LinearPart(layer, np.arange(channels)),))
 
     @classmethod
-    def of_largest(cls, branches: Iterable[LinearParts]) -> LinearParts:
+    def of_maximum(cls, branches: Iterable[LinearParts]) -> LinearParts:
         """Those of the maximum of several tensors."""
-        return cls(tuple(part for branch in branches for part in branch.parts), rising=True)
+        parts = tuple(part for branch in branches for part in branch.parts)
+        return cls(parts, requires_nonnegative_scale=True)
 
     @classmethod
-    def of_row(cls, members: Iterable[tuple[LinearParts, int]]) -> LinearParts:
-        """Those of several tensors side by side, each given with its number of channels."""
-        parts, first, rising = [], 0, False
+    def of_concatenation(cls, members: Iterable[tuple[LinearParts, int]]) -> LinearParts:
+        """Those of several tensors concatenated, each given with its number of channels."""
+        parts, first, nonnegative = [], 0, False
         for member, channels in members:
             parts += [LinearPart(part.layer, part.channels + first) for part in member.parts]
-            first, rising = first + channels, rising or member.rising
-        return cls(tuple(parts), rising)
+            first += channels
+            nonnegative = nonnegative or member.requires_nonnegative_scale
+        return cls(tuple(parts), nonnegative)
 
     def permuted(self, permutation: np.ndarray) -> LinearParts:
         """Those of the tensor whose channel c is channel `permutation[c]` of this one."""
         place = np.argsort(permutation)
         parts = tuple(LinearPart(part.layer, place[part.channels]) for part in self.parts)
-        return LinearParts(parts, self.rising)
+        return LinearParts(parts, self.requires_nonnegative_scale)
 
     def transform(self, scale: np.ndarray, offset: np.ndarray) -> bool:
         """Makes the tensor `scale * tensor + offset`, if the layers can. Returns whether."""
-        if self.rising and (scale < 0).any():
+        if self.requires_nonnegative_scale and (scale < 0).any():
             return False
         for part in self.parts:
             part.transform(scale, offset)

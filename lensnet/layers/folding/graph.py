@@ -1,67 +1,57 @@
-"""Folding: an equal model of stock Keras layers alone, for inference.
+"""The graph of a model while it is folded: the walk, and what is known of each tensor.
 
-A group convolution becomes the plain convolution with its expanded kernel; a normalisation merges
-into the convolution before it; fields become ordinary channels. What is left needs no lensnet to
-be loaded, and costs what a plain network of as many channels costs.
-
-Here is the walk through the graph, and what it knows of each tensor. What each layer becomes is
-said in `lensnet.layers.folding.stock_rules`.
+A layer says by itself what it becomes, by a method `fold(graph, inputs)` beside its `call`, which
+applies stock layers to the input and returns the output. For Keras's own layers, which have none,
+a table holds one rule each (`lensnet.layers.folding.stock_rules`). No layer is named here.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.folding.arrays import stock_kind
 from lensnet.layers.folding.fusable_layers import LinearParts
-from lensnet.layers.folding.stock_rules import HANDING_ON, MERGING, STOCK_FORMS
-from lensnet.layers.spatial.group_averaged import GroupAveraged
 
-__all__ = ["Folding", "fold"]
+__all__ = ["FoldedGraph", "Rule", "fold_model", "stock_class"]
 
 
-def fold(model: keras.Model) -> keras.Model:
-    """Returns an equal model made of stock Keras layers alone, for inference.
-
-    Equal means to rounding: outputs differ by less than 1e-5 of their largest value in float32.
-    The weights are copies; the model given is not changed. Layers that act in training alone, such
-    as dropout, are left out, and normalisations keep the statistics they have.
-
-    A normalisation or a scale merges into what is linear before it, if nothing else sees that: a
-    convolution (all of its parts, where it is computed in several) or a dense layer; of a
-    rotational convolution, if no scale is negative. A reordering of channels moves on to the next
-    convolution, through whatever treats channels alike.
+@dataclass(frozen=True)
+class Rule:
+    """How a layer of Keras folds. A layer of ours says the same by itself.
 
     Args:
-        model: a functional or sequential model, built, of our layers and stock ones, or a
-            `GroupAveraged` of such a model. Models within it stay models, folded.
+        apply: takes the graph, the layer and its inputs, and returns the outputs. The method
+            `fold` of a layer of ours.
+        absorbed: whether linear layers before may absorb the layer, so that they need a bias. The
+            class attribute `fold_absorbed` of a layer of ours.
+        transparent: whether a layer that follows may be absorbed through this one by what is
+            before it. The class attribute `fold_transparent` of a layer of ours.
+    """
 
-    Returns:
-        a functional `keras.Model` with the same inputs, outputs and name, not compiled.
+    apply: Callable[..., Any]
+    absorbed: bool = False
+    transparent: bool = False
+
+
+def fold_model(model: keras.Model, rules: Mapping[type, Rule]) -> keras.Model:
+    """Folds a model; see `lensnet.layers.fold`.
+
+    Args:
+        model: functional or sequential, or one that has a method `fold`; built.
+        rules: of Keras's own layers. Those that have none are copied as they are.
 
     Raises:
-        ValueError: a layer of the model is neither stock nor one of ours, or it is called with
-            `training=True`; it is named.
-
-    Example:
-
-    >>> from lensnet.models import create
-    >>> model = create("resnet18", input_shape=(64, 64, 1), num_outputs=2, symmetry="c4")
-    >>> {type(layer).__module__.split(".")[0] for layer in fold(model).layers}
-    {'keras'}
+        ValueError: the model is not built, or of another kind, or holds what cannot be folded.
     """
-    if isinstance(model, GroupAveraged) and model.built:
-        # With the inner model's input, or one that is made for its shape.
-        shape = model.get_build_config()["input_shape"]
-        given = getattr(model.model, "inputs", None) or [keras.Input(batch_shape=shape)]
-        image = keras.Input(batch_shape=shape, dtype=given[0].dtype, name=given[0].name)
+    if isinstance(model, keras.Model) and model.built and _folds_itself(model):
+        image = _symbolic_input(model)
         inputs, outputs = image, model(image)
     elif isinstance(model, keras.Sequential) and model.built:
         inputs, outputs = model.inputs[0], model.outputs[0]
@@ -72,11 +62,11 @@ def fold(model: keras.Model) -> keras.Model:
             f"Only functional and sequential models that are built can be folded; got {model!r}."
         )
     # A model of no class but Keras's own, and not compiled, as the folded one will be.
-    return Folding(keras.Model(inputs, outputs, name=model.name)).run()
+    return FoldedGraph(keras.Model(inputs, outputs, name=model.name), rules).run()
 
 
-class Folding:
-    """One folding: what is known of the graph while it is copied, layer by layer.
+class FoldedGraph:
+    """What is known of a model's graph while it is copied, layer by layer.
 
     A tensor's channels may stand in another order than in the tensor that was computed: then the
     tensor is a `keras.ops.take` of the one computed, which is only kept where a layer asks for the
@@ -84,16 +74,18 @@ class Folding:
 
     Args:
         model: a functional model.
+        rules: of Keras's own layers.
 
     Raises:
-        ValueError: a layer of it has no stock form.
+        ValueError: a layer of it cannot be folded.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, rules: Mapping[type, Rule]):
         for layer in model.operations:
-            _check_has_form(layer)
+            _check_foldable(layer)
             _reserve(layer.name)
         self._model = model
+        self._rules = rules
         self._layers = {layer.name: layer for layer in model.operations}
         self._users = _users(model)
         self._made: dict[str, list[keras.Operation]] = {}
@@ -114,42 +106,55 @@ class Folding:
         )
 
     def apply(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
-        """Applies the stock form of a layer, or of an operation such as `keras.ops.add`."""
-        _check_has_form(layer)
-        is_stock = _is_stock(layer)
-        given = [
-            name for name, value in keywords.items() if value is not None and value is not False
-        ]
-        if not is_stock and "training" in given:
+        """Applies what a layer becomes, or an operation such as `keras.ops.add`."""
+        _check_foldable(layer)
+        given = {
+            name: value
+            for name, value in keywords.items()
+            if value is not None and value is not False
+        }
+        if stock_class(layer) is None and "training" in given:
             raise ValueError(
                 f'The layer "{layer.name}" is called with training=True; a folded model is for '
                 "inference."
             )
-        form = STOCK_FORMS.get(type(layer))
-        if form is not None and not (is_stock and given):
-            outputs = form(self, layer, *arguments)
+        rule = self._rule(layer)
+        if _folds_itself(layer):
+            given.pop("mask", None)  # of no account at inference, for what takes one
+            outputs = layer.fold(self, *arguments, **given)
+        elif rule is not None and not given:
+            outputs = rule.apply(self, layer, *arguments)
         elif isinstance(layer, keras.Model):
-            outputs = self.model(layer)(*arguments, **keywords)
+            outputs = self.fold_model(layer)(*arguments, **keywords)
         else:
             outputs = self.copy(layer, *arguments, **keywords)[1]
         if len(self._users.get(layer.name, [])) != 1:
             self._linear.pop(id(outputs), None)
         return outputs
 
-    def model(self, model: keras.Model) -> keras.Model:
-        """The folded form of a model within this one, made once."""
+    def _rule(self, layer: Any) -> Rule | None:
+        if _folds_itself(layer):
+            return Rule(
+                layer.fold,
+                getattr(layer, "fold_absorbed", False),
+                getattr(layer, "fold_transparent", False),
+            )
+        return self._rules.get(stock_class(layer) or type(layer))
+
+    def fold_model(self, model: keras.Model) -> keras.Model:
+        """A model within this one, folded once."""
         if id(model) not in self._models:
-            self._models[id(model)] = fold(model)
+            self._models[id(model)] = fold_model(model, self._rules)
         return self._models[id(model)]
 
     def copy(self, layer: Any, *arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         """Applies a copy of a stock layer or operation, and returns the copy and its outputs."""
-        copied = stock_kind(layer).from_config(layer.get_config())
+        copied = (stock_class(layer) or type(layer)).from_config(layer.get_config())
         copied.name = layer.name  # which the configuration of an operation does not hold
         weights = layer.get_weights() if isinstance(layer, keras.Layer) else []
-        return self.put(copied, *arguments, weights=weights, **keywords)
+        return self.add_layer(copied, *arguments, weights=weights, **keywords)
 
-    def put(
+    def add_layer(
         self, stock: Any, *arguments: Any, weights: list[np.ndarray] | None = None, **keywords: Any
     ) -> tuple[Any, Any]:
         """Applies a new stock layer, or the equal one of that name where there is one.
@@ -180,33 +185,38 @@ class Folding:
 
     # --- linear layers, which take a scale and an offset in ---------------------------------------
 
-    def may_merge(self, layer: Any) -> bool:
-        """Whether what follows a layer may ask to merge into it: only then it needs a bias."""
+    def may_absorb(self, layer: Any) -> bool:
+        """Whether what follows a layer may ask to be absorbed: only then it needs a bias."""
         users = self._users.get(layer.name, [])
         if len(users) != 1:
             return False
         user = self._layers.get(users[0])
-        return isinstance(user, MERGING) or (isinstance(user, HANDING_ON) and self.may_merge(user))
+        rule = None if user is None else self._rule(user)
+        return rule is not None and (rule.absorbed or (rule.transparent and self.may_absorb(user)))
 
-    def leave_open(self, outputs: Any, parts: LinearParts) -> None:
+    def mark_fusable(self, outputs: Any, parts: LinearParts) -> None:
         """Says which layers made a tensor. Forgotten, if more than one layer sees the tensor."""
         self._linear[id(outputs)] = (outputs, parts)
 
     def linear_parts(self, inputs: Any) -> LinearParts | None:
-        """The layers that made a tensor, if a scale and an offset can merge into them."""
+        """The layers that made a tensor, if a scale and an offset can be absorbed by them."""
         _, parts = self._linear.get(id(inputs), (None, None))
         if parts is None or any(id(part.layer) in self._shared for part in parts.parts):
             return None
         return parts
 
-    def hand_on(self, inputs: Any, outputs: Any) -> Any:
-        """Says that scaling one tensor scales another, channel by channel, offsets too."""
+    def propagate_fusable(self, inputs: Any, outputs: Any) -> Any:
+        """Says that scaling one tensor scales another, channel by channel, offsets too.
+
+        Returns:
+            the other tensor.
+        """
         parts = self.linear_parts(inputs)
         if parts is not None:
-            self.leave_open(outputs, parts)
+            self.mark_fusable(outputs, parts)
         return outputs
 
-    def merge(self, layer: Any, inputs: Any, scale: np.ndarray, offset: np.ndarray) -> bool:
+    def absorb(self, layer: Any, inputs: Any, scale: np.ndarray, offset: np.ndarray) -> bool:
         """Makes the input of a layer `scale * input + offset`, as the layer would.
 
         Returns:
@@ -239,37 +249,72 @@ class Folding:
         outputs = ops.take(source, from_source.tolist(), axis=-1)
         self._permuted[id(outputs)] = (outputs, source, from_source)
         if parts is not None:
-            self.leave_open(outputs, parts.permuted(permutation))
+            self.mark_fusable(outputs, parts.permuted(permutation))
         return outputs
 
-    def put_by_channel(self, stock: Any, inputs: Any, **options: Any) -> Any:
-        """Applies a new stock layer that treats all channels alike; see `put` for the options."""
+    def leave_out(self, layer: keras.Layer, inputs: Any) -> Any:
+        """The input of a layer that acts in training alone, or not at all."""
+        if inputs.dtype == layer.compute_dtype:
+            return inputs
+        identity = keras.layers.Identity(dtype=layer.dtype_policy, name=layer.name)
+        return self.add_channelwise(identity, inputs)
+
+    def add_channelwise(self, stock: Any, inputs: Any, **options: Any) -> Any:
+        """Applies a new stock layer that treats all channels alike; see `add_layer`."""
         source, permutation = self.source(inputs)
-        return self.permute(self.put(stock, source, **options)[1], permutation)
+        return self.permute(self.add_layer(stock, source, **options)[1], permutation)
 
 
-def _is_stock(layer: Any) -> bool:
-    return type(layer).__module__.startswith("keras.")
+def stock_class(layer: Any) -> Any:
+    """The class of Keras whose arguments, weights and answers a layer or operation has, or None.
+
+    Its own; or the attribute `stock_class` of a class that only computes faster. A subclass of
+    that may do anything, and has to say it again.
+    """
+    cls = type(layer)
+    return cls if cls.__module__.startswith("keras.") else vars(cls).get("stock_class")
 
 
-def _check_has_form(layer: Any) -> None:
+def _folds_itself(layer: Any) -> bool:
+    """Whether a layer has a method `fold` that stands for the `call` it has."""
+    return stock_class(layer) is None and _level(layer, "fold") <= _level(layer, "call")
+
+
+def _level(layer: Any, method: str) -> float:
+    """How many classes up a layer's method is defined; infinite, where it is not."""
+    levels = (i for i, cls in enumerate(type(layer).__mro__) if method in vars(cls))
+    return next(levels, float("inf"))
+
+
+def _symbolic_input(model: keras.Model) -> Any:
+    if hasattr(model, "symbolic_input"):
+        return model.symbolic_input()
+    return keras.Input(batch_shape=model.get_build_config()["input_shape"])
+
+
+def _check_foldable(layer: Any) -> None:
     if isinstance(layer, keras.Sequential) or hasattr(layer, "operations"):
         return  # a model within this one is looked at when it is folded
-    if type(layer) not in STOCK_FORMS and not _is_stock(layer):
-        raise ValueError(
-            f'The layer "{layer.name}" ({type(layer).__name__}) has no form of stock Keras '
-            "layers that is known here, so the model cannot be folded."
+    stock = stock_class(layer)
+    if stock is None and not _folds_itself(layer):
+        lack = (
+            "its class overrides call() and inherits fold(graph, inputs), which may be another's"
+            if hasattr(layer, "fold")
+            else "it is not Keras's own and has no method fold(graph, inputs)"
         )
-    foreign = next(_foreign(layer.get_config()), None) if _is_stock(layer) else None
+        raise ValueError(
+            f'The layer "{layer.name}" ({type(layer).__name__}) cannot be folded: {lack}.'
+        )
+    foreign = None if stock is None else next(_foreign(layer.get_config()), None)
     if foreign is not None:
         raise ValueError(
-            f'The layer "{layer.name}" holds a {foreign}, which is no part of Keras, so the model '
-            "cannot be folded."
+            f'The layer "{layer.name}" holds a {foreign}, which is not a part of Keras, so the '
+            "model cannot be folded."
         )
 
 
 def _reserve(name: str) -> None:
-    """Keeps Keras from giving the name of a layer to an operation that a form applies.
+    """Keeps Keras from giving the name of a layer to an operation that folding applies.
 
     Keras counts the names that it gives, but not those that it reads from a file.
     """
@@ -285,7 +330,7 @@ _OPERATIONS = (
     *("add", "affine_transform", "cast", "concatenate", "flip", "get_item", "multiply", "split"),
     *("take", "transpose", "zeros_like"),
 )
-"""The names, without their numbers, of the operations that forms apply."""
+"""The names, without their numbers, of the operations that folding applies."""
 
 
 def _is_equal(made: Any, stock: Any, weights: list[np.ndarray]) -> bool:

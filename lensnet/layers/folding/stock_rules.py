@@ -1,195 +1,200 @@
-"""What each layer becomes when it is folded: the table of stock forms.
+"""How Keras's own layers fold: the table of rules.
 
-A form is a function of the folding, the layer and its input that applies stock layers to the input
-and returns the output. Layers of Keras that are not in the table are copied as they are.
+A rule applies stock layers to the input of a layer and returns the output. Layers of Keras that
+are not in the table are copied as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.accelerated.activation import Activation
-from lensnet.layers.accelerated.batch_normalization import BatchNormalization
-from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
-from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
-from lensnet.layers.convolution.group_conv2d import GroupConv2D
-from lensnet.layers.convolution.group_depthwise_conv2d import GroupDepthwiseConv2D
-from lensnet.layers.convolution.group_rectangular_conv2d import GroupRectangularConv2D
-from lensnet.layers.convolution.group_separable_conv2d import GroupSeparableConv2D
-from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
-from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
-from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.fields.field_channel_attention import FieldChannelGate
-from lensnet.layers.fields.field_drop_block import FieldDropBlock
-from lensnet.layers.fields.field_dropout import FieldDropout
-from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
-from lensnet.layers.fields.field_normalization import FieldNormalization
-from lensnet.layers.fields.field_scale import FieldScale
-from lensnet.layers.fields.field_squeeze_excite import FieldGate
-from lensnet.layers.fields.group_pool import GroupPool
-from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
-from lensnet.layers.folding.arrays import cast, multiply, to_numpy, to_source
-from lensnet.layers.folding.convolution_rules import (
-    group_convolution,
-    group_depthwise_convolution,
-    group_rectangular_convolution,
-    group_separable_convolution,
-    grouped_convolution,
-    linear_layer,
-    rotational_convolution,
-    rotational_depthwise_convolution,
-    rotational_rectangular_convolution,
-)
-from lensnet.layers.folding.field_rules import (
-    circular_mask,
-    field_channel_gate,
-    field_gate,
-    field_layer_normalization,
-    group_averaged,
-    group_pool,
-    subgroup_restriction,
-    symmetric_downsample,
-)
+from lensnet.layers.folding.arrays import cast, to_numpy, to_source
 from lensnet.layers.folding.fusable_layers import LINEAR_LAYERS, LinearParts
-from lensnet.layers.spatial.circular_mask import CircularMask
-from lensnet.layers.spatial.drop_path import DropPath
-from lensnet.layers.spatial.group_averaged import GroupAveraged
-from lensnet.layers.spatial.symmetric_downsample2d import SymmetricDownsample2D
-from lensnet.symmetry import Group
+from lensnet.layers.folding.graph import FoldedGraph, Rule, stock_class
+from lensnet.layers.folding.plain_convolutions import plain_convolution
+from lensnet.layers.folding.scales import normalize, scale
 
-if TYPE_CHECKING:
-    from lensnet.layers.folding.graph import Folding
+__all__ = ["STOCK_RULES"]
 
-__all__ = ["HANDING_ON", "MERGING", "STOCK_FORMS"]
-
-# --- what merges ----------------------------------------------------------------------------------
+# --- linear layers --------------------------------------------------------------------------------
 
 
-def _field_normalization(folding: Folding, layer: FieldNormalization, inputs: Any) -> Any:
-    order = Group.parse(layer.group).order
+def _grouped_convolution(graph: FoldedGraph, layer: keras.layers.Conv2D, inputs: Any) -> Any:
+    """Keras's convolution in groups: plain ones, concatenated.
 
-    def to_channels(weight: Any) -> np.ndarray | None:
-        return None if weight is None else np.repeat(to_numpy(weight), order)
-
-    gamma, beta, mean, variance = map(
-        to_channels, (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    Also where an accelerator is quicker with Keras's own: a folded model may run anywhere, and on
+    a CPU that takes many times as long.
+    """
+    if layer.groups == 1 or layer.data_format != "channels_last":
+        return _linear_layer(graph, layer, inputs)
+    is_linear = layer.activation is keras.activations.linear
+    outputs = plain_convolution(
+        graph,
+        layer,
+        inputs,
+        to_numpy(layer.kernel),
+        to_numpy(layer.bias),
+        layer.name if is_linear else f"{layer.name}.linear",
+        groups=layer.groups,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
     )
-    return _normalize(folding, layer, inputs, gamma, beta, mean, variance)
+    if is_linear:
+        return outputs
+    activation = keras.layers.Activation(
+        layer.activation, dtype=layer.dtype_policy, name=layer.name
+    )
+    return graph.add_layer(activation, outputs)[1]
+
+
+def _linear_layer(graph: FoldedGraph, layer: keras.Layer, inputs: Any) -> Any:
+    """A stock layer of `LINEAR_LAYERS`, which can absorb what follows."""
+    kind = stock_class(layer)
+    config, weights = layer.get_config(), layer.get_weights()
+    is_plain = (
+        getattr(layer, "data_format", "channels_last") == "channels_last"
+        and getattr(layer, "quantization_mode", None) is None
+        and getattr(layer, "lora_rank", None) is None
+    )
+    is_fusable = is_plain and layer.activation is keras.activations.linear
+    channels = layer.compute_output_shape(inputs.shape)[-1]
+    if is_fusable and not layer.use_bias and graph.may_absorb(layer):
+        config["use_bias"] = True
+        weights.append(np.zeros(channels, "float32"))
+    permutation = None
+    if is_plain and isinstance(layer, _CONTRACTING) and getattr(layer, "groups", 1) == 1:
+        inputs, order = graph.source(inputs)
+        weights[0] = to_source(weights[0], order, axis=-2)
+    elif is_plain and kind is keras.layers.DepthwiseConv2D and layer.depth_multiplier == 1:
+        inputs, more = _unpadded(layer, inputs)
+        if more is not None:
+            config |= {"padding": "same", "kernel_size": [n + more for n in layer.kernel_size]}
+            weights[0] = np.pad(weights[0], ((0, more), (0, more), (0, 0), (0, 0)))
+        inputs, permutation = graph.source(inputs)
+        kernel, *biases = weights
+        biases = [to_source(bias, permutation) for bias in biases]
+        weights = [to_source(kernel, permutation, axis=2), *biases]
+    stock, outputs = graph.add_layer(kind.from_config(config), inputs, weights=weights)
+    if is_fusable and stock.use_bias:
+        graph.mark_fusable(outputs, LinearParts.of(stock, channels))
+    return graph.permute(outputs, permutation)
+
+
+def _unpadded(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> tuple[Any, int | None]:
+    """The map before zeros were put around it, where the convolution can put them there itself.
+
+    By hand takes a copy of the map, which costs more than the convolution. As `"same"` it would
+    put them elsewhere if the step does not fit, but not if its filter has zeros more on one side.
+
+    Returns:
+        the map, and how many rows and columns of zeros the filter needs behind its own; or the
+        input as it is and None.
+    """
+    zeros = inputs._keras_history.operation
+    if not isinstance(zeros, keras.layers.ZeroPadding2D) or layer.padding != "valid":
+        return inputs, None
+    if zeros.data_format != "channels_last" or tuple(layer.dilation_rate) != (1, 1):
+        return inputs, None
+    fitting = []
+    for axis, step in enumerate(layer.strides):
+        (front, behind), taps = zeros.padding[axis], layer.kernel_size[axis]
+        side = zeros.input.shape[1 + axis]
+        if side is None:
+            return inputs, None
+        outputs = (side + front + behind - taps) // step + 1
+        missing = [(outputs - 1) * step + taps + more - side for more in range(step)]
+        fits = {more for more, n in enumerate(missing) if n >= 0 and n // 2 == front}
+        fitting.append(fits if outputs == -(-side // step) else set())
+    more = min(fitting[0] & fitting[1], default=None)
+    return (inputs, None) if more is None else (zeros.input, more)
+
+
+_CONTRACTING = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Dense,
+)
+"""Stock layers that sum over all channels, the kernel's last axis but one."""
+
+# --- what is absorbed -----------------------------------------------------------------------------
 
 
 def _batch_normalization(
-    folding: Folding, layer: keras.layers.BatchNormalization, inputs: Any
+    graph: FoldedGraph, layer: keras.layers.BatchNormalization, inputs: Any
 ) -> Any:
     if layer.axis not in (-1, len(inputs.shape) - 1):
-        return folding.copy(layer, inputs)[1]
+        return graph.copy(layer, inputs)[1]
     weights = map(to_numpy, (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance))
-    return _normalize(folding, layer, inputs, *weights)
+    return normalize(graph, layer, inputs, *weights)
 
 
-def _normalize(
-    folding: Folding, layer: Any, inputs: Any, gamma: Any, beta: Any, mean: Any, variance: Any
-) -> Any:
-    """Merges a normalisation of channels into what is before it, or makes a stock one."""
-    scale = 1 / np.sqrt(variance.astype("float64") + layer.epsilon)
-    scale = scale if gamma is None else gamma * scale
-    offset = -mean * scale if beta is None else beta - mean * scale
-    if folding.merge(layer, inputs, scale, offset):
-        return inputs
-    source, permutation = folding.source(inputs)
-    stock = keras.layers.BatchNormalization(
-        axis=-1,
-        epsilon=layer.epsilon,
-        center=beta is not None,
-        scale=gamma is not None,
-        dtype=layer.dtype_policy,
-        name=layer.name,
-    )
-    values = [values for values in (gamma, beta, mean, variance) if values is not None]
-    weights = [to_source(values, permutation) for values in values]
-    return folding.permute(folding.put(stock, source, weights=weights)[1], permutation)
-
-
-def _field_scale(folding: Folding, layer: FieldScale, inputs: Any) -> Any:
-    return _scale(folding, layer, inputs, to_numpy(layer.expanded_scale()))
-
-
-def _einsum_dense(folding: Folding, layer: keras.layers.EinsumDense, inputs: Any) -> Any:
+def _einsum_dense(graph: FoldedGraph, layer: keras.layers.EinsumDense, inputs: Any) -> Any:
     """A layer scale, where it is one: "bhwc,c->bhwc"."""
     operands, _, outputs = layer.equation.replace(" ", "").partition("->")
     is_scale = operands == f"{outputs},{outputs[-1:]}" and layer.bias is None
     if not is_scale or layer.activation is not keras.activations.linear:
-        return folding.copy(layer, inputs)[1]
-    return _scale(folding, layer, inputs, to_numpy(layer.kernel))
-
-
-def _scale(folding: Folding, layer: Any, inputs: Any, scale: np.ndarray) -> Any:
-    """Merges a scale of channels into what is before it, or multiplies by it."""
-    if folding.merge(layer, inputs, scale, np.zeros(len(scale))):
-        return inputs
-    return multiply(folding, layer, inputs, scale)
+        return graph.copy(layer, inputs)[1]
+    return scale(graph, layer, inputs, to_numpy(layer.kernel))
 
 
 # --- what takes any channels alike ----------------------------------------------------------------
 
 
-def _left_out(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
-    """What acts in training alone, or not at all."""
-    if inputs.dtype == layer.compute_dtype:
-        return inputs
-    identity = keras.layers.Identity(dtype=layer.dtype_policy, name=layer.name)
-    return folding.put_by_channel(identity, inputs)
+def _leave_out(graph: FoldedGraph, layer: keras.Layer, inputs: Any) -> Any:
+    return graph.leave_out(layer, inputs)
 
 
-def _by_channel(folding: Folding, layer: keras.Layer, inputs: Any) -> Any:
+def _channelwise(graph: FoldedGraph, layer: keras.Layer, inputs: Any) -> Any:
     """A copy of a stock layer that treats each channel by itself, of one tensor or several."""
     if getattr(layer, "data_format", "channels_last") != "channels_last":
-        return folding.copy(layer, inputs)[1]
+        return graph.copy(layer, inputs)[1]
     if isinstance(inputs, (list, tuple)):
-        sources, permutations = zip(*map(folding.source, inputs), strict=True)
+        sources, permutations = zip(*map(graph.source, inputs), strict=True)
         if not all(_is_same(permutation, permutations[0]) for permutation in permutations):
-            return folding.copy(layer, inputs)[1]
-        return folding.permute(folding.copy(layer, list(sources))[1], permutations[0])
-    source, permutation = folding.source(inputs)
-    return folding.permute(folding.copy(layer, source)[1], permutation)
+            return graph.copy(layer, inputs)[1]
+        return graph.permute(graph.copy(layer, list(sources))[1], permutations[0])
+    source, permutation = graph.source(inputs)
+    return graph.permute(graph.copy(layer, source)[1], permutation)
 
 
 def _is_same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
-def _activation(folding: Folding, layer: keras.layers.Activation, inputs: Any) -> Any:
+def _activation(graph: FoldedGraph, layer: keras.layers.Activation, inputs: Any) -> Any:
     if layer.activation in _ELEMENTWISE_ACTIVATIONS:
-        return _by_channel(folding, layer, inputs)
-    return folding.copy(layer, inputs)[1]
+        return _channelwise(graph, layer, inputs)
+    return graph.copy(layer, inputs)[1]
 
 
-def _leaky_relu(folding: Folding, layer: keras.layers.LeakyReLU, inputs: Any) -> Any:
-    """On a CPU, TensorFlow 2.21 takes 0.2 for the slope after "convolution, bias, sum".
+def _leaky_relu(graph: FoldedGraph, layer: keras.layers.LeakyReLU, inputs: Any) -> Any:
+    """On a CPU, TensorFlow 2.21 takes 0.2 for the negative slope after "convolution, bias, sum".
 
     It computes these as one operation with the activation. A model may come to have them by being
     folded, when a normalisation gives its convolution a bias.
     """
-    source, permutation = folding.source(inputs)
+    source, permutation = graph.source(inputs)
     is_after_sum = type(source._keras_history.operation).__name__ == "Add"
     if not is_after_sum or layer.negative_slope == 0.2 or layer.negative_slope > 1:
-        return _by_channel(folding, layer, inputs)
+        return _channelwise(graph, layer, inputs)
     source = cast(layer, source)
     maximum = keras.layers.Maximum(dtype=layer.dtype_policy, name=layer.name)
-    outputs = folding.put(maximum, [source, ops.multiply(source, layer.negative_slope)])[1]
-    return folding.permute(outputs, permutation)
+    outputs = graph.add_layer(maximum, [source, ops.multiply(source, layer.negative_slope)])[1]
+    return graph.permute(outputs, permutation)
 
 
-def _concatenate(folding: Folding, layer: keras.layers.Concatenate, inputs: Any) -> Any:
+def _concatenate(graph: FoldedGraph, layer: keras.layers.Concatenate, inputs: Any) -> Any:
     if layer.axis not in (-1, len(inputs[0].shape) - 1):
-        return folding.copy(layer, inputs)[1]
-    parts = [folding.linear_parts(tensor) for tensor in inputs]
-    sources, permutations = zip(*map(folding.source, inputs), strict=True)
-    outputs = folding.copy(layer, list(sources))[1]
+        return graph.copy(layer, inputs)[1]
+    parts = [graph.linear_parts(tensor) for tensor in inputs]
+    sources, permutations = zip(*map(graph.source, inputs), strict=True)
+    outputs = graph.copy(layer, list(sources))[1]
     channels = [tensor.shape[-1] for tensor in inputs]
     if any(permutation is not None for permutation in permutations):
         places = [
@@ -198,27 +203,24 @@ def _concatenate(folding: Folding, layer: keras.layers.Concatenate, inputs: Any)
                 permutations, channels, np.cumsum([0, *channels[:-1]]), strict=True
             )
         ]
-        outputs = folding.permute(outputs, np.concatenate(places))
+        outputs = graph.permute(outputs, np.concatenate(places))
     known = [part for part in parts if part is not None]
     if len(known) == len(parts):
-        folding.leave_open(outputs, LinearParts.of_row(zip(known, channels, strict=True)))
+        graph.mark_fusable(outputs, LinearParts.of_concatenation(zip(known, channels, strict=True)))
     return outputs
 
 
-def _average_pooling(folding: Folding, layer: Any, inputs: Any) -> Any:
-    outputs = _by_channel(folding, layer, inputs)
+def _average_pooling(graph: FoldedGraph, layer: Any, inputs: Any) -> Any:
+    outputs = _channelwise(graph, layer, inputs)
     # A mean of scaled values is the scaled mean, where nothing is padded.
     is_mean = getattr(layer, "padding", "valid") == "valid"
     is_last = layer.data_format == "channels_last"
-    return folding.hand_on(inputs, outputs) if is_mean and is_last else outputs
+    return graph.propagate_fusable(inputs, outputs) if is_mean and is_last else outputs
 
 
 # --- the table ------------------------------------------------------------------------------------
 
 _LEFT_OUT: tuple[type, ...] = (
-    DropPath,
-    FieldDropBlock,
-    FieldDropout,
     keras.layers.ActivityRegularization,
     keras.layers.AlphaDropout,
     keras.layers.Dropout,
@@ -230,7 +232,7 @@ _LEFT_OUT: tuple[type, ...] = (
     keras.layers.SpatialDropout3D,
 )
 
-_BY_CHANNEL: tuple[type, ...] = (
+_CHANNELWISE: tuple[type, ...] = (
     keras.layers.Add,
     keras.layers.Average,
     keras.layers.Cropping2D,
@@ -254,56 +256,17 @@ _ELEMENTWISE_ACTIVATIONS = tuple(
     )
 )
 
-STOCK_FORMS: dict[type, Callable[..., Any]] = {
-    **dict.fromkeys(LINEAR_LAYERS, linear_layer),
-    **dict.fromkeys(_LEFT_OUT, _left_out),
-    **dict.fromkeys(_BY_CHANNEL, _by_channel),
-    Activation: _activation,
-    BatchNormalization: _batch_normalization,
-    CircularMask: circular_mask,
-    DepthwiseConv2D: linear_layer,
-    FieldChannelGate: field_channel_gate,
-    FieldGate: field_gate,
-    FieldLayerNormalization: field_layer_normalization,
-    FieldNormalization: _field_normalization,
-    FieldScale: _field_scale,
-    GroupAveraged: group_averaged,
-    GroupConv2D: group_convolution,
-    GroupDepthwiseConv2D: group_depthwise_convolution,
-    GroupPool: group_pool,
-    GroupRectangularConv2D: group_rectangular_convolution,
-    GroupSeparableConv2D: group_separable_convolution,
-    GroupedConv2D: grouped_convolution,
-    RotationalConv2D: rotational_convolution,
-    RotationalDepthwiseConv2D: rotational_depthwise_convolution,
-    RotationalRectangularConv2D: rotational_rectangular_convolution,
-    SubgroupRestriction: subgroup_restriction,
-    SymmetricDownsample2D: symmetric_downsample,
-    keras.layers.Activation: _activation,
-    keras.layers.AveragePooling2D: _average_pooling,
-    keras.layers.BatchNormalization: _batch_normalization,
-    keras.layers.Concatenate: _concatenate,
-    keras.layers.Conv2D: grouped_convolution,
-    keras.layers.EinsumDense: _einsum_dense,
-    keras.layers.GlobalAveragePooling2D: _average_pooling,
-    keras.layers.LeakyReLU: _leaky_relu,
+STOCK_RULES: dict[type, Rule] = {
+    **dict.fromkeys(LINEAR_LAYERS, Rule(_linear_layer)),
+    **dict.fromkeys(_LEFT_OUT, Rule(_leave_out, transparent=True)),
+    **dict.fromkeys(_CHANNELWISE, Rule(_channelwise)),
+    keras.layers.Activation: Rule(_activation),
+    keras.layers.AveragePooling2D: Rule(_average_pooling, transparent=True),
+    keras.layers.BatchNormalization: Rule(_batch_normalization, absorbed=True),
+    keras.layers.Concatenate: Rule(_concatenate, transparent=True),
+    keras.layers.Conv2D: Rule(_grouped_convolution),
+    keras.layers.EinsumDense: Rule(_einsum_dense, absorbed=True),
+    keras.layers.GlobalAveragePooling2D: Rule(_average_pooling, transparent=True),
+    keras.layers.LeakyReLU: Rule(_leaky_relu),
 }
-
-MERGING: tuple[type, ...] = (
-    BatchNormalization,
-    FieldNormalization,
-    FieldScale,
-    SubgroupRestriction,
-    keras.layers.BatchNormalization,
-    keras.layers.EinsumDense,
-)
-"""Layers that merge into linear layers before them."""
-
-HANDING_ON: tuple[type, ...] = (
-    *_LEFT_OUT,
-    SymmetricDownsample2D,
-    keras.layers.AveragePooling2D,
-    keras.layers.Concatenate,
-    keras.layers.GlobalAveragePooling2D,
-)
-"""Layers that what follows may merge through, into what is before them."""
+"""By the exact class of a layer."""

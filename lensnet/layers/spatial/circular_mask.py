@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
+
+from lensnet.layers.folding.arrays import multiply
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.spatial.inscribed_disk import inscribed_disk
 
 __all__ = ["CircularMask"]
 
@@ -16,14 +18,14 @@ __all__ = ["CircularMask"]
 class CircularMask(keras.layers.Layer):
     """Sets what lies outside a map's inscribed disk to zero.
 
-    Turning a square image by an angle that is no multiple of 90 degrees moves its corners out of
-    sight and brings others in. A network that is to be invariant at any angle must not see them.
+    Rotating a square image by an angle that is not a multiple of 90 degrees moves its corners out
+    of sight and brings others in. A network that is to be invariant at any angle must not see them.
     With R half of the map's shorter side, a pixel whose centre lies at radius r is multiplied by 1
     for `r <= R`; with an edge of width w, by `(1 + cos(pi (r - R + w) / w)) / 2` for `R - w < r <
-    R`, by 1 within and 0 beyond, so that turned pixels do not flicker across the edge. (Weiler &
+    R`, by 1 within and 0 beyond, so that rotated pixels do not flicker across the edge. (Weiler &
     Cesa 2019, arXiv:1911.08251, mask their inputs alike; the raised cosine is our choice.)
 
-    The mask is symmetric under every rotation and mirroring of the grid.
+    The mask is symmetric under every rotation and reflection of the grid.
 
     Args:
         edge_width_pixels: over how many pixels the mask falls from 1 to 0, inwards from R; 0 for
@@ -62,26 +64,15 @@ class CircularMask(keras.layers.Layer):
         self._size = (height, width)
 
     def call(self, inputs: Any) -> Any:
-        mask = _disk(*self._size, self.edge_width_pixels)
-        return inputs * ops.cast(mask[None, :, :, None], inputs.dtype)
+        disk = inscribed_disk(*self._size, self.edge_width_pixels)
+        return inputs * ops.cast(disk[None, :, :, None], inputs.dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        disk = inscribed_disk(*self._size, self.edge_width_pixels)
+        return multiply(graph, self, inputs, disk[:, :, None])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "edge_width_pixels": self.edge_width_pixels}
-
-
-@functools.cache
-def _disk(height: int, width: int, edge_width_pixels: float) -> np.ndarray:
-    """The mask, float32 of shape (height, width)."""
-    rows, columns = (np.arange(side) - (side - 1) / 2 for side in (height, width))
-    inwards = min(height, width) / 2 - np.hypot(rows[:, None], columns[None, :])
-    if edge_width_pixels > 0:
-        inwards = np.clip(inwards / edge_width_pixels, 0, 1)
-        mask = (1 - np.cos(np.pi * inwards)) / 2
-    else:
-        mask = inwards >= 0
-    mask = mask.astype("float32")
-    mask.setflags(write=False)
-    return mask

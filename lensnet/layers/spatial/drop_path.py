@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from lensnet.layers.folding.graph import FoldedGraph
+
 __all__ = ["DropPath"]
 
 
@@ -43,6 +45,8 @@ class DropPath(keras.layers.Layer):
     True
     """
 
+    fold_transparent = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
@@ -59,6 +63,9 @@ class DropPath(keras.layers.Layer):
         return keras.random.dropout(
             inputs, self.rate, noise_shape=each_example, seed=self.seed_generator
         )
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        return graph.leave_out(self, inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

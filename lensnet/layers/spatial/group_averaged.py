@@ -1,4 +1,4 @@
-"""Exact invariance for any network: the mean of its answers over a group's turns of the image."""
+"""Exact invariance for any network: the mean of its answers over rotations of the image."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.folding.arrays import cast
+from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.spatial.image_rotation import rotate_images
 from lensnet.symmetry import Group
 
 __all__ = ["GroupAveraged"]
@@ -15,9 +18,9 @@ __all__ = ["GroupAveraged"]
 
 @keras.saving.register_keras_serializable(package="lensnet")
 class GroupAveraged(keras.Model):
-    """Averages a model's answers over all turns, and mirrorings, of its input.
+    """Averages a model's answers over all rotations, and reflections, of its input.
 
-    `out(x) = 1 / |G| sum_(g in G) model(g x)`. Turning x by an element of G reorders the sum, so
+    `out(x) = 1 / |G| sum_(g in G) model(g x)`. Rotating x by an element of G reorders the sum, so
     that the result is invariant, exactly, whatever the model (the Reynolds operator; Yarotsky
     2018, arXiv:1804.10306, section 2.1; as test-time augmentation, Dieleman et al. 2015,
     arXiv:1503.07077, section 5.3). It costs |G| times the model; a network that is symmetric by
@@ -25,10 +28,10 @@ class GroupAveraged(keras.Model):
 
     What the model gives is averaged as it is given: probabilities as probabilities (and they stay
     so), logits as logits, which is their geometric mean and another answer. Outputs must be
-    numbers about the whole image; maps would have to be turned back, and are not.
+    numbers about the whole image; maps would have to be rotated back, and are not.
 
     It is meant for a trained model and has the model's own weights. It can be trained, too, at
-    |G| times the cost; with `stacked` the batch normalisation of a model then sees all turns at
+    |G| times the cost; with `stacked` the batch normalisation of a model then sees all rotations at
     once, without it one after the other.
 
     `layers`, `get_layer`, `input_shape` and `output_shape` are those of the wrapped model, so that
@@ -38,12 +41,12 @@ class GroupAveraged(keras.Model):
         model: any `keras.Model` or layer that takes one tensor of images. Its outputs may be a
             tensor, a list or a dictionary.
         group: `"c4"`, `"d4"` or `"c2"`, `"d2"`, `"d1"`: groups that map the pixel grid onto itself.
-        stacked: whether the turns are put to the model as one batch of |G| times as many images,
+        stacked: whether the rotated images are put to the model as one batch of |G| times as many,
             which is quicker to trace and fills a large accelerator, or in sequence, which takes
             the memory of one batch and on a CPU is quicker to run.
 
     Input shape:
-        (batch, height, width, channels); square for groups that turn by 90 degrees.
+        (batch, height, width, channels); square for groups that rotate by 90 degrees.
 
     Output shape:
         that of the model.
@@ -72,7 +75,7 @@ class GroupAveraged(keras.Model):
         self._group = Group.parse(self.group)
         if not self._group.exact_on_grid:
             raise ValueError(
-                f"GroupAveraged turns images by multiples of 90 degrees; {self.group} turns by "
+                f"GroupAveraged rotates images by multiples of 90 degrees; {self.group} rotates by "
                 f"{360 / self._group.rotations:g}. Use c4 or d4."
             )
         self.model = model
@@ -84,44 +87,67 @@ class GroupAveraged(keras.Model):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) != 4:
             raise ValueError(
-                f"{self.name} turns images, (batch, height, width, channels); got {input_shape}."
+                f"{self.name} rotates images, (batch, height, width, channels); got {input_shape}."
             )
         _, height, width, _ = input_shape
         if self._group.rotations == 4 and height != width:
             raise ValueError(
-                f"{self.name}: {self.group} turns images by 90 degrees, which must be square; got "
-                f"{height} x {width} pixels."
+                f"{self.name}: {self.group} rotates images by 90 degrees, which must be square; "
+                f"got {height} x {width} pixels."
             )
         if not self.model.built:
             self.model.build(input_shape)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        turned = [self._turned(inputs, element) for element in range(self._group.order)]
+        rotated = self._rotated(inputs)
         # Keras drops `training` where a layer does not take it.
         if not self.stacked:
-            return _mean([self.model(images, training=training) for images in turned])
-        answers = self.model(ops.concatenate(turned, axis=0), training=training)
-        by_output = [ops.split(output, len(turned)) for output in keras.tree.flatten(answers)]
+            return _mean([self.model(images, training=training) for images in rotated])
+        answers = self.model(ops.concatenate(rotated, axis=0), training=training)
+        by_output = [ops.split(output, len(rotated)) for output in keras.tree.flatten(answers)]
         by_turn = [
             keras.tree.pack_sequence_as(answers, list(outputs))
             for outputs in zip(*by_output, strict=True)
         ]
         return _mean(by_turn)
 
-    def _turned(self, images: Any, element: int) -> Any:
-        """The images as `Group.transform` turns them.
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        rotated = self._rotated(cast(self, inputs))
+        if self.stacked:
+            structure = graph.apply(self.model, ops.concatenate(rotated, axis=0))
+            by_output = [
+                ops.split(output, len(rotated), axis=0) for output in keras.tree.flatten(structure)
+            ]
+        else:
+            answers = [graph.apply(self.model, images) for images in rotated]
+            structure = answers[0]
+            by_output = list(zip(*map(keras.tree.flatten, answers), strict=True))
+        means = []
+        for i, outputs in enumerate(by_output):
+            name = self.name if len(by_output) == 1 else f"{self.name}.{i}"
+            dtype = outputs[0].dtype
+            # In its own precision at the end, and not in half precision before.
+            average = keras.layers.Average(
+                dtype=keras.backend.result_type(dtype, "float32"), name=name
+            )
+            mean = graph.add_layer(average, list(outputs))[1]
+            means.append(mean if mean.dtype == dtype else ops.cast(mean, dtype))
+        return keras.tree.pack_sequence_as(structure, means)
 
-        By reversals and a transposition: Keras's `rot90` is wrong for images that are not square
-        (3.15.1 with TensorFlow, two quarter turns).
-        """
-        quarter_turns = round(self._group.angle(element) / 90)
-        reversed_axes = (set[int](), {2}, {1, 2}, {1})[quarter_turns]
-        if self._group.is_reflection(element):
-            reversed_axes = reversed_axes ^ {2}
-        if reversed_axes:
-            images = ops.flip(images, axis=tuple(sorted(reversed_axes)))
-        return ops.transpose(images, (0, 2, 1, 3)) if quarter_turns % 2 else images
+    def symbolic_input(self) -> Any:
+        """A `keras.Input` like that of the wrapped model, or one that is made for its shape."""
+        shape = self.get_build_config()["input_shape"]
+        given = getattr(self.model, "inputs", None) or [keras.Input(batch_shape=shape)]
+        return keras.Input(batch_shape=shape, dtype=given[0].dtype, name=given[0].name)
+
+    def _rotated(self, images: Any) -> list[Any]:
+        """The images as each element of the group moves them."""
+        group = self._group
+        return [
+            rotate_images(images, round(group.angle(element) / 90), group.is_reflection(element))
+            for element in range(group.order)
+        ]
 
     @property
     def layers(self) -> list[keras.Layer]:

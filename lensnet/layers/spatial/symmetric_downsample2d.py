@@ -11,7 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.convolution.base_conv import channels_of
+from lensnet.layers.field_layout import channels_of
+from lensnet.layers.folding.arrays import multiply
+from lensnet.layers.folding.graph import FoldedGraph
 
 __all__ = ["SymmetricDownsample2D"]
 
@@ -26,15 +28,15 @@ class SymmetricDownsample2D(keras.layers.Layer):
     about the map's centre, `(n - 1) / 2 + strides (i - (m - 1) / 2)`: on pixels if `n - 1 -
     strides (m - 1)` is even, else halfway between two. The filter follows: an odd number of taps
     in the first case, an even one in the second. At stride 2 that is odd for odd maps, n -> (n +
-    1) / 2, and even for even ones, n -> n / 2. Turning a square map by 90 degrees or mirroring it
-    then turns or mirrors the result, exactly, at every size.
+    1) / 2, and even for even ones, n -> n / 2. Rotating a square map by 90 degrees or reflecting it
+    then rotates or reflects the result, exactly, at every size.
 
     Deviations from the paper: the filter follows the parity, and at the edge the taps that fall
     outside the map are left out and the others raised to a sum of 1, where the paper reflects the
     map; a constant map stays constant either way.
 
     Args:
-        strides: step of the output, in pixels.
+        strides: of the output, in pixels.
         window_size: taps of the filter along a side, at most; one more where the parity asks for
             it. Default: `2 * strides - 1`, so 3 or 4 at stride 2. The paper's Rect-2, Tri-3 and
             Bin-5 are 2, 3 and 5.
@@ -46,7 +48,7 @@ class SymmetricDownsample2D(keras.layers.Layer):
         (batch, ceil(height / strides), ceil(width / strides), channels).
 
     Raises:
-        ValueError: an argument is no positive integer, or the map's size is not known.
+        ValueError: an argument is not a positive integer, or the map's size is not known.
 
     Example:
 
@@ -54,6 +56,8 @@ class SymmetricDownsample2D(keras.layers.Layer):
     >>> [tuple(SymmetricDownsample2D()(keras.ops.ones((1, n, n, 8))).shape) for n in (8, 9)]
     [(1, 4, 4, 8), (1, 5, 5, 8)]
     """
+
+    fold_transparent = True
 
     def __init__(self, strides: int = 2, window_size: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
@@ -97,6 +101,34 @@ class SymmetricDownsample2D(keras.layers.Layer):
         if (sums == 1).all():
             return outputs
         return outputs * ops.cast(1 / sums[None, :, :, None], inputs.dtype)
+
+    def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
+        rows, columns = self._rows, self._columns
+        options = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        _, height, width, channels = inputs.shape
+        crop = (
+            (rows.inside.start, height - rows.inside.stop),
+            (columns.inside.start, width - columns.inside.stop),
+        )
+        x = inputs
+        if any(map(any, crop)):
+            cropping = keras.layers.Cropping2D(crop, name=f"{self.name}.crop", **options)
+            x = graph.add_channelwise(cropping, x)
+        pads = (rows.pad_pixels, columns.pad_pixels)
+        if any(pads):
+            padding = keras.layers.ZeroPadding2D(pads, name=f"{self.name}.pad", **options)
+            x = graph.add_channelwise(padding, x)
+        taps = np.multiply.outer(rows.taps, columns.taps).astype("float32")
+        sums = np.multiply.outer(rows.sums, columns.sums).astype("float32")
+        blur = keras.layers.DepthwiseConv2D(
+            taps.shape, strides=self.strides, use_bias=False, name=self.name, **options
+        )
+        kernel = np.tile(taps[:, :, None, None], (1, 1, channels, 1))
+        x = graph.add_channelwise(blur, x, weights=[kernel])
+        if (sums != 1).any():
+            x = multiply(graph, self, x, 1 / sums[:, :, None])
+        # A constant stays constant, so that a scale and an offset may as well come before.
+        return graph.propagate_fusable(inputs, x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         sides = (None if side is None else -(-side // self.strides) for side in input_shape[1:3])

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from lensnet.models.kit.interface import Kit
+from lensnet.models.kit.interface import Kit
 
-__all__ = ["Kit"]
+if TYPE_CHECKING:
+    from lensnet.models.kit.factory import make_kit
+
+__all__ = ["Kit", "make_kit"]
 
 
 def __getattr__(name: str) -> Any:
-    # Counting multiply-adds needs no Keras, which the interface imports.
-    if name == "Kit":
-        from lensnet.models.kit.interface import Kit
+    # Counting multiply-adds needs no Keras, which kits of layers import.
+    if name == "make_kit":
+        from lensnet.models.kit.factory import make_kit
 
-        return Kit
+        return make_kit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

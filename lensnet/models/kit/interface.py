@@ -1,34 +1,35 @@
-"""The interface of every kit, and how all of them make a network's convolutions."""
+"""The interface of every kit, and how all of them make a network's convolutions.
+
+It imports no Keras: a kit may build layers, or count what they would cost.
+"""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
-import keras
-
-from lensnet.models.kit.shared import SharedLayers
+from lensnet.errors import ConfigurationError
+from lensnet.models.kit.windows import KernelSize, Window, convolution_window, pooling_window
 from lensnet.symmetry import Symmetry
 
 __all__ = ["Kit"]
 
 
-class Kit(SharedLayers, ABC):
-    """Supplies the layers of one network. Make one with `Kit.create`.
+class Kit(ABC):
+    """Supplies the layers of one network. `lensnet.models.kit.make_kit` makes one.
 
     Every method takes a tensor and returns a tensor. Channel counts are those of the plain
     network at width 1; the kit applies the width and rounds to whole fields. Windows are placed
-    as PyTorch places them, or with `padding="tensorflow"` as TensorFlow does; a window larger
-    than its map sees zeros around the map, so that no image is too small.
+    as PyTorch places them, or with `padding="tensorflow"` as TensorFlow does
+    (`lensnet.models.kit.windows`).
 
     Args:
         symmetry: the network's symmetry.
         width: multiplier of every channel count.
         kernel_initializer: of convolutions.
         depthwise_initializer: of depthwise convolutions, shown one filter of one channel.
-        kernel_regularizer: of convolutions: `lift`, `conv`, `depthwise` and `cover`.
+        kernel_regularizer: of convolutions: `lift`, `conv`, `depthwise` and `full_map_conv`.
         normalization_momentum, normalization_epsilon: of batch normalisation.
     """
 
@@ -51,26 +52,7 @@ class Kit(SharedLayers, ABC):
         self.normalization_momentum = normalization_momentum
         self.normalization_epsilon = normalization_epsilon
 
-    @staticmethod
-    def create(symmetry: str | Symmetry, **options: Any) -> Kit:
-        """Makes the kit of a symmetry.
-
-        Raises:
-            ConfigurationError: no such symmetry.
-        """
-        from lensnet.models.kit.plain import PlainKit
-        from lensnet.models.kit.regular import RegularKit
-        from lensnet.models.kit.rotational import RotationalKit
-
-        kits: dict[str, type[Kit]] = {
-            "none": PlainKit,
-            "regular": RegularKit,
-            "rotational": RotationalKit,
-        }
-        parsed = Symmetry.parse(symmetry)
-        return kits[parsed.kind](parsed, **options)
-
-    def replace(self, **options: Any) -> Kit:
+    def replace(self, **options: Any) -> Self:
         """Returns a kit with other options, such as `normalization_epsilon=1e-3`.
 
         Raises:
@@ -83,9 +65,10 @@ class Kit(SharedLayers, ABC):
             setattr(kit, name, value)
         return kit
 
-    def with_weight_decay(self, factor: float) -> Kit:
+    def with_weight_decay(self, factor: float) -> Self:
         """Returns a kit whose convolutions add `factor` times their squared weights to the loss."""
-        return self.replace(kernel_regularizer=keras.regularizers.L2(factor) if factor else None)
+        decay = {"class_name": "L2", "config": {"l2": factor}} if factor else None
+        return self.replace(kernel_regularizer=decay)
 
     # --- channels -----------------------------------------------------------------------------
 
@@ -101,6 +84,10 @@ class Kit(SharedLayers, ABC):
         """
         return self.symmetry.whole_fields(channels * self.width, divisible_by)
 
+    def _fields(self, channels: int) -> int:
+        """How many fields so many channels of this network are."""
+        return channels // self.symmetry.order
+
     # --- convolutions -------------------------------------------------------------------------
 
     def lift(
@@ -115,23 +102,20 @@ class Kit(SharedLayers, ABC):
         name: str,
     ) -> Any:
         """The first convolution, from the image's channels to features. Options as `conv`."""
-        return self._convolution(
-            self._lifting_layer,
-            image,
-            kernel_size,
-            strides,
-            padding,
-            name,
-            means_in_filter=True,
-            filters=self.channels(filters),
+        window = self._window(image, kernel_size, strides, padding, name, may_prefilter=True)
+        return self._lift(
+            self._fit(image, window, name),
+            self.channels(filters),
+            window,
             use_bias=use_bias,
+            name=name,
         )
 
     def conv(
         self,
         x: Any,
         filters: int,
-        kernel_size: int | tuple[int, int],
+        kernel_size: KernelSize,
         *,
         strides: int = 1,
         padding: str = "same",
@@ -147,31 +131,37 @@ class Kit(SharedLayers, ABC):
             x: features.
             filters: channels of the plain network.
             kernel_size: side of the filters, or (height, width).
-            strides: step of the output.
+            strides: of the output.
             padding: `"same"` pads `(kernel_size - 1) / 2` pixels on every side; `"valid"`;
                 `"tensorflow"` as TensorFlow's `"same"`, one pixel more below and to the right
                 where a stride asks for it. A symmetric kit pads these alike: the map has the same
-                size, and the two agree where the step fits.
+                size, and the two agree where the stride fits.
             groups: as in ResNeXt; see `Symmetry.whole_groups`.
             divisible_by: see `channels`.
             like: a map to which the output will be added, where `filters` is the sum of parts
                 that were rounded each: the output has as many channels as this map.
             use_bias: adds a bias a filter.
             name: of the layer.
+
+        Raises:
+            ValueError: the symmetry has no such convolution.
         """
         channels = self.channels(filters, divisible_by) if like is None else like.shape[-1]
         if groups > 1:
             groups = self.symmetry.whole_groups(groups, x.shape[-1], channels)
-        return self._convolution(
-            self._conv_layer,
-            x,
-            kernel_size,
-            strides,
-            padding,
-            name,
-            filters=channels,
+        window = self._window(x, kernel_size, strides, padding, name)
+        if groups > 1 and self.symmetry.kind != "none" and isinstance(window.kernel_size, tuple):
+            raise ValueError(
+                f'"{name}": {self.symmetry} has no convolution in groups whose filters are not '
+                "square."
+            )
+        return self._conv(
+            self._fit(x, window, name),
+            channels,
+            window,
             groups=groups,
             use_bias=use_bias,
+            name=name,
         )
 
     def depthwise(
@@ -184,94 +174,79 @@ class Kit(SharedLayers, ABC):
         use_bias: bool = False,
         name: str,
     ) -> Any:
-        """A convolution of each channel, or field, by itself. Options as `conv`."""
-        return self._convolution(
-            self._depthwise_layer,
-            x,
-            kernel_size,
-            strides,
-            padding,
-            name,
-            means_in_filter=True,
-            use_bias=use_bias,
-        )
+        """A convolution of each channel, or field, by itself. Options as `conv`.
 
-    def _convolution(
-        self,
-        make: Callable[..., keras.Layer],
-        x: Any,
-        kernel_size: int | tuple[int, int],
-        strides: int,
-        padding: str,
-        name: str,
-        means_in_filter: bool = False,
-        **options: Any,
-    ) -> Any:
-        if padding == "valid":
-            x = self._pad_to_window(x, kernel_size, name)
-        x, window = self._fit(x, kernel_size, strides, padding, name, means_in_filter)
-        return make(name=name, **window, **options)(x)
+        Raises:
+            ConfigurationError: the symmetry has none.
+        """
+        if self.symmetry.rotate == "inputs":
+            raise ConfigurationError(
+                f'"{name}": {self.symmetry} has no depthwise convolution. Use '
+                f'"{str(self.symmetry).removesuffix("_inputs")}", which turns the filters.'
+            )
+        window = self._window(x, kernel_size, strides, padding, name, may_prefilter=True)
+        return self._depthwise(self._fit(x, window, name), window, use_bias=use_bias, name=name)
 
-    def _pad_to_window(self, x: Any, window: int | tuple[int, int], name: str) -> Any:
-        """Zeros around a map that is smaller than a window, the same on both sides."""
-        sides = (window, window) if isinstance(window, int) else window
-        missing = [
-            max(0, side - size) if size is not None else 0
-            for side, size in zip(sides, x.shape[1:3], strict=True)
-        ]
-        if not any(missing):
-            return x
-        pads = tuple((pixels + 1) // 2 for pixels in missing)
-        return keras.layers.ZeroPadding2D(pads, name=f"{name}.surround")(x)
-
-    @abstractmethod
-    def _fit(
-        self,
-        x: Any,
-        kernel_size: Any,
-        strides: int,
-        padding: str,
-        name: str,
-        means_in_filter: bool,
-    ) -> tuple[Any, dict[str, Any]]:
-        """Prepares a map for a window, and the window for the map.
-
-        Args:
-            x, kernel_size, strides, padding, name: as of `conv`.
-            means_in_filter: whether the filter is small beside the map, so that where it is to see
-                means of pixels a larger filter costs less than a map of means.
+    def full_map_conv(self, x: Any, units: int, *, use_bias: bool = True, name: str) -> Any:
+        """Flatten and a dense layer: a convolution whose filter is as large as the map.
 
         Returns:
-            the map, and the layer's `kernel_size`, `strides`, `padding` and what else is needed.
+            a map of one pixel, to which dense layers are pointwise convolutions.
         """
+        height, width = x.shape[1:3]
+        window = Window(height if height == width else (height, width))
+        channels = self.channels(units)
+        return self._conv(x, channels, window, groups=1, use_bias=use_bias, name=name)
 
-    @abstractmethod
-    def _lifting_layer(self, **options: Any) -> keras.Layer:
-        """The layer of `lift`; `filters` are channels of this network."""
-
-    @abstractmethod
-    def _conv_layer(self, *, kernel_size: Any, groups: int = 1, **options: Any) -> keras.Layer:
-        """The layer of `conv`; `filters` are channels of this network."""
-
-    @abstractmethod
-    def _depthwise_layer(self, **options: Any) -> keras.Layer:
-        """The layer of `depthwise`."""
-
-    def cover(self, x: Any, units: int, *, use_bias: bool = True, name: str) -> Any:
-        """Flatten and a dense layer: a convolution whose filter covers the whole map.
-
-        Returns a map of one pixel, to which dense layers are pointwise convolutions.
-        """
-        return self._conv_layer(
-            kernel_size=x.shape[1:3],
-            strides=1,
-            padding="valid",
-            filters=self.channels(units),
-            use_bias=use_bias,
+    def _window(
+        self,
+        x: Any,
+        kernel_size: KernelSize,
+        strides: int,
+        padding: str,
+        name: str,
+        may_prefilter: bool = False,
+    ) -> Window:
+        return convolution_window(
+            self.symmetry,
+            x.shape[1:3],
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            may_prefilter=may_prefilter,
             name=name,
-        )(x)
+        )
 
-    # --- normalisation and gates --------------------------------------------------------------
+    def _fit(self, x: Any, window: Window, name: str) -> Any:
+        """Does to a map what a window asks for."""
+        if any(window.surround_pixels):
+            x = self._zero_pad(x, window.surround_pixels, name=f"{name}.surround")
+        if window.align_size > 1:
+            align = Window(window.align_size, window.align_strides)
+            x = self._avg_pool(x, align, name=f"{name}.align")
+        if any(window.pad_pixels):
+            x = self._zero_pad(x, window.pad_pixels, name=f"{name}.pad")
+        return x
+
+    @abstractmethod
+    def _zero_pad(self, x: Any, pixels: tuple[int, int], *, name: str) -> Any:
+        """Rows and columns of zeros on either side."""
+
+    @abstractmethod
+    def _lift(self, image: Any, channels: int, window: Window, *, use_bias: bool, name: str) -> Any:
+        """The first convolution, on a map that the window fits, to channels of this network."""
+
+    @abstractmethod
+    def _conv(
+        self, x: Any, channels: int, window: Window, *, groups: int, use_bias: bool, name: str
+    ) -> Any:
+        """A convolution, on a map that the window fits, to channels of this network."""
+
+    @abstractmethod
+    def _depthwise(self, x: Any, window: Window, *, use_bias: bool, name: str) -> Any:
+        """A depthwise convolution, on a map that the window fits."""
+
+    # --- normalisation and attention ----------------------------------------------------------
 
     @abstractmethod
     def norm(self, x: Any, *, name: str, gamma_initializer: Any = "ones") -> Any:
@@ -286,7 +261,7 @@ class Kit(SharedLayers, ABC):
         """Multiplies each channel by a number that is learnt (layer scale)."""
 
     @abstractmethod
-    def gate(
+    def squeeze_excite(
         self,
         x: Any,
         reduced_channels: int,
@@ -299,18 +274,18 @@ class Kit(SharedLayers, ABC):
         """Squeeze-and-excitation by way of `reduced_channels` of the plain network."""
 
     @abstractmethod
-    def channel_gate(self, x: Any, kernel_size: int, *, name: str) -> Any:
+    def channel_attention(self, x: Any, kernel_size: int, *, name: str) -> Any:
         """Efficient channel attention: a gate from `kernel_size` neighbouring channels' means."""
 
     # --- pooling ------------------------------------------------------------------------------
 
-    @abstractmethod
     def max_pool(
         self, x: Any, size: int, *, strides: int, padding: str = "valid", name: str
     ) -> Any:
         """Maximum over windows; `padding="same"` as in `conv`, with nothing for a maximum."""
+        window = self._pooling_window(x, size, strides, padding, name)
+        return self._max_pool(self._fit(x, window, name), window, name=name)
 
-    @abstractmethod
     def avg_pool(
         self,
         x: Any,
@@ -325,10 +300,36 @@ class Kit(SharedLayers, ABC):
 
         `count_padding` says whether padded zeros count, as they do in PyTorch by default.
         """
+        if padding == "same" and count_padding:
+            pixels = (size - 1) // 2
+            x, padding = self._zero_pad(x, (pixels, pixels), name=f"{name}.pad"), "valid"
+        window = self._pooling_window(x, size, strides, padding, name)
+        return self._avg_pool(self._fit(x, window, name), window, name=name)
+
+    def _pooling_window(self, x: Any, size: int, strides: int, padding: str, name: str) -> Window:
+        return pooling_window(
+            self.symmetry, x.shape[1:3], size, strides=strides, padding=padding, name=name
+        )
+
+    @abstractmethod
+    def _max_pool(self, x: Any, window: Window, *, name: str) -> Any:
+        """The maximum, on a map that the window fits."""
+
+    @abstractmethod
+    def _avg_pool(self, x: Any, window: Window, *, name: str) -> Any:
+        """The mean, on a map that the window fits."""
 
     @abstractmethod
     def downsample(self, x: Any, strides: int, *, name: str) -> Any:
         """Mean over windows of `strides` pixels, to ceil(size / strides) pixels a side."""
+
+    @abstractmethod
+    def adaptive_pool(self, x: Any, size: int | tuple[int, int], *, name: str) -> Any:
+        """Resizes a map to `size` pixels, or (height, width), by means, as PyTorch does."""
+
+    @abstractmethod
+    def global_pool(self, x: Any, *, name: str) -> Any:
+        """The mean over the map, as a map of one pixel: the symmetry still acts on its channels."""
 
     @abstractmethod
     def invariant(self, x: Any, *, name: str) -> Any:
@@ -343,3 +344,45 @@ class Kit(SharedLayers, ABC):
     @abstractmethod
     def drop_path(self, x: Any, rate: float, *, name: str) -> Any:
         """Stochastic depth: drops a branch for an example as a whole."""
+
+    # --- what treats pixels and channels alike ------------------------------------------------
+
+    @abstractmethod
+    def activation(self, x: Any, activation: str, *, name: str) -> Any:
+        """A pointwise non-linearity, which every feature here is compatible with."""
+
+    @abstractmethod
+    def rescale(self, x: Any, factor: float, *, name: str) -> Any:
+        """A map times a number that is not learnt."""
+
+    @abstractmethod
+    def add(self, tensors: list[Any], *, name: str) -> Any:
+        """The sum of maps of one kind."""
+
+    @abstractmethod
+    def concatenate(self, tensors: list[Any], *, name: str) -> Any:
+        """Maps beside each other: fields stay whole."""
+
+    def split(self, x: Any, parts: int, *, name: str) -> list[Any]:
+        """Cuts the channels into equal parts.
+
+        Raises:
+            ValueError: fields would be cut; ask for the channels with `divisible_by`.
+        """
+        if x.shape[-1] % (self.symmetry.order * parts):
+            raise ValueError(
+                f'"{name}": {x.shape[-1]} channels cannot be split into {parts} parts of whole '
+                f"fields of {self.symmetry}."
+            )
+        return self._split(x, parts)
+
+    @abstractmethod
+    def _split(self, x: Any, parts: int) -> list[Any]:
+        """The channels in equal parts."""
+
+    @abstractmethod
+    def stage(self, x: Any, name: str) -> Any:
+        """Marks the output of a stage, by which features are taken and stages are trained.
+
+        The mark is a layer that does nothing, `stage.<name>`, so that a saved model has it too.
+        """

@@ -9,6 +9,7 @@ import keras
 from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
 from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
 from lensnet.models.kit.scalar import ScalarKit
+from lensnet.models.kit.windows import Window
 
 __all__ = ["PlainKit"]
 
@@ -17,75 +18,38 @@ __all__ = ["PlainKit"]
 class PlainKit(ScalarKit):
     """Stock Keras layers, or subclasses of them that are only computed faster on a CPU."""
 
-    def _fit(
-        self,
-        x: Any,
-        kernel_size: Any,
-        strides: int,
-        padding: str,
-        name: str,
-        means_in_filter: bool,
-    ) -> tuple[Any, dict[str, Any]]:
-        if padding == "tensorflow":
-            padding = "same"
-        elif padding == "same" and strides > 1:
-            # Keras would pad one side more than the other.
-            if kernel_size > 1:
-                x = keras.layers.ZeroPadding2D((kernel_size - 1) // 2, name=f"{name}.pad")(x)
-            padding = "valid"
-        return x, {"kernel_size": kernel_size, "strides": strides, "padding": padding}
+    def _lift(self, image: Any, channels: int, window: Window, **options: Any) -> Any:
+        return self._conv(image, channels, window, groups=1, **options)
 
-    def _lifting_layer(self, **options: Any) -> keras.Layer:
-        return self._conv_layer(**options)
-
-    def _conv_layer(self, *, kernel_size: Any, groups: int = 1, **options: Any) -> keras.Layer:
+    def _conv(self, x: Any, channels: int, window: Window, *, groups: int, **options: Any) -> Any:
         options |= {
-            "kernel_size": kernel_size,
+            "filters": channels,
             "kernel_initializer": self.kernel_initializer,
             "kernel_regularizer": self.kernel_regularizer,
+            **self._window_options(window),
         }
         if groups > 1:
-            return GroupedConv2D(groups=groups, **options)
-        return keras.layers.Conv2D(**options)
+            return GroupedConv2D(groups=groups, **options)(x)
+        return keras.layers.Conv2D(**options)(x)
 
-    def _depthwise_layer(self, **options: Any) -> keras.Layer:
+    def _depthwise(self, x: Any, window: Window, **options: Any) -> Any:
         return DepthwiseConv2D(
             depthwise_initializer=self._depthwise_initializer(),
             depthwise_regularizer=self.kernel_regularizer,
+            **self._window_options(window),
             **options,
-        )
+        )(x)
 
     def max_pool(
         self, x: Any, size: int, *, strides: int, padding: str = "valid", name: str
     ) -> Any:
-        if padding == "valid":
-            x = self._pad_to_window(x, size, name)
-        elif padding == "same":
+        if padding == "same":
             pixels = (size - 1) // 2
             sides = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
             # In place of minus infinity, which a saved model's JSON cannot hold.
             lowest = -6e4 if x.dtype == "float16" else -3e38
-            x = keras.ops.pad(x, sides, constant_values=lowest)
-        return keras.layers.MaxPooling2D(
-            size, strides=strides, padding="same" if padding == "tensorflow" else "valid", name=name
-        )(x)
-
-    def avg_pool(
-        self,
-        x: Any,
-        size: int,
-        *,
-        strides: int,
-        padding: str = "valid",
-        count_padding: bool = False,
-        name: str,
-    ) -> Any:
-        if padding == "valid":
-            x = self._pad_to_window(x, size, name)
-        elif count_padding:
-            x = keras.layers.ZeroPadding2D((size - 1) // 2, name=f"{name}.pad")(x)
-            padding = "valid"
-        return keras.layers.AveragePooling2D(size, strides=strides, padding=padding, name=name)(x)
+            x, padding = keras.ops.pad(x, sides, constant_values=lowest), "valid"
+        return super().max_pool(x, size, strides=strides, padding=padding, name=name)
 
     def downsample(self, x: Any, strides: int, *, name: str) -> Any:
         # Keras's "same" leaves padded pixels out of the mean.

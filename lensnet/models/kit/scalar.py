@@ -7,15 +7,15 @@ from typing import Any
 import keras
 
 from lensnet.layers.accelerated.batch_normalization import BatchNormalization
-from lensnet.models.kit.interface import Kit
+from lensnet.models.kit.shared import KerasKit
 
 __all__ = ["ScalarKit"]
 
 
-class ScalarKit(Kit):
+class ScalarKit(KerasKit):
     """Stock layers that treat each channel by itself or mix channels without a place.
 
-    A scalar channel does not change places when the image is turned, so these layers are as
+    A scalar channel does not change places when the image is rotated, so these layers are as
     right for `rot4` as for no symmetry.
     """
 
@@ -45,7 +45,7 @@ class ScalarKit(Kit):
             name=name,
         )(x)
 
-    def gate(
+    def squeeze_excite(
         self,
         x: Any,
         reduced_channels: int,
@@ -64,7 +64,7 @@ class ScalarKit(Kit):
         gate = self.activation(gate, gate_activation, name=f"{expand_name}.act")
         return self._multiply(x, gate, name)
 
-    def channel_gate(self, x: Any, kernel_size: int, *, name: str) -> Any:
+    def channel_attention(self, x: Any, kernel_size: int, *, name: str) -> Any:
         gate = keras.layers.GlobalAveragePooling2D(name=f"{name}.mean")(x)
         gate = keras.layers.Reshape((x.shape[-1], 1), name=f"{name}.row")(gate)
         gate = keras.layers.Conv1D(

@@ -43,7 +43,7 @@ def built(size, layer):
 
 
 @pytest.mark.parametrize(
-    ("size", "kernel_size", "strides", "mean_size", "padding"),
+    ("size", "kernel_size", "strides", "prefilter_size", "padding"),
     [
         (8, 3, 2, 2, "same"),
         (9, 5, 2, 2, "same"),
@@ -55,15 +55,18 @@ def built(size, layer):
 )
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_mean_in_the_filter_is_one_before_it(
-    name, size, kernel_size, strides, mean_size, padding
+    name, size, kernel_size, strides, prefilter_size, padding
 ):
     options = {"kernel_size": kernel_size, "strides": strides}
-    layer = LAYERS[name](**options, mean_size=mean_size, padding=padding)
+    layer = LAYERS[name](**options, prefilter_size=prefilter_size, padding=padding)
     layer.build((None, size, size, 16))
     randomize(layer)
     pixels = (kernel_size - 1) // 2 if padding == "same" else 0
     before = keras.Sequential(
-        [keras.layers.ZeroPadding2D(pixels), keras.layers.AveragePooling2D(mean_size, strides=1)]
+        [
+            keras.layers.ZeroPadding2D(pixels),
+            keras.layers.AveragePooling2D(prefilter_size, strides=1),
+        ]
     )
     means = before(images(size))
     expected_layer = LAYERS[name](**options, padding="valid")
@@ -104,7 +107,7 @@ def test_a_map_of_unknown_size():
 def test_a_step_that_does_not_fit_is_symmetric_with_means(name):
     group = Group.parse("c8" if "c8" in name else "d4" if "d4" in name else "c4")
     quarter = {"c4": 1, "c8": 2, "d4": 1}[str(group)]
-    model = built(8, LAYERS[name](kernel_size=3, strides=2, mean_size=2))
+    model = built(8, LAYERS[name](kernel_size=3, strides=2, prefilter_size=2))
     without = built(8, LAYERS[name](kernel_size=3, strides=2))
     inputs = images(8)
     if "lifting" not in name:
@@ -134,7 +137,7 @@ def test_a_step_that_does_not_fit_is_symmetric_with_means(name):
     ],
 )
 def test_a_step_that_does_not_fit_is_symmetric_with_means_of_rotations(name, outputs):
-    model = built(8, LAYERS[name](kernel_size=3, strides=2, mean_size=2))
+    model = built(8, LAYERS[name](kernel_size=3, strides=2, prefilter_size=2))
     error = equivariance_error(model, images(8), Group.parse("c4"), outputs=outputs)
     assert error <= 1e-5
 
@@ -142,25 +145,32 @@ def test_a_step_that_does_not_fit_is_symmetric_with_means_of_rotations(name, out
 @pytest.mark.parametrize("size", [8, 9])
 @pytest.mark.parametrize("name", LAYERS)
 def test_folds(name, size):
-    mean_size = 2 - size % 2
-    layer = LAYERS[name](kernel_size=3, strides=2, mean_size=mean_size)
+    prefilter_size = 2 - size % 2
+    layer = LAYERS[name](kernel_size=3, strides=2, prefilter_size=prefilter_size)
     assert_folds(built(size, layer), images(size))
 
 
 def test_a_layer_saved_before_there_were_means():
     config = GroupConv2D(2, 3, "c4").get_config()
-    del config["mean_size"]
-    assert GroupConv2D.from_config(config).mean_size == 1
+    del config["prefilter_size"]
+    assert GroupConv2D.from_config(config).prefilter_size == 1
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mean_size": 0}, "mean_size"),
-        ({"mean_size": 1.5}, "mean_size"),
-        ({"mean_size": 2, "dilation_rate": 2}, "mean_size or dilation_rate"),
+        ({"prefilter_size": 0}, "prefilter_size"),
+        ({"prefilter_size": 1.5}, "prefilter_size"),
+        ({"prefilter_size": 2, "dilation_rate": 2}, "prefilter_size or dilation_rate"),
     ],
 )
 def test_what_is_no_mean_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         GroupConv2D(2, 3, "c4", **options)
+
+
+def test_a_layer_of_an_earlier_configuration():
+    """The argument was called mean_size."""
+    config = GroupConv2D(4, 3, "d4", prefilter_size=2).get_config()
+    config["mean_size"] = config.pop("prefilter_size")
+    assert GroupConv2D.from_config(config).prefilter_size == 2

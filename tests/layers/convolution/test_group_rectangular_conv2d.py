@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lensnet.layers import GroupConv2D, GroupRectangularConv2D
-from lensnet.layers.convolution.base_rectangular_conv import turned_taps
+from lensnet.layers.convolution.base_rectangular_conv import rotated_taps
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
@@ -142,11 +142,11 @@ def test_images_of_any_size():
         assert tuple(outputs.shape) == (2, height - 4, width - 4, 12)
 
 
-def test_turned_taps():
+def test_rotated_taps():
     """By the matrices: where a tap stands is where the rotation carries it."""
     group = Group(4, mirrors=True)
     for element in range(8):
-        turned = turned_taps(group, element, 2, 4)
+        turned = rotated_taps(group, element, 2, 4)
         rows, columns = turned.shape
         for row, column in itertools.product(range(2), range(4)):
             x, y = group.matrix(element) @ (column - 1.5, 0.5 - row)
@@ -169,7 +169,7 @@ def test_he_normal_keeps_the_variance():
         ((4, 7, "c4"), "kernel_size as two positive integers.*got 7"),
         ((4, (1, 0), "c4"), r"kernel_size as two positive integers.*got \(1, 0\)"),
         ((4, (1, 6), "c4"), r'an even side \(1 x 6\) cannot be padded "same"'),
-        ((4, (1, 7), "c8"), "c8 turns by 45 degrees.*Use a GroupConv2D with a square filter"),
+        ((4, (1, 7), "c8"), "c8 rotates by 45 degrees.*Use a GroupConv2D with a square filter"),
     ],
 )
 def test_wrong_arguments(arguments, message):
@@ -180,7 +180,7 @@ def test_wrong_arguments(arguments, message):
 def test_wrong_padding():
     with pytest.raises(ValueError, match='padding is "same" or "valid"'):
         GroupRectangularConv2D(4, (1, 7), "c4", padding="causal")
-    with pytest.raises(ValueError, match="2 x 3 pixels cannot be turned by 90 degrees"):
+    with pytest.raises(ValueError, match="2 x 3 pixels cannot be rotated by 90 degrees"):
         GroupRectangularConv2D(4, (2, 3), "c4", padding="valid")
     GroupRectangularConv2D(4, (2, 3), "c2", padding="valid")
 

@@ -107,7 +107,7 @@ def test_filters_are_turned_as_scipy_turns_images(rotations):
 
 def test_the_mask_keeps_the_circle(images):
     layer, kernel, _ = built(images, 2, 5, circular_mask=True)
-    turned = keras.ops.convert_to_numpy(layer.turned_kernels())
+    turned = keras.ops.convert_to_numpy(layer.rotated_kernels())
     corners = turned[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 0).all()
     np.testing.assert_array_equal(turned[0, 1:-1, 1:-1], kernel[1:-1, 1:-1].astype("float32"))
@@ -121,7 +121,7 @@ def test_a_filter_that_covers_the_map(rotate, rotations):
     assert tuple(layer(images).shape) == (2, 1, 1, 4)
     assert_equivariant(layer, images, "c4", outputs="scalar", tolerance=2e-6)
     if rotate == "filters":
-        responses = [layer.convolve(images, kernel) for kernel in layer.turned_kernels()]
+        responses = [layer.convolve(images, kernel) for kernel in layer.rotated_kernels()]
         expected = max_of(map(keras.ops.convert_to_numpy, responses))
         expected = expected + keras.ops.convert_to_numpy(layer.bias)
         np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(images)), expected, atol=3e-6)

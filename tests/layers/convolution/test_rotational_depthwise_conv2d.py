@@ -112,9 +112,9 @@ def test_a_plain_depthwise_convolution_fails_the_same_check(images):
     np.testing.assert_allclose(numpy(unturned(images)), numpy(stock(images)), atol=1e-6)
 
 
-def test_turned_kernels(images):
+def test_rotated_kernels(images):
     layer = built(5, 8)
-    kernels = numpy(layer.turned_kernels())
+    kernels = numpy(layer.rotated_kernels())
     assert kernels.shape == (8, 5, 5, 3, 1)
     assert (kernels[:, [0, 0, -1, -1], [0, -1, 0, -1]] == 0).all()
     # Turning by 45 degrees and then by 90 is turning by 135.

@@ -109,11 +109,11 @@ def test_the_weights_are_those_of_a_plain_convolution():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rotations": 3}, "turned 1, 2 or 4 times; got rotations=3"),
-        ({"rotations": 8}, "turned 1, 2 or 4 times; got rotations=8"),
+        ({"rotations": 3}, "rotations is 1, 2 or 4; got 3"),
+        ({"rotations": 8}, "rotations is 1, 2 or 4; got 8"),
         ({"kernel_size": 3}, "kernel_size as two positive integers"),
         ({"kernel_size": (1, 4)}, 'cannot be padded "same"'),
-        ({"kernel_size": (1, 4), "padding": "valid"}, "cannot be turned by 90 degrees"),
+        ({"kernel_size": (1, 4), "padding": "valid"}, "cannot be rotated by 90 degrees"),
     ],
 )
 def test_wrong_arguments(options, message):

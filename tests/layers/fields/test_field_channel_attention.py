@@ -1,4 +1,4 @@
-"""FieldChannelGate against its definition, written as loops over fields and group elements."""
+"""FieldChannelAttention against its definition, written as loops over fields and group elements."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers import FieldChannelGate
+from lensnet.layers import FieldChannelAttention
 from lensnet.symmetry import Group
 from lensnet.testing import randomize
 
@@ -16,7 +16,7 @@ def numpy(tensor):
 
 
 def built(name, kernel_size, **options):
-    layer = FieldChannelGate(name, kernel_size, **options)
+    layer = FieldChannelAttention(name, kernel_size, **options)
     layer.build((None, 5, 4, 24))
     randomize(layer)
     return layer
@@ -87,7 +87,9 @@ def test_channel_attention_over_channels_fails_on_fields():
 
 def test_he_normal_counts_what_enters_a_gate():
     """4 taps' worth of 8 elements, and not of the 8 elements the outputs."""
-    layer = FieldChannelGate("c16", 101, kernel_initializer=keras.initializers.HeNormal(seed=0))
+    layer = FieldChannelAttention(
+        "c16", 101, kernel_initializer=keras.initializers.HeNormal(seed=0)
+    )
     layer.build((None, 4, 4, 16))
     weights = numpy(layer.kernel)
     assert abs(weights.var() * weights.size / 2 - 1) < 0.1
@@ -95,14 +97,14 @@ def test_he_normal_counts_what_enters_a_gate():
 
 def test_the_mean_of_a_large_map_in_half_precision():
     """A sum of 90,000 ones is no number of float16."""
-    layer = FieldChannelGate("c4", 3, dtype="mixed_float16")
+    layer = FieldChannelAttention("c4", 3, dtype="mixed_float16")
     outputs = layer(np.ones((1, 300, 300, 4), "float16"))
     assert np.isfinite(numpy(outputs)).all()
 
 
 def test_images_of_any_size():
     image = keras.Input((None, None, 8))
-    model = keras.Model(image, FieldChannelGate("c4", 3)(image))
+    model = keras.Model(image, FieldChannelAttention("c4", 3)(image))
     assert model.output_shape == (None, None, None, 8)
     assert tuple(model(np.ones((2, 3, 2, 8), "float32")).shape) == (2, 3, 2, 8)
 
@@ -116,4 +118,4 @@ def test_options():
 @pytest.mark.parametrize("kernel_size", [0, 2, 3.0])
 def test_kernel_size(kernel_size):
     with pytest.raises(ValueError, match="an odd positive integer"):
-        FieldChannelGate("c4", kernel_size)
+        FieldChannelAttention("c4", kernel_size)

@@ -13,10 +13,10 @@ SHAPE = (9, 9, 48)
 
 LAYERS = {
     "layer normalization": lambda group, **o: layers.FieldLayerNormalization(group, **o),
-    "gate": lambda group, **o: layers.FieldGate(
+    "gate": lambda group, **o: layers.FieldSqueezeExcite(
         group, reduced_fields=2, gate_activation="hard_sigmoid", **o
     ),
-    "channel gate": lambda group, **o: layers.FieldChannelGate(group, kernel_size=3, **o),
+    "channel gate": lambda group, **o: layers.FieldChannelAttention(group, kernel_size=3, **o),
     "scale": lambda group, **o: layers.FieldScale(group, **o),
     "dropout": lambda group, **o: layers.FieldDropout(group, 0.3, seed=1, **o),
     "drop path": lambda group, **o: layers.DropPath(0.3, seed=1, **o),

@@ -75,7 +75,7 @@ def test_a_network_that_goes_on_with_fewer_symmetries(reordered):
 
 
 def test_what_is_no_subgroup():
-    with pytest.raises(ValueError, match="d4 is no subgroup of c8"):
+    with pytest.raises(ValueError, match="d4 is not a subgroup of c8"):
         SubgroupRestriction("c8", "d4")
     with pytest.raises(ValueError, match="12 channels are not whole fields of c8"):
         SubgroupRestriction("c8", "c4").build((None, 12))

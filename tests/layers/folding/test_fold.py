@@ -12,10 +12,10 @@ from folded import answers, assert_folds, batch_norm, build, chain, images, kind
 from lensnet.layers import (
     CircularMask,
     DropPath,
-    FieldGate,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupAveraged,
     GroupConv2D,
     GroupDepthwiseConv2D,
@@ -236,7 +236,7 @@ def test_precision_is_kept():
         FieldNormalization("d4", dtype=policy),
         GroupConv2D(8, 3, "d4", dtype=policy),
         GroupConv2D(8, 3, "d4", groups=8, dtype=policy),
-        FieldGate("d4", 2, dtype=policy),
+        FieldSqueezeExcite("d4", 2, dtype=policy),
         SymmetricDownsample2D(dtype=policy),
         FieldLayerNormalization("d4", dtype=policy),
         GroupPool("d4", dtype=policy),
@@ -268,13 +268,13 @@ def test_a_normalisation_in_another_precision_does_not_merge():
     keras.backend.backend() == "torch", reason="without us, PyTorch takes no dots in names"
 )
 def test_folded_models_are_saved_exported_and_loaded_where_we_are_not(tmp_path):
-    """Every operation of stock forms reads what it wrote."""
+    """Every operation that folding applies reads what it wrote."""
     everything = [
         lift("d4", 8),
         FieldNormalization("d4"),
         relu(),
         GroupConv2D(8, 3, "d4", groups=8),
-        FieldGate("d4", 2),
+        FieldSqueezeExcite("d4", 2),
         SymmetricDownsample2D(),
         CircularMask(1.0),
         SubgroupRestriction("d4", "d2"),
@@ -317,6 +317,94 @@ def test_folded_models_are_saved_exported_and_loaded_where_we_are_not(tmp_path):
     assert done.stdout.strip().endswith("done"), done.stderr
 
 
+# --- layers of the user's own ---------------------------------------------------------------------
+
+
+class Doubled(keras.layers.Layer):
+    """A layer that we do not know, but that says how it folds."""
+
+    fold_absorbed = True
+
+    def call(self, inputs):
+        return 2 * inputs
+
+    def fold(self, graph, inputs):
+        if graph.absorb(self, inputs, np.full(inputs.shape[-1], 2.0), np.zeros(inputs.shape[-1])):
+            return inputs
+        both = keras.layers.Add(dtype=self.dtype_policy, name=self.name)
+        return graph.add_layer(both, [inputs, inputs])[1]
+
+
+class Swapped(keras.layers.Layer):
+    """One that what follows is absorbed through."""
+
+    fold_transparent = True
+
+    def call(self, inputs):
+        return inputs[..., ::-1, :]
+
+    def fold(self, graph, inputs):
+        return graph.propagate_fusable(inputs, keras.ops.flip(inputs, axis=2))
+
+
+class Weighted(keras.layers.Layer):
+    """One of two tensors and an argument."""
+
+    def call(self, one, other, factor=1.0):
+        return one + factor * other
+
+    def fold(self, graph, one, other, factor=1.0):
+        return one + factor * other
+
+
+class Wrapped(keras.Model):
+    """A model that is not of Keras's kinds."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def call(self, inputs):
+        return -self.inner(inputs)
+
+    def fold(self, graph, inputs):
+        return -graph.apply(self.inner, inputs)
+
+    def get_config(self):
+        inner = keras.saving.serialize_keras_object(self.inner)
+        return {**super().get_config(), "inner": inner}
+
+
+def test_a_layer_of_the_users_own_folds_as_it_says():
+    convolution = GroupConv2D(3, 3, "c4", lifting=True, use_bias=False)
+    absorbed = build(chain(convolution, Swapped(), Doubled(), FieldNormalization("c4")))
+    assert kinds(assert_folds(absorbed)) == ["Conv2D", "Flip"]
+    alone = build(chain(lift("c4"), relu(), Doubled(name="doubled")))
+    assert assert_folds(alone).layers[-1].name == "doubled"
+    assert_folds(build(lambda x: Weighted()(x, lift("c4", 1)(x)[..., :2], factor=3.0)))
+
+
+def test_a_subclass_that_says_it_anew_folds():
+    class Shifted(GroupConv2D):
+        def call(self, inputs):
+            return super().call(inputs) + 1
+
+        def fold(self, graph, inputs):
+            return super().fold(graph, inputs) + 1
+
+    assert_folds(build(Shifted(3, 3, "c4", lifting=True)))
+
+
+def test_a_model_of_the_users_own_folds_as_it_says():
+    model = Wrapped(build(chain(lift("c4"), FieldNormalization("c4"))), name="wrapped")
+    model.build((None, 9, 9, 2))
+    randomize(model)
+    folded = fold(model)
+    assert folded.name == "wrapped"
+    expected, actual = (answers(each, images())[0] for each in (model, folded))
+    assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -329,16 +417,19 @@ class Mine(keras.layers.Layer):
 
 
 class MyConvolution(GroupConv2D):
-    """It may do anything."""
+    """Its convolution may be folded, but not what it does after that."""
+
+    def call(self, inputs):
+        return super().call(inputs) + 1
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (Mine(name="mine"), '"mine" \\(Mine\\) has no form'),
-        (MyConvolution(3, 3, "c4", lifting=True), "\\(MyConvolution\\) has no form"),
+        (Mine(name="mine"), '"mine" \\(Mine\\) cannot be folded: it is not Keras'),
+        (MyConvolution(3, 3, "c4", lifting=True), "\\(MyConvolution\\) .* overrides call"),
         (keras.layers.TimeDistributed(Mine(), name="wrapped"), '"wrapped" holds a Mine'),
-        (GroupAveraged(Mine(), "c4"), "\\(Mine\\) has no form"),
+        (GroupAveraged(Mine(), "c4"), "\\(Mine\\) cannot be folded"),
     ],
     ids=["layer", "subclass", "wrapped", "averaged"],
 )

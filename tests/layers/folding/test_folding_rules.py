@@ -1,4 +1,4 @@
-"""Each layer's stock form answers as the layer does, and what follows merges into it."""
+"""Each layer's folded form answers as the layer does, and what follows merges into it."""
 
 import inspect
 
@@ -11,13 +11,13 @@ from lensnet import layers
 from lensnet.layers import (
     CircularMask,
     DropPath,
-    FieldChannelGate,
+    FieldChannelAttention,
     FieldDropBlock,
     FieldDropout,
-    FieldGate,
     FieldLayerNormalization,
     FieldNormalization,
     FieldScale,
+    FieldSqueezeExcite,
     GroupAveraged,
     GroupConv2D,
     GroupDepthwiseConv2D,
@@ -31,15 +31,15 @@ from lensnet.layers import (
     SymmetricDownsample2D,
     fold,
 )
-from lensnet.layers.folding.stock_rules import STOCK_FORMS
 from lensnet.testing import randomize
 
 
-def test_every_layer_has_a_stock_form():
+def test_every_layer_says_how_it_folds():
+    """Beside its call, or as the Keras class that it stands for."""
     classes = [value for value in vars(layers).values() if inspect.isclass(value)]
     assert len(classes) > 20
     for layer in classes:
-        assert layer in STOCK_FORMS, layer
+        assert hasattr(layer, "fold") or issubclass(layer, layer.stock_class), layer
 
 
 # --- convolutions of fields -----------------------------------------------------------------------
@@ -204,9 +204,9 @@ def test_a_negative_scale_turns_the_largest_into_the_smallest(name):
 @pytest.mark.parametrize(
     "gate",
     [
-        lambda: FieldGate("d4", 2, "silu"),
-        lambda: FieldGate("d4", 2, gate_activation="hard_sigmoid", use_bias=False),
-        lambda: FieldChannelGate("d4", 3),
+        lambda: FieldSqueezeExcite("d4", 2, "silu"),
+        lambda: FieldSqueezeExcite("d4", 2, gate_activation="hard_sigmoid", use_bias=False),
+        lambda: FieldChannelAttention("d4", 3),
     ],
 )
 def test_gates(gate, flat):

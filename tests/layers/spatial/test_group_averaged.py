@@ -160,12 +160,12 @@ def test_images_that_are_not_square():
     np.testing.assert_allclose(
         numpy(averaged(rectangle)).reshape(rectangle.shape), expected, atol=1e-6
     )
-    with pytest.raises(ValueError, match="c4 turns images by 90 degrees, which must be square"):
+    with pytest.raises(ValueError, match="c4 rotates images by 90 degrees, which must be square"):
         GroupAveraged(keras.layers.Flatten(), "c4")(rectangle)
 
 
 def test_wrong_arguments(model):
-    with pytest.raises(ValueError, match="c8 turns by 45. Use c4 or d4"):
+    with pytest.raises(ValueError, match="c8 rotates by 45. Use c4 or d4"):
         GroupAveraged(model, "c8")
-    with pytest.raises(ValueError, match=r"turns images, \(batch, height, width, channels\)"):
+    with pytest.raises(ValueError, match=r"rotates images, \(batch, height, width, channels\)"):
         GroupAveraged(keras.layers.Dense(2), "c4").build((None, 3))

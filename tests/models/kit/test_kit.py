@@ -6,7 +6,7 @@ import pytest
 
 from lensnet.errors import ConfigurationError
 from lensnet.layers import Activation, BatchNormalization, DepthwiseConv2D, GroupedConv2D
-from lensnet.models.kit import Kit
+from lensnet.models.kit import make_kit
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
@@ -16,7 +16,7 @@ NOT_WITH_TURNED_INPUTS = {"depthwise", "strided depthwise"}
 
 def build(symmetry, size, step, channels=2):
     """A lifting convolution, one step of a kit, and the invariant read-out."""
-    kit = Kit.create(symmetry)
+    kit = make_kit(symmetry)
     image = keras.Input((size, size, channels))
     x = kit.lift(image, 16, 3, name="lift")
     x = step(kit, x)
@@ -54,8 +54,8 @@ STEPS = {
     "global pool": lambda kit, x: kit.conv(kit.global_pool(x, name="s"), 16, 1, name="t"),
     "layer norm": lambda kit, x: kit.layer_norm(x, name="s"),
     "scale": lambda kit, x: kit.scale(x, initial=1e-6, name="s"),
-    "gate": lambda kit, x: kit.gate(x, 8, name="s"),
-    "channel gate": lambda kit, x: kit.channel_gate(x, 3, name="s"),
+    "gate": lambda kit, x: kit.squeeze_excite(x, 8, name="s"),
+    "channel gate": lambda kit, x: kit.channel_attention(x, 3, name="s"),
     "drop path": lambda kit, x: kit.drop_path(x, 0.5, name="s"),
     "concatenate": lambda kit, x: kit.concatenate([x, x], name="s"),
     "split": lambda kit, x: kit.split(kit.conv(x, 32, 3, divisible_by=2, name="s"), 2, name="t")[1],
@@ -68,7 +68,7 @@ STEPS = {
     "leaky sum": lambda kit, x: kit.activation(kit.add([x, x], name="s"), "leaky_relu", name="t"),
     "stage": lambda kit, x: kit.stage(x, "1"),
     "norm": lambda kit, x: kit.norm(x, name="s"),
-    "cover": lambda kit, x: kit.cover(x, 16, name="s"),
+    "cover": lambda kit, x: kit.full_map_conv(x, 16, name="s"),
     "dropout": lambda kit, x: kit.dropout(x, 0.5, name="s"),
     "add": lambda kit, x: kit.add([x, x], name="s"),
 }
@@ -107,7 +107,7 @@ def test_the_plain_kit_fails_the_same_check(step):
 @EVERY_STEP
 def test_maps_have_the_size_they_have_in_the_plain_network(step, symmetry, size):
     def shape(name):
-        kit = Kit.create(name)
+        kit = make_kit(name)
         x = kit.lift(keras.Input((size, size, 2)), 16, 3, name="lift")
         return STEPS[step](kit, x).shape
 
@@ -116,18 +116,18 @@ def test_maps_have_the_size_they_have_in_the_plain_network(step, symmetry, size)
 
 
 def test_turned_inputs_have_no_depthwise_convolution():
-    kit = Kit.create("rot4_inputs")
+    kit = make_kit("rot4_inputs")
     with pytest.raises(ConfigurationError, match='"s": rot4_inputs has no depthwise convolution'):
         kit.depthwise(keras.Input((9, 9, 8)), 3, name="s")
 
 
 def test_fields_are_not_cut():
     with pytest.raises(ValueError, match='"s": 8 channels cannot be split into 2 parts of whole'):
-        Kit.create("d4").split(keras.Input((9, 9, 8)), 2, name="s")
+        make_kit("d4").split(keras.Input((9, 9, 8)), 2, name="s")
 
 
 def test_restriction_goes_on_with_fewer_symmetries():
-    kit = Kit.create("d8")
+    kit = make_kit("d8")
     image = keras.Input((17, 17, 2))
     x = kit.lift(image, 32, 3, name="lift")
     kit, x = kit.restrict(x, "c4", name="restrict")
@@ -141,13 +141,13 @@ def test_restriction_goes_on_with_fewer_symmetries():
 
 def test_options_that_a_kit_does_not_have():
     with pytest.raises(TypeError, match="no option"):
-        Kit.create("none").replace(normalisation_epsilon=1e-3)
+        make_kit("none").replace(normalisation_epsilon=1e-3)
 
 
 def test_the_plain_kit_hands_out_stock_layers_alone():
     """Or layers that are stock ones but for the way in which they are computed."""
     image = keras.Input((17, 17, 2))
-    kit = Kit.create("none")
+    kit = make_kit("none")
     x = kit.lift(image, 16, 3, strides=2, name="lift")
     for name, step in STEPS.items():
         y = step(kit, x)
@@ -162,21 +162,21 @@ def test_the_plain_kit_hands_out_stock_layers_alone():
 
 
 def test_width_and_whole_fields():
-    assert Kit.create("none", width=0.5).channels(64) == 32
-    assert Kit.create("d4", width=0.5).channels(64) == 32
-    assert Kit.create("d4").channels(3) == 8, "at least one field"
-    assert Kit.create("c4").channels(30) == 32
+    assert make_kit("none", width=0.5).channels(64) == 32
+    assert make_kit("d4", width=0.5).channels(64) == 32
+    assert make_kit("d4").channels(3) == 8, "at least one field"
+    assert make_kit("c4").channels(30) == 32
 
 
 def test_a_symmetric_step_needs_a_known_square_size():
-    kit = Kit.create("c4")
+    kit = make_kit("c4")
     for shape in ((None, None, 1), (16, 18, 1)):
         with pytest.raises(ValueError, match="square images of a size that is known"):
             kit.lift(keras.Input(shape), 8, 3, strides=2, name="lift")
 
 
 def test_weight_decay_goes_into_the_loss():
-    kit = Kit.create("c4").with_weight_decay(0.5)
+    kit = make_kit("c4").with_weight_decay(0.5)
     image = keras.Input((8, 8, 1))
     model = keras.Model(image, kit.lift(image, 4, 3, name="lift"))
     kernel = keras.ops.convert_to_numpy(model.get_layer("lift").kernel)
@@ -192,7 +192,7 @@ def test_adaptive_pool_takes_means_as_pytorch_does(pixels, new_pixels):
         start, end = i * pixels // new_pixels, math.ceil((i + 1) * pixels / new_pixels)
         means[i, start:end] = 1 / (end - start)
     image = keras.Input((pixels, pixels, 3))
-    model = keras.Model(image, Kit.create("none").adaptive_pool(image, new_pixels, name="s"))
+    model = keras.Model(image, make_kit("none").adaptive_pool(image, new_pixels, name="s"))
     x = np.random.default_rng(0).standard_normal((2, pixels, pixels, 3)).astype("float32")
     expected = np.einsum("ij,bjkc,lk->bilc", means, x, means)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, atol=1e-6)

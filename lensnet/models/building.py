@@ -1,0 +1,88 @@
+"""Building a network from its specification, a kit and a head; its weights are random."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from lensnet import registry
+from lensnet.config.backbone import BackboneSpec
+from lensnet.config.sections import Head
+from lensnet.errors import ConfigurationError, did_you_mean
+from lensnet.models.heads import add_head
+from lensnet.models.kit import Kit
+from lensnet.models.stages import stage_outputs
+
+__all__ = ["build_network"]
+
+
+def build_network(
+    spec: BackboneSpec,
+    kit: Kit,
+    *,
+    input_shape: tuple[int, int, int],
+    num_outputs: int,
+    head: Head | Mapping[str, Any] | None = None,
+    activation: str | None = None,
+    features_only: bool | Sequence[str] = False,
+    options: Mapping[str, Any] | None = None,
+) -> keras.Model:
+    """Builds a network.
+
+    Args:
+        spec: of the zoo.
+        kit: of the network's symmetry and width.
+        input_shape, num_outputs, head, activation, features_only: as of `lensnet.models.create`.
+        options: of the family.
+
+    Returns:
+        as `lensnet.models.create`.
+
+    Raises:
+        ConfigurationError: an unknown option, images that are too small or, with a symmetry, not
+            square, or no such stage.
+    """
+    options = options or {}
+    for option in options:
+        if option not in spec.options:
+            raise ConfigurationError(
+                f'"{spec.name}" takes no option "{option}".{did_you_mean(option, spec.options)} '
+                f"Allowed: {', '.join(spec.options) or 'none'}."
+            )
+    height, width, channels = input_shape
+    if min(height, width) < spec.minimum_size:
+        raise ConfigurationError(
+            f'"{spec.name}" needs images of {spec.minimum_size} x {spec.minimum_size} pixels or '
+            f"more; got {height} x {width}."
+        )
+    if kit.symmetry.kind != "none" and height != width:
+        raise ConfigurationError(
+            f"A symmetric network needs square images; got {height} x {width} pixels."
+        )
+    image = keras.Input((height, width, channels), name="image")
+    features = registry.load_object(spec.build)(kit, image, **spec.variant, **options)
+    if features_only:
+        return _stages_model(image, features, features_only, spec.name)
+    features = kit.invariant(features, name="global_pool")
+    outputs = add_head(features, num_outputs, head, activation)
+    # The name of a preset may be a path.
+    return keras.Model(image, outputs, name=re.sub(r"[^\w.-]", "_", spec.name))
+
+
+def _stages_model(
+    image: Any, features: Any, wanted: bool | Sequence[str], name: str
+) -> keras.Model:
+    """The model that gives the maps of the stages."""
+    maps = stage_outputs(keras.Model(image, features))
+    if not isinstance(wanted, bool):
+        for stage in wanted:
+            if stage not in maps:
+                raise ConfigurationError(
+                    f'"{name}" has no stage "{stage}".{did_you_mean(stage, maps)} Stages: '
+                    f"{', '.join(maps)}."
+                )
+        maps = {stage: maps[stage] for stage in wanted}
+    return keras.Model(image, maps, name=name)
