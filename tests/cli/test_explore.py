@@ -1,9 +1,5 @@
 """`lensnet explore` as its users meet it."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from lens_images import experiment_on
@@ -82,21 +78,3 @@ def test_wrong_usage_is_exit_code_2(lensnet, experiment, arguments, message):
 def test_missing_data_is_exit_code_3(lensnet, experiment):
     code, _, err = lensnet("explore", experiment, "--set", "data.source_dir=/no/such/place")
     assert code == 3 and "/no/such/place does not exist" in err
-
-
-def test_help(lensnet):
-    code, out, _ = lensnet("--help")
-    assert code == 0 and "  explore" in out
-    code, out, _ = lensnet("explore", "--help")
-    assert code == 0 and "Usage: lensnet explore" in out and "--samples" in out
-
-
-def test_importing_it_is_cheap():
-    code = (
-        "import sys, lensnet.cli.explore, lensnet.exploration\n"
-        "print(sorted({'tensorflow', 'keras', 'matplotlib', 'jinja2'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ
-    )
-    assert done.stdout.strip() == "[]", done.stderr

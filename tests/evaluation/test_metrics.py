@@ -145,7 +145,7 @@ def test_values_are_json_without_nan():
         binary_metrics([1], [0.3]),
         regression_metrics([1.0], [2.0]),
     ):
-        json.dumps(metrics, allow_nan=False)
+        assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
 def test_saturated_mistake_has_a_finite_log_loss_whatever_the_dtype():
