@@ -7,12 +7,21 @@ import lensnet
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Group
 
-BACKBONES = ["resnet18", "resnet50", "lens_cnn"]
-SIZES = [64, 65, 101, 150]
+EXACT = [
+    ("resnet18", "c4", 64),
+    ("resnet18", "d4", 65),
+    ("resnet18", "rot4", 101),
+    ("resnet18", "rot4_inputs", 150),
+    ("lens_cnn", "c4", 150),
+    ("lens_cnn", "d4", 101),
+    ("lens_cnn", "rot4", 65),
+    ("lens_cnn", "rot4_inputs", 64),
+]
+"""Each symmetry, each size in which data sets of lenses come."""
+
 if keras.backend.backend() != "tensorflow":
     # Outside TensorFlow every shape of every operation is compiled anew, for minutes.
-    BACKBONES = ["resnet18", "lens_cnn"]
-    SIZES = [64]
+    EXACT = [("resnet18", "rot4_inputs", 64), ("lens_cnn", "d4", 65)]
 
 
 def narrow(name, symmetry="none", size=64, channels=1, **options):
@@ -33,21 +42,18 @@ def images_of(size, channels=1):
     return rng.standard_normal((1, size, size, channels)).astype("float32")
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("symmetry", ["c4", "d4", "rot4", "rot4_inputs"])
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(("name", "symmetry", "size"), EXACT)
 def test_exact_invariance(name, symmetry, size):
-    """Every weight and statistic random, every size: no output changes by more than 1e-5."""
+    """Every weight and statistic random: no output changes by more than 1e-5."""
     model = narrow(name, symmetry, size)
     group = "d4" if symmetry == "d4" else "c4"
     assert_equivariant(model, images_of(size), group, tolerance=1e-5)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", BACKBONES)
-def test_without_symmetry_the_same_check_fails(name, size):
-    model = narrow(name, "none", size)
-    assert equivariance_error(model, images_of(size), Group(4), outputs="invariant") > 1e-3
+@pytest.mark.parametrize("name", ["resnet18", "lens_cnn"])
+def test_without_symmetry_the_same_check_fails(name):
+    model = narrow(name, "none", 65)
+    assert equivariance_error(model, images_of(65), Group(4), outputs="invariant") > 1e-3
 
 
 def test_c4_is_not_invariant_under_mirrors():
@@ -88,8 +94,9 @@ def test_symmetry_divides_the_parameters(symmetry):
     assert 0.95 * order < ratio < 1.05 * order
 
 
-@pytest.mark.parametrize("symmetry", ["none", "c4", "d4", "rot4"])
-@pytest.mark.parametrize("name", ["resnet18", "lens_cnn"])
+@pytest.mark.parametrize(
+    ("name", "symmetry"), [("resnet18", "rot4"), ("lens_cnn", "none"), ("lens_cnn", "d4")]
+)
 def test_saved_and_loaded(name, symmetry, tmp_path):
     model = narrow(name, symmetry, head={"units": [8], "normalization": "batch", "dropout": 0.3})
     images = images_of(64)
@@ -98,8 +105,9 @@ def test_saved_and_loaded(name, symmetry, tmp_path):
     np.testing.assert_array_equal(again.predict_on_batch(images), model.predict_on_batch(images))
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("symmetry", ["none", "c4", "rot4"])
+@pytest.mark.parametrize(
+    ("symmetry", "precision"), [("none", "mixed_float16"), ("rot4", "mixed_bfloat16")]
+)
 def test_mixed_precision_gives_float32(symmetry, precision):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -151,9 +159,16 @@ def test_wrong_arguments(arguments, message):
         lensnet.models.create(**{**defaults, **arguments})
 
 
-def test_a_plain_network_takes_any_shape():
-    model = lensnet.models.create("resnet18", input_shape=(48, 80, 5), num_outputs=2, width=0.125)
-    assert model.predict_on_batch(np.zeros((1, 48, 80, 5), "float32")).shape == (1, 2)
+def test_features_of_the_stages():
+    image = images_of(65)
+    maps = narrow("resnet18", "c4", 65, features_only=True).predict_on_batch(image)
+    assert {stage: x.shape[1:] for stage, x in maps.items()} == {
+        f"layer{n}": (side, side, 4 * 2**n) for n, side in ((1, 17), (2, 9), (3, 5), (4, 3))
+    }
+    some = narrow("resnet18", "c4", 65, features_only=["layer4", "layer2"])
+    assert list(some.output) == ["layer4", "layer2"]
+    with pytest.raises(ConfigurationError, match=r'no stage "layer5"\. Did you mean "layer\d"'):
+        narrow("resnet18", features_only=["layer5"])
 
 
 class TestWeights:

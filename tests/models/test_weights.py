@@ -9,6 +9,7 @@ import pytest
 import timm_reference
 from equivariance import assert_equivariant, randomize
 from safetensors.numpy import save_file
+from short_networks import build_short
 
 import lensnet
 from lensnet.errors import ConfigurationError
@@ -120,7 +121,6 @@ class TestFromAPlainNetwork:
     @pytest.mark.parametrize(
         ("name", "group"),
         [
-            ("resnet18", "c4"),
             ("resnet18", "d4"),
             ("seresnet50", "c4"),
             ("mobilenetv3_small_100", "c4"),
@@ -132,11 +132,9 @@ class TestFromAPlainNetwork:
         At 65 pixels every stride fits: nothing is averaged before a step.
         """
         size = 65
-        plain = create(name, size=size, channels=1, width=0.125)
+        plain = build_short(name, "none", size)
         randomize(plain)
-        model = create(
-            name, size=size, channels=1, width=0.125, symmetry=group, width_policy="fields"
-        )
+        model = build_short(name, group, size, width=0.125 * Group.parse(group).order)
         assert initialize_from_plain(model, plain) == []
         images = np.random.default_rng(1).standard_normal((2, size, size, 1)).astype("float32")
         parsed = Group.parse(group)
