@@ -1,6 +1,6 @@
 """The zoo on PyTorch: a handful of networks, which a step of its own in CI runs.
 
-`KERAS_BACKEND=torch python -m pytest tests/models/test_on_torch.py`, with PyTorch's build for CPUs.
+`KERAS_BACKEND=torch python -m pytest -m torch tests/models`, with PyTorch's build for CPUs.
 """
 
 import keras
@@ -12,7 +12,10 @@ from short_networks import KINDS_OF_BLOCKS, build_short
 from lensnet.layers import fold
 from lensnet.symmetry import Group
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch alone")
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch alone"),
+]
 
 EXACT = [
     ("resnet18", "c4", 64),
