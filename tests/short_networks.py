@@ -28,39 +28,52 @@ ONE_OF_EACH_FAMILY = (
     "mobilenetv3_small_100",
     "convnext_atto",
 )
+"""The cheapest, but for EfficientNet, whose Lite0 has no squeeze-and-excitation."""
 
-_ONE_BLOCK_A_STAGE = {
-    "resnet18",
-    "seresnet50",
-    "ecaresnet50d",
-    "resnext50_32x4d",
-    "resnetv2_50",
-    "cspresnet50",
-    "convnext_atto",
+KINDS_OF_BLOCKS = (*ONE_OF_EACH_FAMILY, "seresnet50", "ecaresnet50d", "resnext50_32x4d")
+"""And what else a ResNet's blocks can be."""
+
+_SHORT_DEPTHS = {
+    "inception_v4": (1, 1, 1),
+    "inception_resnet_v2": (1, 1, 2),
+    "densenet": (1, 2, 1, 1),
+    "resnet": (1, 2, 1, 1),
+    "resnetv2": (1, 2, 1, 1),
+    "cspnet": (1, 2, 1, 1),
+    "convnext": (1, 2, 1, 1),
+    "vgg": (1, 2, 1, 1, 1),
 }
+"""One block a stage, and two in one of them, by family."""
 
 
 def short_spec(name: str) -> BackboneSpec:
-    """A specification of the zoo with one block a stage, where its family can have it."""
+    """A specification of the zoo with few blocks, where its family can have fewer."""
     spec = registry.backbones.get(name)
     variant: dict[str, Any] = {}
-    if name in _ONE_BLOCK_A_STAGE:
-        variant = {"depths": (1, 1, 1, 1)}
-    elif name.startswith("densenet"):
-        variant = {"depths": (1, 2, 1, 1)}
-    elif "stages" in spec.variant and spec.family == "efficientnet":
-        stages = spec.variant["stages"]
-        variant = {"stages": tuple(replace(blocks, depth=1) for blocks in stages)}
+    if spec.family in _SHORT_DEPTHS:
+        variant = {"depths": _SHORT_DEPTHS[spec.family]}
+    elif spec.family == "efficientnet":
+        depths = [2 if index == 1 else 1 for index in range(len(spec.variant["stages"]))]
+        stages = zip(spec.variant["stages"], depths, strict=True)
+        variant = {"stages": tuple(replace(blocks, depth=depth) for blocks, depth in stages)}
     return replace(spec, variant={**spec.variant, **variant})
 
 
 def build_short(
-    name: str, symmetry: str, size: int = 32, *, width: float = 0.125, channels: int = 1
+    name: str,
+    symmetry: str,
+    size: int | tuple[int, int] = 32,
+    *,
+    width: float = 0.125,
+    channels: int = 1,
+    **options: Any,
 ) -> keras.Model:
-    """Such a network, for three classes."""
+    """Such a network, for three classes; options as of `build_network`."""
+    height, image_width = (size, size) if isinstance(size, int) else size
     return build_network(
         short_spec(name),
         make_kit(symmetry, width=width),
-        input_shape=(size, size, channels),
+        input_shape=(height, image_width, channels),
         num_outputs=3,
+        **options,
     )

@@ -69,12 +69,15 @@ _LAST_BLOCK = replace(_BLOCK_8, scale=1.0)
 _DEPTHS = (10, 20, 10)
 
 
-def build(kit: Kit, image: Any, *, drop_path: float = 0.0) -> Any:
+def build(
+    kit: Kit, image: Any, *, depths: tuple[int, int, int] = _DEPTHS, drop_path: float = 0.0
+) -> Any:
     """Builds the stem, the three kinds of residual modules with reductions between them.
 
     Args:
         kit: supplies the layers.
         image: tensor (batch, height, width, channels).
+        depths: residual modules of each kind; the last one of all differs.
         drop_path: probability that the last module's branches are dropped for an example in
             training; 0 in the first module, rising linearly.
 
@@ -82,7 +85,7 @@ def build(kit: Kit, image: Any, *, drop_path: float = 0.0) -> Any:
         the last convolution's map, at about 1/32 of the image's size.
     """
     kit = kit.replace(normalization_epsilon=NORMALIZATION_EPSILON)
-    rates_35, rates_17, (*rates_8, last_rate) = rates_by_stage(drop_path, _DEPTHS)
+    rates_35, rates_17, (*rates_8, last_rate) = rates_by_stage(drop_path, depths)
     x = add_stem(kit, image, ("conv2d_1a", "conv2d_2a", "conv2d_2b"))
     x = kit.stage(x, "conv2d_2b")
     x = kit.max_pool(x, 3, strides=2, name="maxpool_3a")

@@ -40,12 +40,13 @@ SPECS = (
 )
 
 
-def build(kit: Kit, image: Any) -> Any:
-    """Builds the stem, four modules A, seven B and three C with reductions between them.
+def build(kit: Kit, image: Any, *, depths: tuple[int, int, int] = (4, 7, 3)) -> Any:
+    """Builds the stem, and the modules A, B and C with reductions between them.
 
     Args:
         kit: supplies the layers.
         image: tensor (batch, height, width, channels).
+        depths: modules of each kind.
 
     Returns:
         the last module's map, at about 1/32 of the image's size.
@@ -57,17 +58,18 @@ def build(kit: Kit, image: Any) -> Any:
     x = kit.stage(x, "features.3")
     x = _stem_branches(kit, x, "features.4")
     x = _pool_beside_step(kit, x, 192, "features.5")
-    for number in range(6, 10):
-        x = _module_a(kit, x, f"features.{number}")
-    x = kit.stage(x, "features.9")
-    x = _reduction_a(kit, x, "features.10")
-    for number in range(11, 18):
-        x = _module_b(kit, x, f"features.{number}")
-    x = kit.stage(x, "features.17")
-    x = _reduction_b(kit, x, "features.18")
-    for number in range(19, 22):
-        x = _module_c(kit, x, f"features.{number}")
-    return kit.stage(x, "features.21")
+    number = 6
+    modules = (_module_a, _module_b, _module_c)
+    reductions = (None, _reduction_a, _reduction_b)
+    for module, reduction, depth in zip(modules, reductions, depths, strict=True):
+        if reduction is not None:
+            x = reduction(kit, x, f"features.{number}")
+            number += 1
+        for _ in range(depth):
+            x = module(kit, x, f"features.{number}")
+            number += 1
+        x = kit.stage(x, f"features.{number - 1}")
+    return x
 
 
 _add_pooled = functools.partial(add_pooled_branch, count_padding=False)

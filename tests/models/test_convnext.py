@@ -6,8 +6,7 @@ import lensnet
 from lensnet.models import convnext
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
-from lensnet.symmetry import Group
-from lensnet.testing import assert_equivariant, equivariance_error, randomize
+from lensnet.testing import assert_equivariant, randomize
 
 TORCHVISION = {
     "convnext_tiny": 28_589_128,
@@ -23,11 +22,6 @@ TIMM = {
     "convnext_nano": 15.59,
 }
 """Millions of parameters in timm's table of benchmarks, results/benchmark-infer-*.csv."""
-
-SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65, 67]
-if keras.backend.backend() != "tensorflow":
-    # Outside TensorFlow every shape of every operation is compiled anew, for minutes.
-    SYMMETRIES, SIZES = ["c4"], [65]
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in convnext.SPECS])
@@ -46,26 +40,14 @@ def one_block_a_stage(symmetry, size=64):
     return kit, keras.Model(image, x)
 
 
-def random_network(symmetry, size):
+@pytest.mark.parametrize(("symmetry", "size"), [("c4", 67), ("rot4", 66)])
+def test_exact_invariance_where_patches_do_not_tile_the_map(symmetry, size):
+    """Patches of 4 pixels, with 3 or 2 pixels left."""
     kit, model = one_block_a_stage(symmetry, size)
     model = keras.Model(model.input, kit.invariant(model.output, name="global_pool"))
     images = np.random.default_rng(0).standard_normal((2, size, size, 1)).astype("float32")
     randomize(model)
-    return model, images
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("symmetry", SYMMETRIES)
-def test_exact_invariance(symmetry, size):
-    """Also where patches of 4 or 2 pixels do not tile the map."""
-    model, images = random_network(symmetry, size)
-    assert_equivariant(model, images, "d4" if symmetry == "d4" else "c4")
-
-
-@pytest.mark.parametrize("size", [64, 65])
-def test_without_symmetry_the_same_check_fails(size):
-    model, images = random_network("none", size)
-    assert equivariance_error(model, images, Group(4), outputs="invariant") > 1e-3
+    assert_equivariant(model, images, "c4")
 
 
 @pytest.mark.parametrize("symmetry", ["none", "d4"])

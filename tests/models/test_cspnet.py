@@ -6,13 +6,7 @@ from lensnet.layers import fold
 from lensnet.models import cspnet
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
-from lensnet.symmetry import Group
-from lensnet.testing import assert_equivariant, equivariance_error, randomize
-
-SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]
-if keras.backend.backend() != "tensorflow":
-    # Outside TensorFlow every shape of every operation is compiled anew, for minutes.
-    SYMMETRIES, SIZES = ["c4"], [65]
+from lensnet.testing import randomize
 
 
 def test_published_parameters():
@@ -29,18 +23,6 @@ def one_block_a_stage(symmetry, size=64):
     images = np.random.default_rng(0).standard_normal((2, size, size, 1)).astype("float32")
     randomize(model)
     return model, images
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("symmetry", SYMMETRIES)
-def test_exact_invariance(symmetry, size):
-    model, images = one_block_a_stage(symmetry, size)
-    assert_equivariant(model, images, "d4" if symmetry == "d4" else "c4")
-
-
-def test_without_symmetry_the_same_check_fails():
-    model, images = one_block_a_stage("none")
-    assert equivariance_error(model, images, Group(4), outputs="invariant") > 1e-3
 
 
 @pytest.mark.parametrize("symmetry", ["none", "c4", "d4", "c8", "d8"])

@@ -5,16 +5,10 @@ import pytest
 from lensnet.models import resnetv2
 from lensnet.models.kit import make_kit
 from lensnet.models.kit.counting import count
-from lensnet.symmetry import Group
-from lensnet.testing import assert_equivariant, equivariance_error, randomize
+from lensnet.testing import randomize
 
 TIMM = {"resnetv2_50": 25.55, "resnetv2_101": 44.54, "resnetv2_152": 60.19}
 """Millions of parameters in timm's table of benchmarks, results/benchmark-infer-*.csv."""
-
-SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]
-if keras.backend.backend() != "tensorflow":
-    # Outside TensorFlow every shape of every operation is compiled anew, for minutes.
-    SYMMETRIES, SIZES = ["c4"], [65]
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in resnetv2.SPECS])
@@ -33,20 +27,7 @@ def one_block_a_stage(symmetry, size=64, width=0.125):
     return model, images
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("symmetry", SYMMETRIES)
-def test_exact_invariance(symmetry, size):
-    model, images = one_block_a_stage(symmetry, size)
-    assert_equivariant(model, images, "d4" if symmetry == "d4" else "c4")
-
-
-def test_without_symmetry_the_same_check_fails():
-    model, images = one_block_a_stage("none")
-    assert equivariance_error(model, images, Group(4), outputs="invariant") > 1e-3
-
-
-@pytest.mark.parametrize("size", [32, 33])
-@pytest.mark.parametrize("symmetry", ["none", "c4", "rot4"])
+@pytest.mark.parametrize(("symmetry", "size"), [("none", 32), ("none", 33), ("c4", 32)])
 def test_the_stem_pools_negative_values(symmetry, size):
     """What is padded must not be the maximum: with zeros, every pixel at the edge would be 0."""
     model, _ = one_block_a_stage(symmetry, size)

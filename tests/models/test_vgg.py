@@ -6,13 +6,7 @@ import pytest
 
 import lensnet
 from lensnet.models.kit.counting import count
-from lensnet.symmetry import Group
-from lensnet.testing import assert_equivariant, equivariance_error, randomize
-
-SYMMETRIES, SIZES = ["c4", "d4", "rot4"], [64, 65]
-if keras.backend.backend() != "tensorflow":
-    # Outside TensorFlow every shape of every operation is compiled anew, for minutes.
-    SYMMETRIES, SIZES = ["c4"], [64]
+from lensnet.testing import randomize
 
 
 def images_of(size):
@@ -35,23 +29,9 @@ def narrow(symmetry="none", size=64, **options):
     # torchvision's documentation (num_params), at 1000 classes and three channels.
     [("vgg16", 138_357_544), ("vgg19", 143_667_240)],
 )
-@pytest.mark.parametrize("size", [64, 224, 300])
+@pytest.mark.parametrize("size", [64, 300])
 def test_plain_networks_have_the_published_parameters_at_every_size(name, parameters, size):
     assert count(name, input_shape=(size, size, 3), num_outputs=1000).parameters == parameters
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("symmetry", SYMMETRIES)
-def test_exact_invariance(symmetry, size):
-    model = narrow(symmetry, size)
-    randomize(model, gain=math.sqrt(2))
-    assert_equivariant(model, images_of(size), "d4" if symmetry == "d4" else "c4")
-
-
-def test_without_symmetry_the_same_check_fails():
-    model = narrow()
-    randomize(model, gain=math.sqrt(2))
-    assert equivariance_error(model, images_of(64), Group(4), outputs="invariant") > 1e-2
 
 
 def test_the_first_dense_layer_sees_where_things_are():
@@ -65,7 +45,7 @@ def test_the_first_dense_layer_sees_where_things_are():
     assert np.abs(first - second).max() > 1e-2 * np.abs(first).max()
 
 
-@pytest.mark.parametrize(("size", "pixels"), [(32, 1), (96, 1), (224, 1), (256, 2)])
+@pytest.mark.parametrize(("size", "pixels"), [(32, 1), (224, 1), (256, 2)])
 @pytest.mark.parametrize("symmetry", ["none", "c4"])
 def test_small_maps_are_enlarged_and_large_ones_convolved(symmetry, size, pixels):
     model = narrow(symmetry, size)

@@ -36,9 +36,7 @@ def test_every_family_is_looped_over():
     assert ours == families - {"tiny"}
 
 
-@pytest.mark.parametrize(
-    "name", [*short_networks.ONE_OF_EACH_FAMILY, "ecaresnet50d", "seresnet50", "resnext50_32x4d"]
-)
+@pytest.mark.parametrize("name", short_networks.KINDS_OF_BLOCKS)
 def test_the_same_layers_decay_with_and_without_a_symmetry(name):
     plain = decayed(build_short(name, "none"))
     for symmetry in ("c4", "rot4"):

@@ -105,8 +105,8 @@ def convolution_window(
         name: of the layer, for messages.
 
     Raises:
-        ValueError: a stride on a map that is not square or of unknown size, or of a filter that is
-            not square, in a symmetric network.
+        ValueError: in a symmetric network, a stride on a map that is not square or of unknown size;
+            or a filter that is not square with a stride or without padding.
     """
     surround = _surround(map_size, kernel_size) if padding == "valid" else (0, 0)
     if symmetry.kind == "none":
@@ -118,6 +118,11 @@ def convolution_window(
         return Window(kernel_size, strides, keras_padding, surround_pixels=surround)
 
     padding = "valid" if padding == "valid" else "same"
+    if padding == "valid" and not isinstance(kernel_size, int):
+        raise ValueError(
+            f'"{name}": {symmetry} has no convolution of {kernel_size} taps with padding "valid", '
+            "which leaves a map that is not square."
+        )
     size = _padded(map_size, surround)
     remainder = _stride_remainder(symmetry, size, kernel_size, strides, padding, name)
     align_size = align_strides = prefilter_size = 1
@@ -131,9 +136,8 @@ def convolution_window(
     window = filter_size(symmetry, kernel_size)
     pads = (0, 0)
     if padding == "valid" and window != kernel_size:
-        rows, columns = _sides(kernel_size)
-        larger, _ = _sides(window)
-        pads = ((larger - rows) // 2, (larger - columns) // 2)
+        more = (_sides(window)[0] - _sides(kernel_size)[0]) // 2
+        pads = (more, more)
     return Window(
         window,
         strides // align_strides,
