@@ -64,7 +64,7 @@ def peak_of(what: str, folder: Path, data_dir: Path) -> dict[str, float]:
     tf.constant(0.0).numpy()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    data = prepare(experiment_of(folder, data_dir, AUGMENTATIONS["flips and turns"]))
+    data = prepare(experiment_of(folder, data_dir, AUGMENTATIONS["flips and rotations"]))
     if what == "prepare":
         images = sum(sum(data.counts(split).values()) for split in ("train", "validation", "test"))
     else:
