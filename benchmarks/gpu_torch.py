@@ -167,10 +167,9 @@ def make_layer(request: dict[str, Any]) -> Made:
         kind = nn.FieldType(space, fields * [space.regular_repr])
         layer = nn.R2Conv(kind, kind, side, padding=side // 2)
         wrap = lambda images: nn.GeometricTensor(images, kind)  # noqa: E731
-    # Out of training escnn keeps the expanded filter, which is converted too.
     layer = layer.to(DEVICE).train(training)
     if not training:
-        layer = layer.to(dtype)
+        convert(layer, dtype)
 
     def step() -> None:
         layer.zero_grad()
@@ -181,6 +180,19 @@ def make_layer(request: dict[str, Any]) -> Made:
         tensor.backward(upstream.to(tensor.dtype))
 
     return made(step if training else without_gradients(lambda x: layer(wrap(x)), images))
+
+
+def convert(layer: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Converts what a layer computes with out of training.
+
+    escnn's layers share their bases with those that are made later, so that these must stay as they
+    are; what it computes with is the expanded filter.
+    """
+    if isinstance(layer, torch.nn.Conv2d):
+        layer.to(dtype)
+        return
+    for name in ("filter", "expanded_bias"):
+        setattr(layer, name, getattr(layer, name).detach().to(dtype))
 
 
 def describe() -> dict[str, Any]:
