@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from command_line import benchmark_parser, selected
-from processes import Server, script
+from processes import ProcessFailed, Server, script
 from reporting import Results, Table, environment
 from timing import Times, take_turns
 
@@ -70,11 +70,15 @@ def main() -> None:
     arguments = parser.parse_args()
     worker = script("compare_worker.py")
     servers = {side: Server(side, [getattr(arguments, side), worker]) for side in SIDES}
-    every = [
-        f"{suite}/{cell}"
-        for suite in arguments.suite
-        for cell in servers["after"].ask(suite=suite)["cells"]
-    ]
+    try:
+        packages = {side: servers[side].ask()["packages"] for side in SIDES}
+        every = [
+            f"{suite}/{cell}"
+            for suite in arguments.suite
+            for cell in servers["after"].ask(suite=suite)["cells"]
+        ]
+    except ProcessFailed as error:
+        raise SystemExit(f"Nothing can be compared: {error}") from None
     cells = selected(every, arguments.only)
     if arguments.list:
         print("\n".join(cells))
@@ -88,7 +92,7 @@ def main() -> None:
         arguments.output,
         {
             "environment": environment(("numpy",), places),
-            "packages": {side: servers[side].ask()["packages"] for side in SIDES},
+            "packages": packages,
             "rounds": arguments.rounds,
             "limit": arguments.limit,
         },
