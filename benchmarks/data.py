@@ -1,14 +1,14 @@
 """Speed and memory of the data: preparing 20,000 files, and epochs of augmented batches.
 
-python benchmarks/data.py --yardsticks DIRECTORY/bin/python [--files 20000] [--links 200000]
-                          [--rounds 3] [--directory DIRECTORY]
+python benchmarks/data.py --baselines DIRECTORY/bin/python [--files 20000] [--links 200000]
+                          [--rounds 3] [--directory DIRECTORY] [--only epoch]
                           [--output benchmarks/results/data.json]
 
 The files are 150x150 float64 `.npy` images of noise in two class folders, as simulators write
 them, made anew in a temporary directory. An epoch is all batches of the training split as
 `lensnet fit` gets them, of 64 images. Beside it, a PyTorch `DataLoader` of two workers reads the
 files themselves, as a script without preparation does; DIRECTORY is made by
-benchmarks/make_yardsticks.sh, and without it the comparison is left out. All contenders take turns
+benchmarks/make_baselines.sh, and without it the comparison is left out. All contenders take turns
 in one run, on the same two cores, and ratios are medians over the rounds. So does the training step
 of a resnet18 on such images, of whose time an epoch's batches take a share. Peaks of memory are of
 processes of their own: for a quarter of the files, for all, and for --links further names of the
@@ -17,93 +17,37 @@ same files, in which all else grows but the files' own space.
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import os
 import resource
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-
-import numpy as np
-from timing import (
-    environment,
-    print_table,
-    ratio,
-    seconds_a_call,
-    take_turns,
-    write_results,
+from command_line import benchmark_parser, selected
+from data_cells import (
+    AUGMENTATIONS,
+    BATCH,
+    CORES,
+    SIZE,
+    epoch,
+    experiment_of,
+    training_step,
+    use_cores,
+    write_files,
 )
+from processes import Server, script
+from reporting import Results, Table, environment
+from timing import ratio, take_turns
 
-HERE = Path(__file__).parent
-SIZE, BATCH, CORES = 150, 64, 2
 TARGET_PER_SECOND = 1500
 
-AUGMENTATIONS: dict[str, list[Any]] = {
-    "plain": [],
-    "flips and quarter turns": ["flip", "rotate90"],
-    "flips and turns": ["flip", {"rotate": {"degrees": 15}}],
-    "flips and turns, bilinear": [
-        "flip",
-        {"rotate": {"degrees": 15, "interpolation": "bilinear"}},
-    ],
-    "flips, turns, shifts, zooms, noise": [
-        "flip",
-        {"rotate": {"degrees": 180}},
-        {"shift": {"pixels": 3}},
-        "zoom",
-        "noise",
-    ],
-}
-"""What is done to the images of an epoch, by the name of the row."""
-
-
-def write_files(folder: Path, count: int, distinct: int | None = None) -> None:
-    """Writes `no/` and `sub/` of images, half of them each.
-
-    Args:
-        folder: to be made.
-        count: images.
-        distinct: after how many files of a folder the others are links to these; None for no link.
-    """
-    random = np.random.default_rng(0)
-    for name in ("no", "sub"):
-        (folder / name).mkdir(parents=True)
-        for index in range(count // 2):
-            path = folder / name / f"{index}.npy"
-            if distinct is None or index < distinct:
-                np.save(path, random.random((SIZE, SIZE)))
-            else:
-                path.hardlink_to(folder / name / f"{index % distinct}.npy")
-
-
-def experiment_of(folder: Path, data_dir: Path, augmentation: list[Any]) -> Any:
-    """An experiment on a folder, nearly all of it for training."""
-    from lensnet.config import Experiment
-
-    return Experiment.model_validate(
-        {
-            "name": "data",
-            "task": "binary",
-            "data": {
-                "dataset": "image_folder",
-                "source_dir": str(folder),
-                "data_dir": str(data_dir),
-                "splits": {"train": 0.98, "validation": 0.01, "test": 0.01},
-                "augmentation": augmentation,
-            },
-            "model": {"backbone": "resnet18"},
-        }
-    )
+BESIDE = {"plain": False, "flips and rotations": True, "flips and rotations, bilinear": True}
+"""Beside which augmentations the DataLoader is measured, and whether it augments."""
 
 
 def peak_of(what: str, folder: Path, data_dir: Path) -> dict[str, float]:
@@ -120,7 +64,7 @@ def peak_of(what: str, folder: Path, data_dir: Path) -> dict[str, float]:
     tf.constant(0.0).numpy()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    data = prepare(experiment_of(folder, data_dir, AUGMENTATIONS["flips and turns"]))
+    data = prepare(experiment_of(folder, data_dir, AUGMENTATIONS["flips and rotations"]))
     if what == "prepare":
         images = sum(sum(data.counts(split).values()) for split in ("train", "validation", "test"))
     else:
@@ -142,170 +86,154 @@ def apart(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[st
         return pool.apply(function, arguments)
 
 
-def epoch(
-    folder: Path, data_dir: Path, augmentation: list[Any], cpu_seconds: list[float]
-) -> Callable[[], float]:
-    """Times an epoch of prepared data; seconds an image, and those of the processor noted too."""
-    from lensnet.data import prepare
-
-    data = prepare(experiment_of(folder, data_dir, augmentation))
-
-    def run() -> float:
-        start, start_cpu = time.perf_counter(), time.process_time()
-        images = sum(len(batch) for batch, _ in data.training_batches(BATCH, epochs=1))
-        cpu_seconds.append((time.process_time() - start_cpu) / images)
-        return (time.perf_counter() - start) / images
-
-    return run
-
-
-def training_step() -> Callable[[], float]:
-    """Times a training step of a resnet18 on a batch that is there already; seconds an image."""
-    import keras
-    import tensorflow as tf
-
-    import lensnet
-
-    model = lensnet.models.create("resnet18", input_shape=(SIZE, SIZE, 1), num_outputs=1)
-    model.compile(keras.optimizers.AdamW(1e-3), "binary_crossentropy", jit_compile=False)
-    images = np.random.default_rng(0).random((BATCH, SIZE, SIZE, 1), "float32")
-    batch = tf.constant(images), tf.zeros((BATCH, 1))
-    step = tf.function(model.train_step)
-    return lambda: seconds_a_call(lambda: float(step(batch)["loss"]), 2) / BATCH
-
-
-class Yardstick:
-    """The process with the DataLoader."""
-
-    def __init__(self, python: str):
-        self.process = subprocess.Popen(
-            [python, str(HERE / "yardstick_data.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def epoch(self, folder: Path, *, augmented: bool) -> float:
-        """Times an epoch over the files; seconds an image."""
-        assert self.process.stdin and self.process.stdout  # noqa: S101
-        request = {"folder": str(folder), "augmented": augmented}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["seconds"] / answer["images"]
-
-
 def measure_preparation(
-    directory: Path, files: int, links: int, rounds: int
-) -> list[dict[str, Any]]:
-    """Prepares a quarter of the files, all, and many links, and goes through an epoch of each.
+    directory: Path, counts: dict[int, int | None], whats: dict[int, list[str]], rounds: int
+) -> Iterator[dict[str, Any]]:
+    """Prepares folders of so many files and goes through an epoch of each; gives a row each.
 
-    The links, of which there are many, once; the others in rounds, for the first to write to memory
+    Links, of which there are many, once; the others in rounds, for the first to write to memory
     that a virtual machine's host has not given it yet takes twice as long.
+
+    Args:
+        directory: where they go.
+        counts: after how many files the others are links to these, or None, by number of files.
+        whats: what is measured of each, `"prepare"`, `"epoch"` or both.
+        rounds: of what are not links.
     """
-    rows = []
-    for count, distinct in ((files // 4, None), (files, None), (links, 500)):
-        if not count:
-            continue
+    for count, distinct in counts.items():
         folder, data_dir = directory / f"files-{count}", directory / f"prepared-{count}"
         write_files(folder, count, distinct)
-        for what in ("prepare", "epoch"):
+        for what in whats.get(count, []):
             found = []
-            for number in range(1 if distinct else rounds):
-                if what == "prepare" and number:
-                    shutil.rmtree(data_dir)
+            for _ in range(1 if distinct else rounds):
+                if what == "prepare":
+                    shutil.rmtree(data_dir, ignore_errors=True)
+                else:
+                    # What it does beyond preparing is timed.
+                    apart(peak_of, "prepare", folder, data_dir)
                 # The files stay in the page cache; what is still to be written would slow down all.
                 os.sync()
                 found.append(apart(peak_of, what, folder, data_dir))
-            rows.append(
-                {
-                    "what": what,
-                    "files": count,
-                    "images_per_second": statistics.median(
-                        one["images"] / one["seconds"] for one in found
-                    ),
-                    "peak_mib": max(one["peak_mib"] for one in found),
-                    "grown_mib": max(one["grown_mib"] for one in found),
-                }
-            )
-    return rows
+            yield {
+                "what": what,
+                "files": count,
+                "images_per_second": statistics.median(
+                    one["images"] / one["seconds"] for one in found
+                ),
+                "peak_mib": max(one["peak_mib"] for one in found),
+                "grown_mib": max(one["grown_mib"] for one in found),
+            }
 
 
 def measure_epochs(
-    directory: Path, files: int, rounds: int, yardsticks: str | None
-) -> list[dict[str, Any]]:
-    """Lets epochs of every augmentation take turns with the DataLoader's."""
+    directory: Path, files: int, names: list[str], rounds: int, loader: Server | None
+) -> Iterator[dict[str, Any]]:
+    """Lets epochs of an augmentation take turns with the DataLoader's; gives a row each."""
     folder, data_dir = directory / f"files-{files}", directory / f"prepared-{files}"
-    cpu: dict[str, list[float]] = {name: [] for name in AUGMENTATIONS}
-    contenders = {
-        name: epoch(folder, data_dir, how, cpu[name]) for name, how in AUGMENTATIONS.items()
-    }
-    beside = {}
-    if yardsticks:
-        yardstick = Yardstick(yardsticks)
-        beside = {"plain": False, "flips and turns": True, "flips and turns, bilinear": True}
-        for augmented in (False, True):
-            contenders[f"DataLoader {augmented}"] = lambda augmented=augmented: yardstick.epoch(
-                folder, augmented=augmented
-            )
-    contenders["resnet18"] = training_step()
-    times = take_turns(contenders, rounds)
-    print(
-        f"A training step of resnet18: {1e3 * statistics.median(times['resnet18']):.1f} ms an image"
-    )
-    rows = []
-    for name in AUGMENTATIONS:
+    step = training_step()
+
+    def load(augmented: bool) -> float:
+        assert loader is not None  # noqa: S101
+        answer = loader.ask(folder=str(folder), augmented=augmented)
+        return answer["seconds"] / answer["images"]
+
+    for name in names:
+        cpu_seconds: list[float] = []
+        contenders: dict[str, Callable[[], float]] = {
+            "lensnet": epoch(folder, data_dir, AUGMENTATIONS[name], cpu_seconds),
+            "resnet18": step,
+        }
+        if loader is not None and name in BESIDE:
+            contenders["DataLoader"] = lambda name=name: load(BESIDE[name])
+        times = take_turns(contenders, rounds)
         row = {
             "augmentation": name,
-            "images_per_second": 1 / statistics.median(times[name]),
-            "cpu_ms_an_image": 1e3 * statistics.median(cpu[name]),
-            "share_of_resnet18_step": ratio(times, name, "resnet18"),
+            "images_per_second": 1 / statistics.median(times["lensnet"]),
+            "cpu_ms_an_image": 1e3 * statistics.median(cpu_seconds),
+            "resnet18_step_ms_an_image": 1e3 * statistics.median(times["resnet18"]),
+            "share_of_resnet18_step": ratio(times, "lensnet", "resnet18"),
         }
-        if name in beside:
-            other = f"DataLoader {beside[name]}"
-            row["data_loader_images_per_second"] = 1 / statistics.median(times[other])
-            row["times_data_loader"] = ratio(times, other, name)
-        rows.append(row)
-    return rows
+        if "DataLoader" in times:
+            row["data_loader_images_per_second"] = 1 / statistics.median(times["DataLoader"])
+            row["times_data_loader"] = ratio(times, "DataLoader", "lensnet")
+        yield row
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--yardsticks", help="the Python of make_yardsticks.sh's environment")
+    parser = benchmark_parser(__doc__, "data.json", 3, "PyTorch")
     parser.add_argument("--files", type=int, default=20000, help="how many (default 20000)")
     parser.add_argument("--links", type=int, default=0, help="links to prepare (default none)")
-    parser.add_argument("--rounds", type=int, default=3, help="epochs of each (default 3)")
     parser.add_argument("--directory", help="where the files go (default the system's)")
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "data.json")
     arguments = parser.parse_args()
     if arguments.files < 400 or arguments.rounds < 1:
         parser.error("--files must be at least 400 and --rounds at least 1")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    counts: dict[int, int | None] = {arguments.files // 4: None, arguments.files: None}
+    if arguments.links:
+        counts[arguments.links] = 500
+    memory = [f"memory/{what}/{count}" for count in counts for what in ("prepare", "epoch")]
+    cells = selected([*memory, *(f"epoch/{name}" for name in AUGMENTATIONS)], arguments.only)
+    if arguments.list:
+        print("\n".join(cells))
+        return
+    whats: dict[int, list[str]] = {}
+    for cell in cells:
+        if cell in memory:
+            _, what, count = cell.split("/")
+            whats.setdefault(int(count), []).append(what)
+    names = [cell.split("/")[1] for cell in cells if cell not in memory]
+    # The epochs need the files too.
+    counts = {
+        count: how
+        for count, how in counts.items()
+        if count in whats or (names and count == arguments.files)
+    }
+    use_cores()
+    packages = ("lensnet", "tensorflow", "tensorflow-datasets", "numpy", "numba")
+    places = {arguments.baselines: "DIRECTORY/bin/python", arguments.directory: "DIRECTORY"}
+    results = Results(
+        arguments.output,
+        {
+            "environment": environment(packages, {path: to for path, to in places.items() if path}),
+            "baselines": "PyTorch 2.13.0" if arguments.baselines else None,
+            "cores": CORES,
+            "image": f"{SIZE}x{SIZE} pixels, one band, float64 in files, batches of {BATCH}",
+            "files": arguments.files,
+            "links": arguments.links,
+            "rounds": arguments.rounds,
+            "target_images_per_second": TARGET_PER_SECOND,
+        },
+    )
+    command = [arguments.baselines, script("baseline_data.py")]
+    loader = Server("the DataLoader", command) if arguments.baselines else None
+    table = Table({"what": 8, "files": 7, "images a second": 10, "peak MiB": 8, "grown by MiB": 8})
+    epochs = Table(
+        {
+            "augmentation": 36,
+            **dict.fromkeys(
+                (
+                    "images a second",
+                    "CPU ms an image",
+                    "step ms an image",
+                    "share of step",
+                    "DataLoader",
+                    "times DataLoader",
+                ),
+                8,
+            ),
+        }
+    )
     with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
         directory = Path(name)
-        preparation = measure_preparation(
-            directory, arguments.files, arguments.links, arguments.rounds
-        )
-        epochs = measure_epochs(directory, arguments.files, arguments.rounds, arguments.yardsticks)
-    for rows in (preparation, epochs):
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        print_table(columns, [[row.get(key, "") for key in columns] for row in rows])
-    packages = ("lensnet", "tensorflow", "tensorflow-datasets", "numpy", "numba")
-    places = {arguments.yardsticks: "DIRECTORY/bin/python", arguments.directory: "DIRECTORY"}
-    content = {
-        **environment(packages, {path: word for path, word in places.items() if path}),
-        "cores": CORES,
-        "image": f"{SIZE}x{SIZE} pixels, one band, float64 in files, batches of {BATCH}",
-        "files": arguments.files,
-        "links": arguments.links,
-        "rounds": arguments.rounds,
-        "target_images_per_second": TARGET_PER_SECOND,
-        "preparation_and_memory": preparation,
-        "epochs": epochs,
-    }
-    write_results(arguments.output, content)
+        for row in measure_preparation(directory, counts, whats, arguments.rounds):
+            results.add("preparation_and_memory", row)
+            table.add(*row.values())
+        epoch_rows = measure_epochs(directory, arguments.files, names, arguments.rounds, loader)
+        for row in epoch_rows if names else ():
+            results.add("epochs", row)
+            epochs.add(*row.values(), *[None] * (len(epochs.columns) - len(row)))
+    if loader is not None:
+        loader.close()
+    results.close()
 
 
 if __name__ == "__main__":

@@ -1,45 +1,46 @@
 """How close to invariant symmetric networks are at any angle, beside escnn in PyTorch.
 
-python benchmarks/invariance.py --yardsticks DIRECTORY/bin/python
-                                [--output benchmarks/results/invariance.json]
+python benchmarks/invariance.py --baselines DIRECTORY/bin/python
+                                [--only c4 c8] [--output benchmarks/results/invariance.json]
 
-Networks of one shape and one cost (benchmarks/invariance_networks.py) see simulated lenses turned
-by 0 to 355 degrees (benchmarks/turned_images.py). The error at an angle is
+Networks of one shape and one cost (benchmarks/invariance_networks.py) see simulated lenses rotated
+by 0 to 355 degrees (benchmarks/rotated_images.py). The error at an angle is
 
-    sqrt(mean over images and outputs of (f(turned) - f(unturned))^2) / spread
-    spread = sqrt(mean over images and outputs of (f(unturned) - mean over images of it)^2)
+    sqrt(mean over images and outputs of (f(rotated) - f(unrotated))^2) / spread
+    spread = sqrt(mean over images and outputs of (f(unrotated) - mean over images of it)^2)
 
-so that 0 is invariant, and 1 as much change from turning an image as from taking another one. It
+so that 0 is invariant, and 1 as much change from rotating an image as from taking another one. It
 is measured of the features before the dense layer of networks with random weights, and of the
 score (the logit of "lens") of networks trained to tell lenses from other galaxies, all with one
-recipe and the same batches. Turning is not among the augmentations; but simulated galaxies have
+recipe and the same batches. Rotating is not among the augmentations; but simulated galaxies have
 any orientation, so that a plain network learns some invariance from them. Curves are means over
 seeds; of each, the mean and the worst over the angles are given.
 
-DIRECTORY is made by benchmarks/make_yardsticks.sh; without it the comparison with escnn is left
+DIRECTORY is made by benchmarks/make_baselines.sh; without it the comparison with escnn is left
 out. (About forty minutes on two cores.)
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from command_line import benchmark_parser, selected
 from invariance_networks import EDGE_WIDTH_PIXELS, NETWORKS, Shape, build, features, train
-from timing import environment, print_table, write_results
-from turned_images import FIELD, PASSED, SIZE, STOPPED, simulate, turning_error
+from reporting import Results, environment, print_table
+from rotated_images import FIELD, PASSED, SIZE, STOPPED, rotation_error, simulate
 
 HERE = Path(__file__).parent
 ANGLES = np.arange(0, 360, 5)
-TURNED_IMAGES = 32
+ROTATED_IMAGES = 32
 STATISTICS_IMAGES = 128
 SHOWN_IMAGES = 4
 RECIPE = {"learning_rate": 4e-3, "warmup_steps": 40}
@@ -49,21 +50,21 @@ VARIED = ("c4", "c8", "c16")
 
 
 def make_images(train_images: int, test_images: int, steps: int) -> tuple[dict[str, Any], float]:
-    """The arrays that both libraries get, and the error of turning."""
+    """The arrays that both libraries get, and the error of rotating."""
     training, test = simulate(train_images, seed=0), simulate(test_images, seed=1)
-    images = training.turned(0)
+    images = training.rotated(0)
     random = np.random.default_rng(0)
     epochs = [random.permutation(train_images) for _ in range(-(-steps * BATCH // train_images))]
     data = {
         "train_images": images,
         "train_labels": training.labels,
-        "test_images": test.turned(0),
+        "test_images": test.rotated(0),
         "test_labels": test.labels,
         "statistics_images": images[:STATISTICS_IMAGES],
-        "turned": np.stack([test.turned(angle, TURNED_IMAGES) for angle in ANGLES.tolist()]),
+        "rotated": np.stack([test.rotated(angle, ROTATED_IMAGES) for angle in ANGLES.tolist()]),
         "order": np.concatenate(epochs)[: steps * BATCH].reshape(steps, BATCH),
     }
-    return data, turning_error(simulate(8, seed=1), 30)
+    return data, rotation_error(simulate(8, seed=1), 30)
 
 
 def error_curve(answers: np.ndarray) -> np.ndarray:
@@ -72,9 +73,9 @@ def error_curve(answers: np.ndarray) -> np.ndarray:
     Args:
         answers: shape (angles, images, outputs).
     """
-    unturned = answers[0]
-    spread = np.mean(np.square(unturned - unturned.mean(axis=0)))
-    return np.sqrt(np.mean(np.square(answers - unturned), axis=(1, 2)) / spread)
+    unrotated = answers[0]
+    spread = np.mean(np.square(unrotated - unrotated.mean(axis=0)))
+    return np.sqrt(np.mean(np.square(answers - unrotated), axis=(1, 2)) / spread)
 
 
 def summary(curves: list[np.ndarray]) -> dict[str, Any]:
@@ -117,12 +118,12 @@ def _rotation_std(scores: np.ndarray) -> float:
     return float(_probability(scores).std(axis=0).mean())
 
 
-def ask_yardstick(python: str, data: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+def ask_escnn(python: str, data: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Lets escnn answer."""
     with tempfile.TemporaryDirectory() as directory:
         np.savez(Path(directory) / "images.npz", **data)
         (Path(directory) / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        script = str(HERE / "yardstick_invariance.py")
+        script = str(HERE / "baseline_invariance.py")
         subprocess.run([python, "-W", "ignore", script, directory], check=True)
         with np.load(Path(directory) / "answers.npz") as stored:
             return dict(stored)
@@ -141,30 +142,31 @@ def random_tasks(names: set[str], seeds: int, variant_seeds: int) -> dict[str, t
 
 
 def measure_ours(
-    tasks: dict[str, tuple[Shape, range]], data: dict[str, Any], trained_seeds: int
-) -> dict[str, Any]:
-    """Everything about our networks, by network."""
-    found: dict[str, Any] = {}
+    tasks: dict[str, tuple[Shape, range]],
+    shapes: list[Shape],
+    data: dict[str, Any],
+    trained_seeds: int,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything about our networks: its name, and what was found of each, once it is."""
     for key, (shape, seeds) in tasks.items():
         curves = [
-            error_curve(features(shape, seed, data["statistics_images"], data["turned"]))
+            error_curve(features(shape, seed, data["statistics_images"], data["rotated"]))
             for seed in seeds
         ]
-        found[key] = {"random": summary(curves)}
-        print(f"lensnet {key}: {found[key]['random']['mean']}", flush=True)
-    for shape in NETWORKS:
-        trained = [train(shape, seed, data, RECIPE) for seed in range(trained_seeds)]
-        one = found[shape.symmetry]
-        one["parameters"] = build(shape).count_params()
-        one["trained"] = trained_summary(
-            [each.scores for each in trained],
-            [each.right_angles for each in trained],
-            data["test_labels"],
-        )
-        shown = _probability(trained[0].scores[:, data["test_labels"][:TURNED_IMAGES] == 1])
-        one["trained"]["shown_scores"] = shown[:, :SHOWN_IMAGES].T.round(4).tolist()
-        print(f"lensnet {shape.symmetry}, trained: {one['trained']['mean']}", flush=True)
-    return found
+        found: dict[str, Any] = {"random": summary(curves)}
+        print(f"lensnet {key}: {found['random']['mean']}", flush=True)
+        if shape in shapes:
+            trained = [train(shape, seed, data, RECIPE) for seed in range(trained_seeds)]
+            found["parameters"] = build(shape).count_params()
+            found["trained"] = trained_summary(
+                [each.scores for each in trained],
+                [each.right_angles for each in trained],
+                data["test_labels"],
+            )
+            shown = _probability(trained[0].scores[:, data["test_labels"][:ROTATED_IMAGES] == 1])
+            found["trained"]["shown_scores"] = shown[:, :SHOWN_IMAGES].T.round(4).tolist()
+            print(f"lensnet {key}, trained: {found['trained']['mean']}", flush=True)
+        yield key, found
 
 
 def measure_theirs(
@@ -188,7 +190,7 @@ def measure_theirs(
             if shape in NETWORKS
         ],
     }
-    answers = ask_yardstick(python, data, request)
+    answers = ask_escnn(python, data, request)
     found: dict[str, Any] = {}
     for key, (_, seeds) in tasks.items():
         curves = [error_curve(answers[f"{key}/{seed}"]) for seed in seeds]
@@ -229,55 +231,64 @@ def print_results(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--yardsticks", help="the Python that has PyTorch and escnn")
-    parser.add_argument("--seeds", type=int, default=5, help="of random weights")
-    parser.add_argument("--variant-seeds", type=int, default=3, help="of random weights")
-    parser.add_argument("--trained-seeds", type=int, default=3)
+    parser = benchmark_parser(__doc__, "invariance.json", 5, "PyTorch and escnn")
+    parser.add_argument("--variant-rounds", type=int, default=3, help="seeds of variants")
+    parser.add_argument("--trained-rounds", type=int, default=3, help="seeds of trained networks")
     parser.add_argument("--train-images", type=int, default=2000)
     parser.add_argument("--test-images", type=int, default=500)
     parser.add_argument("--steps", type=int, default=400, help="of training")
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "invariance.json")
     arguments = parser.parse_args()
+    names = selected([shape.symmetry for shape in NETWORKS], arguments.only)
+    if arguments.list:
+        print("\n".join(names))
+        return
 
+    shapes = [shape for shape in NETWORKS if shape.symmetry in names]
     data, floor = make_images(arguments.train_images, arguments.test_images, arguments.steps)
-    seeds = (arguments.seeds, arguments.variant_seeds)
-    ours = measure_ours(
-        random_tasks({shape.symmetry for shape in NETWORKS}, *seeds), data, arguments.trained_seeds
-    )
-    theirs = {}
-    if arguments.yardsticks:
-        tasks = random_tasks({"c4", "d4", "c8", "c16"}, *seeds)
-        theirs = measure_theirs(arguments.yardsticks, tasks, data, arguments.trained_seeds)
-    print_results(ours, theirs)
-    write_results(
+    results = Results(
         arguments.output,
         {
             "environment": environment(
                 ("lensnet", "tensorflow", "keras", "numpy"),
-                places={arguments.yardsticks: "DIRECTORY/bin/python"},
+                places={str(arguments.baselines): "DIRECTORY/bin/python"},
             ),
-            "yardsticks": "PyTorch 2.13.0, escnn 1.0.11" if theirs else None,
+            "baselines": "PyTorch 2.13.0, escnn 1.0.11" if arguments.baselines else None,
             "images": {
                 "simulator": "LensFindingSimulator",
                 "size": SIZE,
                 "simulated_size": FIELD,
                 "band_limit_nyquist": [PASSED, STOPPED],
-                "turned": TURNED_IMAGES,
+                "rotated": ROTATED_IMAGES,
                 "train": arguments.train_images,
                 "test": arguments.test_images,
-                "error_of_turning_there_and_back": float(f"{floor:.2g}"),
+                "error_of_rotating_there_and_back": float(f"{floor:.2g}"),
             },
             "recipe": {**RECIPE, "steps": arguments.steps, "batch": BATCH, "optimizer": "Adam"},
             "angles_degrees": ANGLES.tolist(),
             "shapes": {
                 shape.symmetry: {**shape.request(), "multiply_adds": shape.multiply_adds()}
-                for shape in NETWORKS
+                for shape in shapes
             },
-            "lensnet": ours,
-            "escnn": theirs,
+            "lensnet": {},
+            "escnn": {},
         },
     )
+    seeds = (arguments.rounds, arguments.variant_rounds)
+    ours = results.content["lensnet"]
+    tasks = random_tasks(set(names), *seeds)
+    for key, found in measure_ours(tasks, shapes, data, arguments.trained_rounds):
+        ours[key] = found
+        results.write()
+    tasks = random_tasks({"c4", "d4", "c8", "c16"} & set(names), *seeds)
+    theirs: dict[str, Any] = {}
+    if arguments.baselines and tasks:
+        try:
+            theirs = measure_theirs(arguments.baselines, tasks, data, arguments.trained_rounds)
+        except subprocess.CalledProcessError as error:
+            print(f"escnn is left out: its process ended with status {error.returncode} (above)")
+        results.content["escnn"] = theirs
+    print_results(ours, theirs)
+    results.close()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from turned_images import SIZE
+from rotated_images import SIZE
 
 from lensnet.layers import (
     CircularMask,
@@ -87,7 +87,7 @@ class Shape:
         return total
 
     def request(self) -> dict[str, Any]:
-        """What the yardstick needs to build the same network."""
+        """What the baseline needs to build the same network."""
         return asdict(self)
 
     def variants(self) -> dict[str, Shape]:
@@ -152,14 +152,14 @@ def build(shape: Shape) -> keras.Model:
     return keras.Model(image, [x, keras.layers.Dense(2)(x)])
 
 
-def features(shape: Shape, seed: int, images: np.ndarray, turned: np.ndarray) -> np.ndarray:
+def features(shape: Shape, seed: int, images: np.ndarray, rotated: np.ndarray) -> np.ndarray:
     """The features of a network with random weights, its batch norm's statistics from data.
 
     Args:
         shape: the network.
         seed: of its weights.
         images: from which the statistics are taken, shape (images, SIZE, SIZE).
-        turned: shape (angles, images, SIZE, SIZE).
+        rotated: shape (angles, images, SIZE, SIZE).
 
     Returns:
         shape (angles, images, features).
@@ -171,7 +171,7 @@ def features(shape: Shape, seed: int, images: np.ndarray, turned: np.ndarray) ->
         if hasattr(layer, "moving_mean"):
             layer.momentum = 0.0
     model(images[..., None], training=True)
-    return _answers(model, turned)[0]
+    return _answers(model, rotated)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +181,7 @@ class Trained:
     Args:
         accuracy: on the test images.
         scores: the logit of "lens", shape (angles, images).
-        right_angles: the same for all test images, turned by 0, 90, 180 and 270 degrees.
+        right_angles: the same for all test images, rotated by 0, 90, 180 and 270 degrees.
     """
 
     accuracy: float
@@ -196,7 +196,7 @@ def train(shape: Shape, seed: int, data: Any, recipe: dict[str, Any]) -> Trained
         shape: the network.
         seed: of its weights.
         data: arrays by name: `train_images`, `train_labels`, `test_images`, `test_labels`,
-            `turned`, and `order`, shape (steps, batch), the images of each step.
+            `rotated`, and `order`, shape (steps, batch), the images of each step.
         recipe: `learning_rate` at its highest, and `warmup_steps`; it falls as a cosine.
     """
     keras.backend.clear_session()
@@ -217,7 +217,7 @@ def train(shape: Shape, seed: int, data: Any, recipe: dict[str, Any]) -> Trained
     test = np.stack([np.rot90(data["test_images"], turn, axes=(1, 2)) for turn in range(4)])
     right_angles = _score(_answers(model, test)[1])
     accuracy = float(np.mean((right_angles[0] > 0) == data["test_labels"]))
-    return Trained(accuracy, _score(_answers(model, data["turned"])[1]), right_angles)
+    return Trained(accuracy, _score(_answers(model, data["rotated"])[1]), right_angles)
 
 
 def _schedule(steps: int, learning_rate: float, warmup_steps: int) -> Any:
@@ -229,11 +229,11 @@ def _schedule(steps: int, learning_rate: float, warmup_steps: int) -> Any:
     )
 
 
-def _answers(model: keras.Model, turned: np.ndarray) -> list[np.ndarray]:
+def _answers(model: keras.Model, rotated: np.ndarray) -> list[np.ndarray]:
     """What the model gives, each of shape (angles, images, ...)."""
-    flat = turned.reshape(-1, SIZE, SIZE, 1)
+    flat = rotated.reshape(-1, SIZE, SIZE, 1)
     answers = model.predict(flat, batch_size=64, verbose=0)
-    return [answer.reshape(*turned.shape[:2], -1) for answer in answers]
+    return [answer.reshape(*rotated.shape[:2], -1) for answer in answers]
 
 
 def _score(logits: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Speed of the simulators against the recipe that made the published DeepLense Model I images.
 
-python benchmarks/simulation.py [--rounds 15] [--output benchmarks/results/simulation.json]
+python benchmarks/simulation.py [--rounds 15] [--only model_i]
+                               [--output benchmarks/results/simulation.json]
 
 The recipe draws each 150x150 image with lenstronomy, as mwt5345/DeepLenseSim does: cosmology, lens
 model, data, point spread function and image model are made anew for each image, and every point
@@ -13,29 +14,26 @@ data set is made; medians of the blocks are compared, on one core.
 
 from __future__ import annotations
 
-import argparse
-import json
+import itertools
 import math
-import os
-import platform
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from importlib import metadata
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units
 from astropy.constants import G, M_sun, c
 from astropy.cosmology import FlatLambdaCDM
+from command_line import benchmark_parser, selected
 from lenstronomy.Data.imaging_data import ImageData
 from lenstronomy.Data.psf import PSF
 from lenstronomy.ImSim.image_model import ImageModel
 from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.LightModel.light_model import LightModel
 from lenstronomy.Util import image_util
+from reporting import Results, Table, environment
+from timing import ratio, take_turns
 
 from lensnet.simulation import (
     HaloMassSimulator,
@@ -110,128 +108,93 @@ def recipe(
     return np.random.poisson(np.clip(exposure_s * noisy, 0, None))
 
 
-def interleaved_medians(
-    contenders: dict[str, Callable[[int], object]], rounds: int
-) -> dict[str, float]:
-    """Median milliseconds an image, the contenders taking turns, after a round of warm-up."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        images = range(number * BLOCK, (number + 1) * BLOCK)
-        for name, function in contenders.items():
-            start = time.perf_counter()
-            for index in images:
-                function(index)
-            elapsed_ms = 1e3 * (time.perf_counter() - start) / BLOCK
-            if number:
-                times[name].append(elapsed_ms)
-    return {name: statistics.median(values) for name, values in times.items()}
+def block_of(function: Callable[[int], object]) -> Callable[[], float]:
+    """Times a function of an image's index on the next block of images; seconds an image."""
+    indices = itertools.count()
+
+    def once() -> float:
+        block = list(itertools.islice(indices, BLOCK))
+        start = time.perf_counter()
+        for index in block:
+            function(index)
+        return (time.perf_counter() - start) / BLOCK
+
+    return once
 
 
-def measure_model_i(rounds: int) -> list[dict[str, object]]:
+def model_i_row(class_name: str, rounds: int) -> dict[str, Any]:
+    """Times the recipe and the simulator on a class, and compares their images."""
     rng = np.random.default_rng(0)
     np.random.seed(0)
     known = float(radius_of_masses(np.array([1.0]))[0])
     simulator = SubstructureSimulator()
-    rows = []
-    for class_name in simulator.classes:
-        medians = interleaved_medians(
-            {
-                "recipe_ms": lambda _, name=class_name: recipe(name, radius_of_masses, rng),
-                "recipe_without_cosmology_ms": lambda _, name=class_name: recipe(
-                    name, lambda masses: known * np.sqrt(masses), rng
-                ),
-                "lensnet_ms": lambda index, name=class_name: simulator.simulate(name, index, 0),
-            },
-            rounds,
-        )
-        difference = 0.0
-        for index in range(10):
-            theirs = render_with_lenstronomy(simulator.scene(class_name, index, 0), simulator.grid)
-            ours = simulator.noise_free(class_name, index, 0)
-            difference = max(difference, float(np.abs(ours - theirs).max() / theirs.max()))
-        rows.append(
-            {
-                "class": class_name,
-                **medians,
-                "ratio": medians["recipe_ms"] / medians["lensnet_ms"],
-                "ratio_without_cosmology": medians["recipe_without_cosmology_ms"]
-                / medians["lensnet_ms"],
-                "largest_difference_before_noise": difference,
-            }
-        )
-    return rows
-
-
-def measure_others(rounds: int) -> list[dict[str, object]]:
-    others = {
-        "halo_mass, 150 px": lambda index: HaloMassSimulator().simulate(None, index, 0),
-        "lens_finding lens, 101 px": lambda index: LensFindingSimulator().simulate(
-            "lens", index, 0
-        ),
-        "lens_finding nonlens, 101 px": lambda index: LensFindingSimulator().simulate(
-            "nonlens", index, 0
-        ),
-        "lens_finding lens, 64 px": lambda index: LensFindingSimulator(image_size=64).simulate(
-            "lens", index, 0
-        ),
+    times = take_turns(
+        {
+            "recipe": block_of(lambda _: recipe(class_name, radius_of_masses, rng)),
+            "recipe_without_cosmology": block_of(
+                lambda _: recipe(class_name, lambda masses: known * np.sqrt(masses), rng)
+            ),
+            "lensnet": block_of(lambda index: simulator.simulate(class_name, index, 0)),
+        },
+        rounds,
+    )
+    difference = 0.0
+    for index in range(10):
+        theirs = render_with_lenstronomy(simulator.scene(class_name, index, 0), simulator.grid)
+        ours = simulator.noise_free(class_name, index, 0)
+        difference = max(difference, float(np.abs(ours - theirs).max() / theirs.max()))
+    return {
+        "class": class_name,
+        **{f"{name}_ms": 1e3 * statistics.median(values) for name, values in times.items()},
+        "ratio": ratio(times, "recipe", "lensnet"),
+        "ratio_without_cosmology": ratio(times, "recipe_without_cosmology", "lensnet"),
+        "largest_difference_before_noise": difference,
     }
-    medians = interleaved_medians(others, rounds)
-    return [{"image": name, "lensnet_ms": value} for name, value in medians.items()]
 
 
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+OTHERS: dict[str, Callable[[int], object]] = {
+    "halo_mass, 150 px": lambda index: HaloMassSimulator().simulate(None, index, 0),
+    "lens_finding lens, 101 px": lambda index: LensFindingSimulator().simulate("lens", index, 0),
+    "lens_finding nonlens, 101 px": lambda index: LensFindingSimulator().simulate(
+        "nonlens", index, 0
+    ),
+    "lens_finding lens, 64 px": lambda index: LensFindingSimulator(image_size=64).simulate(
+        "lens", index, 0
+    ),
+}
+"""Further images, by what they are called."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15, help="blocks of ten images (default 15)")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(__file__).parent / "results" / "simulation.json",
-        help="where to write the result (default benchmarks/results/simulation.json)",
-    )
+    parser = benchmark_parser(__doc__, "simulation.json", 15)
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds must be at least 1; got {arguments.rounds}")
-    model_i = measure_model_i(arguments.rounds)
-    others = measure_others(arguments.rounds)
-    print("Model I, 150x150 pixels with noise, median milliseconds an image")
-    print(
-        f"{'class':8} {'recipe':>8} {'no cosmo.':>10} {'lensnet':>8} {'ratio':>7} {'no cosmo.':>10}"
+    classes = SubstructureSimulator().classes
+    cells = [*(f"model_i/{name}" for name in classes), *(f"others/{name}" for name in OTHERS)]
+    cells = selected(cells, arguments.only)
+    if arguments.list:
+        print("\n".join(cells))
+        return
+    results = Results(
+        arguments.output,
+        {"environment": environment(PACKAGES), "images": arguments.rounds * BLOCK},
     )
-    for row in model_i:
-        print(
-            f"{row['class']:8} {row['recipe_ms']:8.2f} {row['recipe_without_cosmology_ms']:10.2f} "
-            f"{row['lensnet_ms']:8.2f} {row['ratio']:7.1f} {row['ratio_without_cosmology']:10.1f}"
-        )
-    for row in others:
-        print(f"{row['image']:30} {row['lensnet_ms']:6.2f} ms")
-    result = {
-        "command": shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
-        "device": {
-            "platform": f"{platform.system()} {platform.machine()}",
-            "processor": processor(),
-            "cpu_count": os.cpu_count(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
-        },
-        "images": arguments.rounds * BLOCK,
-        "model_i": model_i,
-        "others": others,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"Written to {arguments.output}")
+    columns = ("recipe", "no cosmology", "lensnet", "ratio", "no cosmology's", "difference")
+    model_i = Table({"class": 8, **dict.fromkeys(columns, 8)})
+    others = Table({"image": 30, "lensnet": 8})
+    print("Median milliseconds an image; Model I with 150x150 pixels, with noise")
+    for cell in cells:
+        what, name = cell.split("/")
+        if what == "model_i":
+            row = model_i_row(name, arguments.rounds)
+            model_i.add(*row.values())
+        else:
+            times = take_turns({name: block_of(OTHERS[name])}, arguments.rounds)
+            row = {"image": name, "lensnet_ms": 1e3 * statistics.median(times[name])}
+            others.add(*row.values())
+        results.add(what, row)
+    results.close()
 
 
 if __name__ == "__main__":

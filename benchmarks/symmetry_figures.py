@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from turned_images import SIZE, simulate
+from rotated_images import SIZE, simulate
 
 from lensnet.circular_harmonics import circular_harmonics, rings
 from lensnet.evaluation.style import (
@@ -41,7 +41,7 @@ def scores(results: dict[str, Any]) -> Figure:
     """A few test lenses, and how likely each network finds them while they turn."""
     # The benchmark's test images: the first lenses of seed 1.
     test = simulate(2 * SHOWN_LENSES + 2, seed=1)
-    images = test.turned(0)[test.labels == 1]
+    images = test.rotated(0)[test.labels == 1]
     figure = blank(7.6, 4.4)
     grid = figure.add_gridspec(2, SHOWN_LENSES, height_ratios=(1, 1.25))
     angles = [*results["angles_degrees"], 360]
@@ -112,14 +112,14 @@ def filters(results: dict[str, Any]) -> Figure:
                 names[column] = f"r = {ring.radius:.2g}\n{waves}"
                 column += 1
     weights = np.random.default_rng(3).standard_normal(basis.shape[-1])
-    turned = basis @ weights
+    rotated = basis @ weights
     figure = blank(7.6, 2.5)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1))
     for axes, image, name in zip(upper.subplots(1, len(names)), basis[0].T, names, strict=True):
         _tile(axes, image.reshape(size, size), np.abs(basis[0]).max())
         axes.set_title(name, fontsize=6.5, fontweight="normal", loc="center", pad=3)
     for element, axes in enumerate(lower.subplots(1, group.order)):
-        _tile(axes, turned[element].reshape(size, size), np.abs(turned).max())
+        _tile(axes, rotated[element].reshape(size, size), np.abs(rotated).max())
         axes.set_title(
             f"{group.angle(element):g}°", fontsize=7.5, fontweight="normal", loc="center", pad=3
         )

@@ -1,6 +1,6 @@
 """The PyTorch side of benchmarks/layers.py: it answers requests, a JSON line each.
 
-Runs in the environment of `make_yardsticks.sh`. A request names a case and how many calls to time;
+Runs in the environment of `make_baselines.sh`. A request names a case and how many calls to time;
 the answer is the seconds a call took. `{"build": case}` makes the layer anew and answers with the
 seconds that took.
 """
@@ -8,13 +8,13 @@ seconds that took.
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from escnn import gspaces, nn
+from processes import answer_requests
+from timing import seconds_a_call
 
 torch.manual_seed(0)
 
@@ -72,22 +72,18 @@ def main() -> None:
     """Answers requests until standard input ends."""
     torch.set_num_threads(2)
     made: dict[str, Callable[[], None]] = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        case = request["case"]
-        start = time.perf_counter()
-        if request["what"] == "build":
-            layer_and_input(case)
-        else:
-            key = json.dumps([request["what"], case])
-            if key not in made:
-                made[key] = {"step": training_step, "inference": inference}[request["what"]](case)
-                made[key]()
-            start = time.perf_counter()
-            for _ in range(request["calls"]):
-                made[key]()
-        seconds = (time.perf_counter() - start) / request.get("calls", 1)
-        print(json.dumps({"seconds": seconds}), flush=True)
+
+    def answer(request: dict[str, Any]) -> dict[str, float]:
+        case, what = request["case"], request["what"]
+        if what == "build":
+            return {"seconds": seconds_a_call(lambda: layer_and_input(case), 1)}
+        key = json.dumps([what, case])
+        if key not in made:
+            made[key] = {"step": training_step, "inference": inference}[what](case)
+            made[key]()
+        return {"seconds": seconds_a_call(made[key], request["calls"])}
+
+    answer_requests(answer)
 
 
 if __name__ == "__main__":

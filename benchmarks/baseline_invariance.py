@@ -1,8 +1,8 @@
 """The escnn side of benchmarks/invariance.py: the same networks from that library's layers.
 
-    python yardstick_invariance.py DIRECTORY
+    python baseline_invariance.py DIRECTORY
 
-Runs in the environment of `make_yardsticks.sh`. DIRECTORY holds `request.json` (the networks, the
+Runs in the environment of `make_baselines.sh`. DIRECTORY holds `request.json` (the networks, the
 seeds, the recipe of the training) and `images.npz`; the answers go to `answers.npz` there. What is
 measured from them is worked out by the caller, for both libraries alike.
 
@@ -93,14 +93,14 @@ class Network(torch.nn.Module):
         return features, self.head(features)
 
 
-def answers(network: Network, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def answers(network: Network, rotated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Features and scores, shape (angles, images, ...)."""
     network.eval()
-    flat = torch.from_numpy(turned.reshape(-1, 1, *turned.shape[2:]))
+    flat = torch.from_numpy(rotated.reshape(-1, 1, *rotated.shape[2:]))
     with torch.no_grad():
         batches = [network(batch) for batch in flat.split(BATCH)]
     features, logits = (torch.cat(part).numpy() for part in zip(*batches, strict=True))
-    shape = turned.shape[:2]
+    shape = rotated.shape[:2]
     return features.reshape(*shape, -1), (logits[:, 1] - logits[:, 0]).reshape(shape)
 
 
@@ -116,7 +116,7 @@ def random_features(
     network.train()
     with torch.no_grad():
         network(torch.from_numpy(data["statistics_images"][:, None]))
-    return answers(network, data["turned"])[0]
+    return answers(network, data["rotated"])[0]
 
 
 def trained_scores(
@@ -143,7 +143,7 @@ def trained_scores(
         loss.backward()
         optimizer.step()
         schedule.step()
-    return answers(network, data["turned"])[1], answers(network, data["test_images"][None])[1][0]
+    return answers(network, data["rotated"])[1], answers(network, data["test_images"][None])[1][0]
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""Simulated lenses that can be turned by any angle without error, for benchmarks/invariance.py.
+"""Simulated lenses that can be rotated by any angle without error, for benchmarks/invariance.py.
 
 Of every simulated image (`LensFindingSimulator`, KiDS-like, 101 x 101 pixels, half of them lenses)
 the noise-compressing `asinh(flux / (3 sky noise))` is taken and low-passed: all up to 0.4 of the
 Nyquist frequency is kept, nothing above 0.6, a raised cosine between. What is left is a finite sum
-of plane waves, a function of the plane. It is evaluated at the turned coordinates of the central
-65 x 65 pixels, wave by wave. So nothing is interpolated: the turned image is what a camera turned
-by that angle would have recorded of the same sky, noise included. (Drawing the turned scene anew,
+of plane waves, a function of the plane. It is evaluated at the rotated coordinates of the central
+65 x 65 pixels, wave by wave. So nothing is interpolated: the rotated image is what a camera rotated
+by that angle would have recorded of the same sky, noise included. (Drawing the rotated scene anew,
 which the simulator could do, would give other noise, and its pixels' square sampling points would
 not turn along.)
 """
@@ -19,13 +19,13 @@ import numpy as np
 
 from lensnet.simulation import KIDS_R_BAND, LensFindingSimulator
 
-__all__ = ["PASSED", "SIZE", "STOPPED", "BandLimitedImages", "simulate", "turning_error"]
+__all__ = ["PASSED", "SIZE", "STOPPED", "BandLimitedImages", "simulate", "rotation_error"]
 
 SIZE = 65
 """Pixels along a side of the images that networks see."""
 
 FIELD = 101
-"""Pixels along a side of what is simulated: the corners of a turned image lie within."""
+"""Pixels along a side of what is simulated: the corners of a rotated image lie within."""
 
 PASSED, STOPPED = 0.4, 0.6
 """Where the low-pass begins and ends, in units of the Nyquist frequency."""
@@ -46,8 +46,8 @@ class BandLimitedImages:
     waves: np.ndarray
     labels: np.ndarray
 
-    def turned(self, angle_degrees: float, count: int | None = None) -> np.ndarray:
-        """The images, turned counter-clockwise about their centre.
+    def rotated(self, angle_degrees: float, count: int | None = None) -> np.ndarray:
+        """The images, rotated counter-clockwise about their centre.
 
         Args:
             angle_degrees: the angle. Quarter turns move pixels.
@@ -74,10 +74,10 @@ def simulate(count: int, seed: int) -> BandLimitedImages:
     return BandLimitedImages(np.stack(waves), np.array(labels))
 
 
-def turning_error(images: BandLimitedImages, angle_degrees: float) -> float:
+def rotation_error(images: BandLimitedImages, angle_degrees: float) -> float:
     """Turns images and turns them back, from pixels to pixels; what that changes.
 
-    The turned picture is sampled on the whole field, faded out beyond the disk that networks see,
+    The rotated picture is sampled on the whole field, faded out beyond the disk that networks see,
     and taken for a sum of plane waves again.
 
     Returns:
@@ -91,8 +91,8 @@ def turning_error(images: BandLimitedImages, angle_degrees: float) -> float:
     disk = np.hypot(offset[:, None], offset[None, :]) <= SIZE / 2
     changes, values = [], []
     for waves in images.waves:
-        turned = _at(waves, angle_degrees, FIELD) * fade
-        back = _at(_waves(turned, low_pass=False), -angle_degrees, SIZE)
+        rotated = _at(waves, angle_degrees, FIELD) * fade
+        back = _at(_waves(rotated, low_pass=False), -angle_degrees, SIZE)
         image = _at(waves, 0, SIZE)
         changes.append((back - image)[disk])
         values.append(image[disk])
@@ -110,7 +110,7 @@ def _waves(image: np.ndarray, low_pass: bool = True) -> np.ndarray:
 
 
 def _at(waves: np.ndarray, angle_degrees: float, size: int) -> np.ndarray:
-    """The sum of plane waves at the turned coordinates of the central pixels."""
+    """The sum of plane waves at the rotated coordinates of the central pixels."""
     low_pass = len(waves) < FIELD
     rows, columns = _phases(angle_degrees, size, low_pass)
     if angle_degrees == 0:
@@ -125,7 +125,7 @@ def _phases(angle_degrees: float, size: int, low_pass: bool) -> tuple[np.ndarray
     angle, centre = np.radians(angle_degrees), (FIELD - 1) / 2
     offset = np.arange(size) - (size - 1) / 2
     down, right = (axis.reshape(-1) for axis in np.meshgrid(offset, offset, indexing="ij"))
-    # A pixel of the turned image looks back at where it came from; rows count downwards.
+    # A pixel of the rotated image looks back at where it came from; rows count downwards.
     row = centre + np.cos(angle) * down + np.sin(angle) * right
     column = centre + np.cos(angle) * right - np.sin(angle) * down
     frequencies = 2j * np.pi * _frequencies(low_pass)

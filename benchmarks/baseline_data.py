@@ -1,32 +1,31 @@
 """The PyTorch side of benchmarks/data.py: it answers requests, a JSON line each.
 
-Runs in the environment of `make_yardsticks.sh`. A request names a folder of `class/*.npy` images
+Runs in the environment of `make_baselines.sh`. A request names a folder of `class/*.npy` images
 and what to do to them; the answer is the seconds that an epoch over them took, and how many images
 it had: a `DataLoader` of two workers, as its documentation has it, an image a file, shuffled.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from processes import answer_requests
 from torch.utils.data import DataLoader, Dataset
 
 BATCH = 64
 
 
 class Files(Dataset):
-    """Images of a folder, scaled to 0..1, and flipped and turned if asked.
+    """Images of a folder, scaled to 0..1, and flipped and rotated if asked.
 
     Args:
         folder: with a folder a class.
-        augmented: whether to flip, and to turn by up to 15 degrees, bilinearly.
+        augmented: whether to flip, and to rotate by up to 15 degrees, bilinearly.
     """
 
     def __init__(self, folder: Path, augmented: bool):
@@ -42,12 +41,12 @@ class Files(Dataset):
         image = (image - lowest) / (highest - lowest)
         if self.augmented:
             sides = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
-            image = turned(torch.flip(image, sides))
+            image = rotated(torch.flip(image, sides))
         return image, int(index % 2)
 
 
-def turned(image: torch.Tensor) -> torch.Tensor:
-    """An image (1, H, W) turned by up to 15 degrees, the edge reflected."""
+def rotated(image: torch.Tensor) -> torch.Tensor:
+    """An image (1, H, W) rotated by up to 15 degrees, the edge reflected."""
     angle = float(torch.empty(()).uniform_(-15, 15)) * math.pi / 180
     cosine, sine = math.cos(angle), math.sin(angle)
     matrix = torch.tensor([[[cosine, -sine, 0.0], [sine, cosine, 0.0]]])
@@ -57,17 +56,14 @@ def turned(image: torch.Tensor) -> torch.Tensor:
     return functional.grid_sample(image[None], grid, **how)[0]
 
 
-def main() -> None:
-    """Answers requests until standard input ends."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        files = Files(Path(request["folder"]), request["augmented"])
-        loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=2)
-        start = time.perf_counter()
-        images = sum(len(batch) for batch, _ in loader)
-        seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "images": images}), flush=True)
+def answer(request: dict[str, Any]) -> dict[str, float]:
+    """Goes through the files once."""
+    files = Files(Path(request["folder"]), request["augmented"])
+    loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=2)
+    start = time.perf_counter()
+    images = sum(len(batch) for batch, _ in loader)
+    return {"seconds": time.perf_counter() - start, "images": images}
 
 
 if __name__ == "__main__":
-    main()
+    answer_requests(answer)

@@ -1,20 +1,20 @@
 """The timm side of benchmarks/zoo.py: it answers requests, a JSON line each.
 
-Runs in the environment of `make_yardsticks.sh`. A request names an architecture, whether to train
+Runs in the environment of `make_baselines.sh`. A request names an architecture, whether to train
 or to infer, the size and the batch, and how many calls to time; the answer is the seconds a call
 took.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 import types
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from processes import answer_requests
+from timing import seconds_a_call
 
 # torchvision's compiled operators do not fit this build of PyTorch; the models use none of them.
 sys.modules["torchvision._meta_registrations"] = types.ModuleType("unused")
@@ -58,17 +58,17 @@ def main() -> None:
     torch.set_num_threads(2)
     torch.manual_seed(0)
     kinds = {"training": training_step, "inference": inference}
-    made: tuple[str, Callable[[], None]] | None = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        key = json.dumps([request["what"], request["name"]])
-        if made is None or made[0] != key:
-            made = (key, kinds[request["what"]](request))
-            made[1]()
-        start = time.perf_counter()
-        for _ in range(request["calls"]):
-            made[1]()
-        print(json.dumps({"seconds": (time.perf_counter() - start) / request["calls"]}), flush=True)
+    made: dict[tuple[str, str], Callable[[], None]] = {}
+
+    def answer(request: dict[str, Any]) -> dict[str, float]:
+        key = request["what"], request["name"]
+        if key not in made:
+            made.clear()
+            made[key] = kinds[request["what"]](request)
+            made[key]()
+        return {"seconds": seconds_a_call(made[key], request["calls"])}
+
+    answer_requests(answer)
 
 
 if __name__ == "__main__":
