@@ -18,6 +18,7 @@ from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
 from lensnet.evaluation import metrics as measure
 from lensnet.evaluation.invariance import Invariance, rotation_report
+from lensnet.layers import accelerate
 from lensnet.prediction.loading import load
 from lensnet.progress import track
 from lensnet.run_folder import RunFolder
@@ -59,7 +60,7 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
         DataError: the data cannot be prepared.
     """
     experiment = run.read_experiment()
-    model = load(run.path)
+    model = accelerate(load(run.path))
     data = data or _open_data(run)
     task = _TASKS[experiment.task]
     with _outputs(model, data, "validation", keep_images=False) as (outputs, _):
@@ -89,7 +90,7 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
         DataError: the images are not square and the angles need them to be.
     """
     data = _open_data(run)
-    model = load(run.path)
+    model = accelerate(load(run.path))
     with _outputs(model, data, "test", keep_images=True) as (_, images):
         invariance = _invariance(run, data, model, images, rotations)
     if invariance is None:

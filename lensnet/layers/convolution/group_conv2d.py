@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution
+from lensnet.layers.accelerated.block_convolution import block_convolution
 from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.symmetry import Group
@@ -138,7 +138,7 @@ class GroupConv2D(SymmetricConv2D):
 
     def call(self, inputs: Any) -> Any:
         if self.groups > 1:
-            operation = functools.partial(grouped_convolution, groups=self.groups)
+            operation = functools.partial(block_convolution, groups=self.groups)
             outputs = self.convolve(inputs, self.expanded_kernel(), operation)
         elif self.covers(inputs):
             outputs = self._filters.cover(inputs, ops.cast(self.kernel, self.compute_dtype))

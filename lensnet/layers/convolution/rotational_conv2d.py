@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution
+from lensnet.layers.accelerated.block_convolution import block_convolution
 from lensnet.layers.convolution.base_conv import SymmetricConv2D, channels_of
 from lensnet.layers.convolution.filter_rotation import circular_mask, filter_rotations
 
@@ -133,7 +133,7 @@ class RotationalConv2D(SymmetricConv2D):
     def _respond(self, inputs: Any, kernel: Any) -> Any:
         if self.groups == 1:
             return self.convolve(inputs, kernel)
-        operation = functools.partial(grouped_convolution, groups=self.groups)
+        operation = functools.partial(block_convolution, groups=self.groups)
         return self.convolve(inputs, kernel, operation)
 
     def turned_kernels(self) -> Any:

@@ -22,6 +22,7 @@ from keras import ops
 from lensnet.layers.folding.arrays import stock_kind
 from lensnet.layers.folding.fusable_layers import LinearParts
 from lensnet.layers.folding.stock_rules import HANDING_ON, MERGING, STOCK_FORMS
+from lensnet.layers.parameter_names import without_dots
 from lensnet.layers.spatial.group_averaged import GroupAveraged
 
 __all__ = ["Folding", "fold"]
@@ -44,7 +45,8 @@ def fold(model: keras.Model) -> keras.Model:
             `GroupAveraged` of such a model. Models within it stay models, folded.
 
     Returns:
-        a functional `keras.Model` with the same inputs, outputs and name, not compiled.
+        a functional `keras.Model` with the same inputs, outputs and name, not compiled. Its layers
+        have their names with "_" for each dot, which PyTorch does not take in names.
 
     Raises:
         ValueError: a layer of the model is neither stock nor one of ours, or it is called with
@@ -92,9 +94,10 @@ class Folding:
     def __init__(self, model: keras.Model):
         for layer in model.operations:
             _check_has_form(layer)
-            _reserve(layer.name)
+            _reserve(without_dots(layer.name))
         self._model = model
         self._layers = {layer.name: layer for layer in model.operations}
+        self._names = set(map(without_dots, self._layers))
         self._users = _users(model)
         self._made: dict[str, list[keras.Operation]] = {}
         self._models: dict[int, keras.Model] = {}
@@ -163,6 +166,7 @@ class Folding:
             the layer applied and its outputs.
         """
         weights = weights or []
+        stock.name = without_dots(stock.name)
         same_name = self._made.setdefault(stock.name, [])
         for made in same_name:
             if _is_equal(made, stock, weights):
@@ -170,7 +174,7 @@ class Folding:
                 return made, made(*arguments, **keywords)
         if same_name:
             free = (f"{stock.name}_{number}" for number in itertools.count(1))
-            stock.name = next(n for n in free if n not in self._made and n not in self._layers)
+            stock.name = next(n for n in free if n not in self._made and n not in self._names)
             self._made[stock.name] = [stock]
         outputs = stock(*arguments, **keywords)
         if weights:

@@ -6,8 +6,6 @@ from typing import Any, final
 
 import keras
 
-from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
-from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
 from lensnet.models.kit.scalar import ScalarKit
 
 __all__ = ["PlainKit"]
@@ -15,7 +13,7 @@ __all__ = ["PlainKit"]
 
 @final
 class PlainKit(ScalarKit):
-    """Stock Keras layers, or subclasses of them that are only computed faster on a CPU."""
+    """Stock Keras layers; `lensnet.layers.accelerate` makes them fast on a CPU."""
 
     def _fit(
         self,
@@ -44,12 +42,10 @@ class PlainKit(ScalarKit):
             "kernel_initializer": self.kernel_initializer,
             "kernel_regularizer": self.kernel_regularizer,
         }
-        if groups > 1:
-            return GroupedConv2D(groups=groups, **options)
-        return keras.layers.Conv2D(**options)
+        return keras.layers.Conv2D(groups=groups, **options)
 
     def _depthwise_layer(self, **options: Any) -> keras.Layer:
-        return DepthwiseConv2D(
+        return keras.layers.DepthwiseConv2D(
             depthwise_initializer=self._depthwise_initializer(),
             depthwise_regularizer=self.kernel_regularizer,
             **options,

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.accelerated.activation import Activation
 from lensnet.symmetry import Symmetry
 
 __all__ = ["SharedLayers"]
@@ -32,7 +31,7 @@ class SharedLayers:
                 # what folding leaves of a residual block, as one operation whose slope is 0.2.
                 return keras.layers.Maximum(name=name)([x, slope * x])
             return keras.layers.LeakyReLU(negative_slope=slope, name=name)(x)
-        return Activation(activation, name=name)(x)
+        return keras.layers.Activation(activation, name=name)(x)
 
     def rescale(self, x: Any, factor: float, *, name: str) -> Any:
         """A map times a number that is not learnt."""
