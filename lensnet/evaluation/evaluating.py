@@ -17,6 +17,7 @@ from lensnet import files
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
 from lensnet.evaluation.invariance import Invariance, rotation_report
+from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
 from lensnet.progress import track
@@ -51,7 +52,7 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
         DataError: the data cannot be prepared.
     """
     experiment = run.read_experiment()
-    model = load(run.path)
+    model = accelerate(load(run.path))
     data = data or _open_data(run)
     task = experiment.task_spec
     metrics = load_object(task.metrics)
@@ -83,7 +84,7 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
         DataError: the images are not square and the angles need them to be.
     """
     data = _open_data(run)
-    model = load(run.path)
+    model = accelerate(load(run.path))
     with _outputs(model, data, "test", keep_images=True) as (_, images):
         invariance = _invariance(run, data, model, images, rotations)
     if invariance is None:

@@ -1,5 +1,6 @@
 """Layers that keep the symmetry of an image, for every Keras backend."""
 
+from lensnet.layers.accelerated.accelerate import accelerate
 from lensnet.layers.accelerated.activation import Activation
 from lensnet.layers.accelerated.batch_normalization import BatchNormalization
 from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
@@ -59,5 +60,6 @@ __all__ = [
     "RotationalRectangularConv2D",
     "SubgroupRestriction",
     "SymmetricDownsample2D",
+    "accelerate",
     "fold",
 ]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from lensnet.config import Experiment
+from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
 from lensnet.registry import load_object
@@ -63,7 +64,7 @@ class Predictor:
         run = RunFolder.open(run_dir)
         data = run.read_json("data.json")
         return cls(
-            model=load(run.path),
+            model=accelerate(load(run.path)),
             preprocessing=Preprocessing.from_dict(data["preprocessing"]),
             classes=tuple(data["classes"]),
             experiment=run.read_experiment(),

@@ -16,7 +16,7 @@ import keras
 from lensnet import losses, metrics, models, optimizers, schedules
 from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError, RunError
-from lensnet.layers import GroupAveraged
+from lensnet.layers import GroupAveraged, accelerate
 from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
@@ -138,7 +138,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     keras.utils.set_random_seed(experiment.seed)
     steps_per_epoch = data.steps_per_epoch(training.batch_size)
     with strategy.scope(), dtype_policy(training.precision):
-        model = _create_model(experiment, data)
+        model = accelerate(_create_model(experiment, data))
         freeze(model, training.trainable)
         model.compile(
             optimizer=optimizers.create(

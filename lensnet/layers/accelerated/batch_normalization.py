@@ -8,16 +8,16 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.cpu_kernels import (
+    fuse_elementwise,
     fused_batch_normalization,
     has_fused_batch_normalization,
-    one_pass,
     sum_of_products,
     sum_over_batch,
     sum_over_rows,
 )
 from lensnet.layers.accelerated.devices import on_cpus_alone
 
-__all__ = ["BatchNormalization", "batch_moments", "normalize_batch"]
+__all__ = ["BatchNormalization", "batch_moments", "normalize", "normalize_batch"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -31,8 +31,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     is the one that follows from the definition (ibid., section 3). Measured with TensorFlow 2.21
     on two cores, forward and backward of 32 maps of 64x64x64: fused 22 ms, by rows 29, Keras's 73.
 
-    Outside training, where a device is no CPU, and with what Keras offers besides (`renorm`,
-    `synchronized`, masks, another axis), this is Keras's layer.
+    Outside training, where a device is not a CPU, and with what Keras offers besides (`renorm`,
+    `synchronized`, masks, another axis), this is Keras's layer. Read from a saved model, it is
+    Keras's own (`lensnet.layers.accelerate` makes that as fast).
 
     Args:
         momentum, epsilon and all others: as of `keras.layers.BatchNormalization`.
@@ -55,25 +56,44 @@ class BatchNormalization(keras.layers.BatchNormalization):
     stock_class = keras.layers.BatchNormalization
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not (training and self.trainable and mask is None and self._has_fast_form(inputs)):
-            return super().call(inputs, training=training, mask=mask)
-        # Half precision overflows in the squares.
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        if has_fused_batch_normalization(x):
-            outputs, mean, variance = fused_batch_normalization(
-                x, self.gamma, self.beta, self.epsilon
-            )
-        else:
-            mean, variance = batch_moments(x)
-            outputs = normalize_batch(x, mean, variance, self.gamma, self.beta, self.epsilon)
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            value = ops.cast(value, moving.dtype)
-            moving.assign(moving * self.momentum + value * (1 - self.momentum))
-        return ops.cast(outputs, self.compute_dtype)
+        return normalize(self, inputs, training, mask)
 
-    def _has_fast_form(self, inputs: Any) -> bool:
-        special = self.synchronized or getattr(self, "renorm", False)
-        return not special and self.axis in (-1, len(inputs.shape) - 1) and on_cpus_alone()
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> keras.layers.BatchNormalization:
+        return keras.layers.BatchNormalization.from_config(config)
+
+
+def normalize(
+    layer: keras.layers.BatchNormalization,
+    inputs: Any,
+    training: bool | None = None,
+    mask: Any = None,
+) -> Any:
+    """What `keras.layers.BatchNormalization` answers, in fewer passes where that is faster.
+
+    Args:
+        layer: of the class named or one below it, built.
+        inputs, training, mask: of its call.
+    """
+    if not (training and layer.trainable and mask is None and _has_fast_form(layer, inputs)):
+        return keras.layers.BatchNormalization.call(layer, inputs, training=training, mask=mask)
+    # Half precision overflows in the squares.
+    x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    gamma, beta, epsilon = layer.gamma, layer.beta, layer.epsilon
+    if has_fused_batch_normalization(x):
+        outputs, mean, variance = fused_batch_normalization(x, gamma, beta, epsilon)
+    else:
+        mean, variance = batch_moments(x)
+        outputs = normalize_batch(x, mean, variance, gamma, beta, epsilon)
+    for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        value = ops.cast(value, moving.dtype)
+        moving.assign(moving * layer.momentum + value * (1 - layer.momentum))
+    return ops.cast(outputs, layer.compute_dtype)
+
+
+def _has_fast_form(layer: keras.layers.BatchNormalization, inputs: Any) -> bool:
+    special = layer.synchronized or layer.renorm
+    return not special and layer.axis in (-1, len(inputs.shape) - 1) and on_cpus_alone()
 
 
 def batch_moments(x: Any, order: int = 1) -> tuple[Any, Any]:
@@ -113,7 +133,7 @@ def normalize_batch(
     beta = ops.zeros_like(mean) if beta is None else ops.cast(beta, x.dtype)
 
     @ops.custom_gradient
-    def normalize(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
+    def transform(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
         inverse = ops.rsqrt(variance + epsilon)
         scale = inverse * gamma
 
@@ -126,31 +146,31 @@ def normalize_batch(
             product = _by_field(sum_of_products(upstream, x), order)
             d_gamma = inverse * (product - mean * total)
             count = _count(x, order)
-            slope = -scale * inverse * d_gamma / count
-            offset = -scale * total / count - slope * mean
-            by_channel = [_to_channels(values, order) for values in (scale, slope, offset)]
+            factor = -scale * inverse * d_gamma / count
+            offset = -scale * total / count - factor * mean
+            by_channel = [_to_channels(values, order) for values in (scale, factor, offset)]
             d_x = _combine(upstream, x, *by_channel)
             return d_x, ops.zeros_like(mean), ops.zeros_like(variance), d_gamma, total
 
         offset = beta - mean * scale
         return _transform(x, _to_channels(scale, order), _to_channels(offset, order)), gradient
 
-    return normalize(x, mean, variance, gamma, beta)
+    return transform(x, mean, variance, gamma, beta)
 
 
-@one_pass
+@fuse_elementwise
 def _squares_by_row(x: Any, mean: Any) -> Any:
     return ops.sum(ops.square(x - mean), axis=-2)
 
 
-@one_pass
+@fuse_elementwise
 def _transform(x: Any, scale: Any, offset: Any) -> Any:
     return x * scale + offset
 
 
-@one_pass
-def _combine(upstream: Any, x: Any, scale: Any, slope: Any, offset: Any) -> Any:
-    return upstream * scale + (x * slope + offset)
+@fuse_elementwise
+def _combine(upstream: Any, x: Any, scale: Any, factor: Any, offset: Any) -> Any:
+    return upstream * scale + (x * factor + offset)
 
 
 def _count(x: Any, order: int) -> Any:

@@ -9,7 +9,7 @@ from keras import ops
 
 from lensnet.layers.accelerated.devices import on_cpus_alone
 
-__all__ = ["grouped_convolution", "number_of_blocks"]
+__all__ = ["block_convolution", "number_of_blocks"]
 
 LEAST_BLOCK_CHANNELS = 16
 """A plain convolution of fewer channels than this costs as much as one of this many."""
@@ -44,7 +44,7 @@ def number_of_blocks(groups: int, channels: int) -> int:
     )
 
 
-def grouped_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -> Any:
+def block_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -> Any:
     """What `keras.ops.conv` answers to a kernel of fewer input channels, fast on a CPU as well.
 
     The input's channels are cut into `groups`, and so are the filters; each group of filters sees
@@ -69,7 +69,7 @@ def grouped_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -
 
     >>> import keras
     >>> images, kernel = keras.ops.ones((1, 8, 8, 64)), keras.ops.ones((3, 3, 8, 128))
-    >>> tuple(grouped_convolution(images, kernel, 8, padding="same").shape)
+    >>> tuple(block_convolution(images, kernel, 8, padding="same").shape)
     (1, 8, 8, 128)
     """
     height, width, channels, filters = kernel.shape

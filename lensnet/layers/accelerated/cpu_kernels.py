@@ -19,10 +19,10 @@ from lensnet.layers.accelerated.devices import on_cpus_alone
 
 __all__ = [
     "depthwise_convolution",
+    "fuse_elementwise",
     "fused_batch_normalization",
-    "gains_by_one_pass",
     "has_fused_batch_normalization",
-    "one_pass",
+    "should_fuse",
     "sum_of_products",
     "sum_over_batch",
     "sum_over_rows",
@@ -47,8 +47,10 @@ def _is_tensorflows(x: Any, *dtypes: str) -> bool:
 # --- pointwise ------------------------------------------------------------------------------------
 
 
-def gains_by_one_pass(x: Any) -> bool:
-    """Whether `one_pass` compiles for a tensor: a large one of float32 or float64, on CPUs alone.
+def should_fuse(x: Any) -> bool:
+    """Whether `fuse_elementwise` compiles for a tensor.
+
+    It does for large ones of float32 or float64 on CPUs alone.
 
     Args:
         x: shape (batch, ...), all but the batch known.
@@ -57,11 +59,11 @@ def gains_by_one_pass(x: Any) -> bool:
     return is_known and math.prod(x.shape[1:]) >= LEAST_VALUES
 
 
-def one_pass(function: Pointwise) -> Pointwise:
+def fuse_elementwise(function: Pointwise) -> Pointwise:
     """Has a pointwise function read its tensors once and write its answer once.
 
     TensorFlow goes over memory for every operation, which on a CPU takes longer than the
-    arithmetic. Here XLA makes one loop of a function of large tensors (`gains_by_one_pass`), once
+    arithmetic. Here XLA makes one loop of a function of large tensors (`should_fuse`), once
     for every shape, which takes it a twentieth of a second. Measured with TensorFlow 2.21 on two
     cores, forward and backward of 32 maps of 64x64x96: SiLU 24 ms against 41, hard SiLU 24 against
     48, exact GELU 27 against 72, ReLU, which is one operation as it is, 23. A sum over one axis may
@@ -84,7 +86,7 @@ def one_pass(function: Pointwise) -> Pointwise:
 
     @functools.wraps(function)
     def run(x: Any, *others: Any) -> Any:
-        if not gains_by_one_pass(x):
+        if not should_fuse(x):
             return function(x, *others)
         specs = [(tuple(tensor.shape), tensor.dtype) for tensor in (x, *others)]
         return compiled(*specs)(x, *others)

@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution
+from lensnet.layers.accelerated.block_convolution import block_convolution
 
-__all__ = ["GroupedConv2D"]
+__all__ = ["GroupedConv2D", "convolve_in_groups"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -17,8 +17,9 @@ class GroupedConv2D(keras.layers.Conv2D):
 
     Keras computes a convolution in groups (Xie et al. 2017, arXiv:1611.05431, section 3.3) by XLA
     where TensorFlow or JAX run on a CPU, many times slower than the plain convolution of all
-    channels; this layer computes it by a few plain convolutions there (`grouped_convolution`).
-    Padding is Keras's, which at stride 2 is not symmetric.
+    channels; this layer computes it by a few plain convolutions there (`block_convolution`).
+    Padding is Keras's, which at stride 2 is not symmetric. Once weights are read into it from a
+    file, it is Keras's own (`lensnet.layers.accelerate` makes that as fast).
 
     Args:
         filters, kernel_size and all others: as in `keras.layers.Conv2D`.
@@ -45,13 +46,29 @@ class GroupedConv2D(keras.layers.Conv2D):
     stock_class = keras.layers.Conv2D
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        if self.groups == 1 or self.data_format != "channels_last":
-            return super().convolution_op(inputs, kernel)
-        return grouped_convolution(
-            inputs,
-            kernel,
-            self.groups,
-            strides=self.strides,
-            padding=self.padding,
-            dilation_rate=self.dilation_rate,
-        )
+        return convolve_in_groups(self, inputs, kernel)
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables(store)
+        # Not before: Keras looks for a layer's weights under the name of its class.
+        self.__class__ = keras.layers.Conv2D
+
+
+def convolve_in_groups(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
+    """What `keras.layers.Conv2D.convolution_op` answers, by blocks where that is faster.
+
+    Args:
+        layer: of the class named or one below it, built.
+        inputs: shape (batch, height, width, channels), or as its `data_format` says.
+        kernel: shape (height, width, channels / groups, filters).
+    """
+    if layer.groups == 1 or layer.data_format != "channels_last":
+        return keras.layers.Conv2D.convolution_op(layer, inputs, kernel)
+    return block_convolution(
+        inputs,
+        kernel,
+        layer.groups,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution
+from lensnet.layers.accelerated.block_convolution import block_convolution
 from lensnet.layers.convolution.base_conv import SymmetricGroupedConv2D
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.layers.field_layout import channels_of, to_channels
@@ -128,7 +128,7 @@ class GroupConv2D(SymmetricGroupedConv2D):
 
     def call(self, inputs: Any) -> Any:
         if self.groups > 1:
-            operation = functools.partial(grouped_convolution, groups=self.groups)
+            operation = functools.partial(block_convolution, groups=self.groups)
             outputs = self.convolve(inputs, self.expanded_kernel(), operation)
         elif self.is_full_map(inputs):
             outputs = self._filters.convolve_full_map(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution
+from lensnet.layers.accelerated.block_convolution import block_convolution
 from lensnet.layers.convolution.base_conv import SymmetricGroupedConv2D
 from lensnet.layers.convolution.filter_rotation import check_rotations, filter_rotations
 from lensnet.layers.field_layout import channels_of
@@ -154,7 +154,7 @@ class RotationalConv2D(SymmetricGroupedConv2D):
     def _respond(self, inputs: Any, kernel: Any) -> Any:
         if self.groups == 1:
             return self.convolve(inputs, kernel)
-        operation = functools.partial(grouped_convolution, groups=self.groups)
+        operation = functools.partial(block_convolution, groups=self.groups)
         return self.convolve(inputs, kernel, operation)
 
     def rotated_kernels(self) -> Any:

@@ -36,7 +36,8 @@ def fold(model: keras.Model) -> keras.Model:
             `GroupAveraged` of such a model. Models within it stay models, folded.
 
     Returns:
-        a functional `keras.Model` with the same inputs, outputs and name, not compiled.
+        a functional `keras.Model` with the same inputs, outputs and name, not compiled. Its layers
+        have their names with "_" for each dot, which PyTorch does not take in names.
 
     Raises:
         ValueError: a layer of the model is neither stock nor has a method `fold`, or it is called

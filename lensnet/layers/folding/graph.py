@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.folding.fusable_layers import LinearParts
+from lensnet.layers.parameter_names import without_dots
 
 __all__ = ["FoldedGraph", "Rule", "fold_model", "stock_class"]
 
@@ -83,10 +84,11 @@ class FoldedGraph:
     def __init__(self, model: keras.Model, rules: Mapping[type, Rule]):
         for layer in model.operations:
             _check_foldable(layer)
-            _reserve(layer.name)
+            _reserve(without_dots(layer.name))
         self._model = model
         self._rules = rules
         self._layers = {layer.name: layer for layer in model.operations}
+        self._names = set(map(without_dots, self._layers))
         self._users = _users(model)
         self._made: dict[str, list[keras.Operation]] = {}
         self._models: dict[int, keras.Model] = {}
@@ -168,6 +170,7 @@ class FoldedGraph:
             the layer applied and its outputs.
         """
         weights = weights or []
+        stock.name = without_dots(stock.name)
         same_name = self._made.setdefault(stock.name, [])
         for made in same_name:
             if _is_equal(made, stock, weights):
@@ -175,7 +178,7 @@ class FoldedGraph:
                 return made, made(*arguments, **keywords)
         if same_name:
             free = (f"{stock.name}_{number}" for number in itertools.count(1))
-            stock.name = next(n for n in free if n not in self._made and n not in self._layers)
+            stock.name = next(n for n in free if n not in self._made and n not in self._names)
             self._made[stock.name] = [stock]
         outputs = stock(*arguments, **keywords)
         if weights:

@@ -6,8 +6,6 @@ from typing import Any, final
 
 import keras
 
-from lensnet.layers.accelerated.depthwise_conv2d import DepthwiseConv2D
-from lensnet.layers.accelerated.grouped_conv2d import GroupedConv2D
 from lensnet.models.kit.scalar import ScalarKit
 from lensnet.models.kit.windows import Window
 
@@ -16,7 +14,7 @@ __all__ = ["PlainKit"]
 
 @final
 class PlainKit(ScalarKit):
-    """Stock Keras layers, or subclasses of them that are only computed faster on a CPU."""
+    """Stock Keras layers; `lensnet.layers.accelerate` makes them fast on a CPU."""
 
     def _lift(self, image: Any, channels: int, window: Window, **options: Any) -> Any:
         return self._conv(image, channels, window, groups=1, **options)
@@ -28,12 +26,10 @@ class PlainKit(ScalarKit):
             "kernel_regularizer": self.kernel_regularizer,
             **self._window_options(window),
         }
-        if groups > 1:
-            return GroupedConv2D(groups=groups, **options)(x)
-        return keras.layers.Conv2D(**options)(x)
+        return keras.layers.Conv2D(groups=groups, **options)(x)
 
     def _depthwise(self, x: Any, window: Window, **options: Any) -> Any:
-        return DepthwiseConv2D(
+        return keras.layers.DepthwiseConv2D(
             depthwise_initializer=self._depthwise_initializer(),
             depthwise_regularizer=self.kernel_regularizer,
             **self._window_options(window),

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.accelerated.batch_normalization import BatchNormalization
 from lensnet.models.kit.shared import KerasKit
 
 __all__ = ["ScalarKit"]
@@ -26,7 +25,7 @@ class ScalarKit(KerasKit):
         return self.depthwise_initializer
 
     def norm(self, x: Any, *, name: str, gamma_initializer: Any = "ones") -> Any:
-        return BatchNormalization(
+        return keras.layers.BatchNormalization(
             momentum=self.normalization_momentum,
             epsilon=self.normalization_epsilon,
             gamma_initializer=gamma_initializer,

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.accelerated.activation import Activation
 from lensnet.models.kit.interface import Kit
 from lensnet.models.kit.windows import Window
 
@@ -77,7 +76,7 @@ class KerasKit(Kit):
                 # what folding leaves of a residual block, as one operation whose slope is 0.2.
                 return keras.layers.Maximum(name=name)([x, slope * x])
             return keras.layers.LeakyReLU(negative_slope=slope, name=name)(x)
-        return Activation(activation, name=name)(x)
+        return keras.layers.Activation(activation, name=name)(x)
 
     def rescale(self, x: Any, factor: float, *, name: str) -> Any:
         # Keras's layer `Rescaling` needs TensorFlow on every backend.

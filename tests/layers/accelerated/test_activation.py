@@ -51,9 +51,9 @@ def test_the_gradient_is_the_definitions(name):
     # TensorFlow has the root of 2 of GELU in single precision.
     np.testing.assert_allclose(actual, numpy(tape.gradient(stock, inputs)), rtol=1e-7, atol=1e-8)
     activation, step = keras.activations.get(name), 1e-5
-    slope = numpy(activation(inputs + step) - activation(inputs - step)) / (2 * step)
+    derivative = numpy(activation(inputs + step) - activation(inputs - step)) / (2 * step)
     smooth = np.abs(np.abs(numpy(inputs)) - 3) > 2 * step
-    np.testing.assert_allclose(actual[smooth], slope[smooth], atol=1e-7)
+    np.testing.assert_allclose(actual[smooth], derivative[smooth], atol=1e-7)
     assert np.isfinite(actual).all()
 
 
@@ -107,7 +107,7 @@ def test_saved_loaded_and_folded(tmp_path, activation):
     images = values((2, 8, 8, 2))
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert type(again.get_layer("act")) is Activation
+    assert type(again.get_layer("act")) is keras.layers.Activation
     folded = fold(model)
     assert type(folded.get_layer("act")) is keras.layers.Activation
     for other in (again, folded):

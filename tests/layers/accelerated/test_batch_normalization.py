@@ -23,7 +23,7 @@ def products_by_passes(x, y):
     return cpu_kernels.sum_over_batch(x * y)
 
 
-WAYS = ("fused", "one_pass", "passes")
+WAYS = ("fused", "fuse_elementwise", "passes")
 
 
 @pytest.fixture(params=WAYS if keras.backend.backend() == "tensorflow" else ["passes"])
@@ -31,7 +31,7 @@ def way(request, monkeypatch):
     """Each way in which maps may be normalised, of which their size and type decide."""
     if request.param != "fused":
         monkeypatch.setattr(batch_normalization, "has_fused_batch_normalization", lambda x: False)
-    if request.param == "one_pass":
+    if request.param == "fuse_elementwise":
         monkeypatch.setattr(cpu_kernels, "LEAST_VALUES", 1)
     if request.param == "passes":
         monkeypatch.setattr(batch_normalization, "sum_of_products", products_by_passes)
@@ -162,7 +162,7 @@ def test_saved_loaded_and_folded(tmp_path):
     images = np.random.default_rng(1).standard_normal((2, 8, 8, 2)).astype("float32")
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert type(again.get_layer("norm")) is BatchNormalization
+    assert type(again.get_layer("norm")) is keras.layers.BatchNormalization
     np.testing.assert_array_equal(numpy(again(images)), numpy(model(images)))
     folded = fold(model)
     assert [type(layer).__name__ for layer in folded.layers] == ["InputLayer", "Conv2D"]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lensnet.layers.accelerated.block_convolution import grouped_convolution, number_of_blocks
+from lensnet.layers.accelerated.block_convolution import block_convolution, number_of_blocks
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_definition(channels, filters, groups, options):
         ],
         axis=-1,
     )
-    actual = grouped_convolution(images, keras.ops.convert_to_tensor(kernel), groups, **options)
+    actual = block_convolution(images, keras.ops.convert_to_tensor(kernel), groups, **options)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(actual), expected, atol=1e-5)
 
 
@@ -47,4 +47,4 @@ def test_groups_share_a_convolution_where_they_are_narrow():
 def test_channels_that_cannot_be_cut(groups, filters):
     kernel = keras.ops.ones((3, 3, 4, filters))
     with pytest.raises(ValueError, match=f"in {groups} groups needs"):
-        grouped_convolution(keras.ops.ones((1, 8, 8, 8)), kernel, groups)
+        block_convolution(keras.ops.ones((1, 8, 8, 8)), kernel, groups)

@@ -10,10 +10,10 @@ from keras import ops
 from lensnet.layers.accelerated import cpu_kernels
 from lensnet.layers.accelerated.cpu_kernels import (
     depthwise_convolution,
+    fuse_elementwise,
     fused_batch_normalization,
-    gains_by_one_pass,
     has_fused_batch_normalization,
-    one_pass,
+    should_fuse,
     sum_of_products,
 )
 
@@ -39,12 +39,12 @@ def transform(x, scale, offset):
 
 @pytest.mark.parametrize("shape", [LARGE, (3, 4, 4, 16), (2, 8192), (0, 64, 64, 16)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_one_pass_answers_what_the_function_does(shape, dtype):
+def test_a_fused_function_answers_what_the_function_does(shape, dtype):
     x, scale, offset = (
         ops.convert_to_tensor(normal(s, dtype, seed))
         for seed, s in enumerate((shape, shape[-1:], shape[-1:]))
     )
-    actual = one_pass(transform)(x, scale, offset)
+    actual = fuse_elementwise(transform)(x, scale, offset)
     expected = numpy(transform(x, scale, offset))
     assert keras.backend.standardize_dtype(actual.dtype) == dtype
     precision = {"float16": 5e-3, "float32": 1e-6, "float64": 1e-14}[dtype]
@@ -57,7 +57,7 @@ def test_only_large_tensors_are_compiled(monkeypatch):
         # Within a compiled function, a tensor has no value yet.
         return ops.full_like(x, 1.0 if hasattr(x, "numpy") else 2.0)
 
-    run = one_pass(eager)
+    run = fuse_elementwise(eager)
     assert numpy(run(ops.zeros(LARGE))).max() == 2
     assert numpy(run(ops.zeros((2, 4, 4, 16)))).max() == 1
     assert numpy(run(ops.zeros(LARGE, "float16"))).max() == 1
@@ -75,17 +75,19 @@ def test_batches_of_any_size_share_a_trace():
         traces.append(x.shape)
         return x * 2
 
-    run = tf.function(one_pass(function), input_signature=[tf.TensorSpec((None, *LARGE[1:]))])
+    run = tf.function(
+        fuse_elementwise(function), input_signature=[tf.TensorSpec((None, *LARGE[1:]))]
+    )
     for batch in (1, 5, 2):
         images = normal((batch, *LARGE[1:]))
         np.testing.assert_array_equal(numpy(run(images)), 2 * images)
     assert len(traces) == 1
-    assert not gains_by_one_pass(keras.KerasTensor((2, None, 16, 16)))
+    assert not should_fuse(keras.KerasTensor((2, None, 16, 16)))
 
 
 @needs_tensorflow
 def test_what_is_compiled_outlives_a_session():
-    run, x = one_pass(lambda x: x + 1), ops.zeros(LARGE)
+    run, x = fuse_elementwise(lambda x: x + 1), ops.zeros(LARGE)
     run(x)
     keras.utils.clear_session()
     assert numpy(run(x)).max() == 1
@@ -97,7 +99,7 @@ def test_no_warning_of_tracing(caplog):
     logger = logging.getLogger("tensorflow")
     logger.addHandler(caplog.handler)
     try:
-        run = one_pass(lambda x: x + 1)
+        run = fuse_elementwise(lambda x: x + 1)
         for side in range(128, 140):
             run(ops.zeros((1, side, side, 1)))
     finally:

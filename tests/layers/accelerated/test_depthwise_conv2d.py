@@ -70,7 +70,7 @@ def test_saved_loaded_and_folded(tmp_path):
     randomize(model)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert type(again.get_layer("conv")) is DepthwiseConv2D
+    assert type(again.get_layer("conv")) is keras.layers.DepthwiseConv2D
     np.testing.assert_array_equal(numpy(again(images())), numpy(model(images())))
     folded = fold(model)
     assert [type(layer) for layer in folded.layers[1:]] == [keras.layers.DepthwiseConv2D]
