@@ -78,7 +78,7 @@ class Exploration:
     @property
     def fingerprint(self) -> str:
         """What stands for source files, options and splits in the name of the records' folder."""
-        return self.data.builder.builder_config.name.rpartition("-")[2]
+        return self.data.directory.parent.name.rpartition("-")[2]
 
 
 def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) -> Exploration:

@@ -118,6 +118,7 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
     run.write_json(
         "data.json",
         {
+            "records": data.records,
             "classes": list(data.classes),
             "native_shape": list(data.native_shape),
             "image_shape": list(data.image_shape),

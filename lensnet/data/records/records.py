@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from lensnet.data.records.builder import LensDatasetBuilder
 from lensnet.data.records.index import Ledger
 from lensnet.errors import ConfigurationError
 
@@ -136,11 +136,11 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Records:
+def open_records(builder: tfds.core.DatasetBuilder, ledger: Ledger, part: str) -> Records:
     """Finds the records of a split or a slice of one.
 
     Args:
-        builder: a prepared one.
+        builder: of records that are there.
         ledger: its lists.
         part: a split, or a slice in TFDS's words, such as `"train[:90%]"`.
 
@@ -180,5 +180,5 @@ def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Reco
         takes=np.array(takes, dtype=np.int64),
         ids=np.concatenate(ids),
         labels=np.concatenate(labels),
-        image_shape=builder.image_shape,
+        image_shape=tuple(builder.info.features["image"].shape),
     )

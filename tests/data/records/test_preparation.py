@@ -265,6 +265,21 @@ def test_killed_and_prepared_again(source, make_experiment, tmp_path, stage):
     assert resumed.directory.parent.name == undisturbed.directory.parent.name
 
 
+def test_what_a_kill_leaves_of_the_configuration_is_removed(source, make_experiment, tmp_path):
+    """TFDS writes that file under another name first, outside the directory of the records."""
+    leftover = tmp_path / "prepared" / "image_folder" / ".config" / "incomplete.A1_0.metadata.json"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text('{"default_con')
+    prepare(make_experiment(source))
+    assert not leftover.exists()
+    # Another preparation may be writing it: what it writes is left alone.
+    leftover.write_text("{}")
+    with open(tmp_path / "prepared" / "image_folder" / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        prepare(make_experiment(source, seed=1))
+    assert leftover.exists()
+
+
 @pytest.mark.parametrize(
     "harm",
     [
