@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, SourceLayout
 from lensnet.config.folder_layout import ClassFolder, FolderLayout
+from lensnet.errors import DataError
+
+if TYPE_CHECKING:
+    from lensnet.data.files.catalogues import Catalogue
 
 __all__ = [
     "CLASSES",
+    "CLASS_COLUMN",
+    "ID_COLUMN",
     "SPECS",
     "ChallengeOptions",
     "GroundOptions",
     "SimulatedOptions",
     "SpaceOptions",
+    "inspect_challenge",
+    "open_classifications",
 ]
 
 CLASSES = ("nonlens", "lens")
+
+ID_COLUMN, CLASS_COLUMN = "ID", "is_lens"
+"""Columns of the challenge's table."""
 
 
 class SimulatedOptions(DatasetOptions):
@@ -63,10 +74,38 @@ class GroundOptions(ChallengeOptions):
     )
 
 
-def _inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
-    from lensnet.datasets.lens_finding.bologna import inspect
+def inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
+    """Checks that the directory holds the table of classes.
 
-    return inspect(source_dir, options)
+    Raises:
+        DataError: it does not.
+    """
+    if not source_dir.is_dir():
+        raise DataError(
+            f"The data directory {source_dir} does not exist. data.source_dir is the directory "
+            f"that holds the challenge's images and {options.classifications}."
+        )
+    if not (source_dir / options.classifications).is_file():
+        raise DataError(
+            f"{source_dir} holds no {options.classifications}. It says which images are lenses; "
+            "data.options.classifications is its path from there."
+        )
+    open_classifications(source_dir / options.classifications)
+    return SourceLayout(CLASSES)
+
+
+def open_classifications(path: Path) -> Catalogue:
+    """Opens the table of classes.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
+    from lensnet.data.files.catalogues import open_catalogue
+
+    table = open_catalogue(path)
+    for column in (ID_COLUMN, CLASS_COLUMN):
+        table.need(column, "The challenge's table")
+    return table
 
 
 _CHALLENGE = "lensnet.datasets.lens_finding.bologna:ChallengeSource"
@@ -87,7 +126,7 @@ SPECS = (
         options=GroundOptions,
         tasks=("binary", "classification"),
         classes=CLASSES,
-        inspect=_inspect_challenge,
+        inspect=inspect_challenge,
     ),
     DatasetSpec(
         name="lens_finding/space",
@@ -96,7 +135,7 @@ SPECS = (
         options=SpaceOptions,
         tasks=("binary", "classification"),
         classes=CLASSES,
-        inspect=_inspect_challenge,
+        inspect=inspect_challenge,
     ),
     DatasetSpec(
         name="lens_finding/deeplense",

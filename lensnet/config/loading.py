@@ -71,7 +71,7 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
         if any(details["loc"] == ("task",) for details in errors):
             # The loss follows from the task: without one, its absence is no second problem.
             errors = [details for details in errors if details["type"] != "missing"]
-        problems = [_word(document, Experiment, (), details) for details in errors]
+        problems = [_format_error(document, Experiment, (), details) for details in errors]
         raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
     _check_options(document, experiment)
     problems = [
@@ -117,7 +117,7 @@ def _check_options(document: Document, experiment: Experiment) -> None:
         options.model_validate(experiment.data.options)
     except ValidationError as error:
         prefix = ("data", "options")
-        problems = [_word(document, options, prefix, details) for details in error.errors()]
+        problems = [_format_error(document, options, prefix, details) for details in error.errors()]
         raise ConfigurationError("\n".join(problems)) from None
 
 
@@ -132,7 +132,7 @@ def _override(document: Document, override: str) -> None:
     document.override(path, parse_value(value, origin), origin)
 
 
-def _word(
+def _format_error(
     document: Document,
     model: type[BaseModel],
     prefix: tuple[Any, ...],

@@ -20,7 +20,7 @@ from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
 from lensnet.data.records.builder import LensDatasetBuilder
-from lensnet.data.records.index import Ledger, Quarantined, read_ledger
+from lensnet.data.records.index import Index, Quarantined, read_index
 from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
@@ -144,7 +144,7 @@ class PreparedData:
     Args:
         experiment: what the data are for.
         builder: of the records, as `open_directory` returns it.
-        preprocessing: from pixels as they come to the network's input; by default made from the
+        preprocessing: from raw pixels to the network's input; by default made from the
             experiment and the training split.
         splits: what the splits are where `data.splits` leaves them open; by default those that
             were prepared.
@@ -165,26 +165,26 @@ class PreparedData:
             tuple(features["label"].names) if "label" in features else ()
         )
         self.directory = Path(builder.data_dir)
-        self._ledger: Ledger = read_ledger(self.directory, self.classes)
+        self._index: Index = read_index(self.directory, self.classes)
         own = Splits(train="train", validation="validation", test="test")
         self.splits: Splits = experiment.data.splits or splits or own
         parts = {name: getattr(self.splits, name) for name in SPLITS}
         self._records = {
-            name: open_records(builder, self._ledger, part if isinstance(part, str) else name)
+            name: open_records(builder, self._index, part if isinstance(part, str) else name)
             for name, part in parts.items()
         }
         self._check_parts()
-        if self._ledger.quarantine:
+        if self._index.quarantine:
             _logger.warning(
                 "%d bad files were left out; %s says why.",
-                len(self._ledger.quarantine),
+                len(self._index.quarantine),
                 self.directory / "quarantine.csv",
             )
-        if self._ledger.num_filled:
+        if self._index.num_filled:
             _logger.warning(
                 "Pixels that are not finite were filled with the median of their band, in %d of "
                 "the images; the metadata in %s say which.",
-                self._ledger.num_filled,
+                self._index.num_filled,
                 self.directory / "examples.csv",
             )
         self.preprocessing = preprocessing or self._fit_preprocessing()
@@ -205,7 +205,7 @@ class PreparedData:
     @property
     def quarantine(self) -> tuple[Quarantined, ...]:
         """The bad files that were left out, and why."""
-        return self._ledger.quarantine
+        return self._index.quarantine
 
     def examples(self, split: str) -> Examples:
         """Returns ids and labels or targets of a split, in the order of `batches`.

@@ -19,7 +19,7 @@ class Record(NamedTuple):
     """What has become of an example.
 
     Args:
-        image: (H, W, C), as it comes.
+        image: (H, W, C), raw.
         value: the class, or the target.
         split: where it is.
         file: its files.

@@ -9,8 +9,8 @@ augmentation's name (`lensnet.data.augmentation.stateless_random`).
 >>> from lensnet.config.augmentation import Augmentation
 >>> chosen = [Augmentation.model_validate(name) for name in ("flip", "rotate90")]
 >>> images, labels = tf.reshape(tf.range(4.0), (1, 2, 2, 1)), tf.ones((1, 1))
->>> turned, _ = augmenter(chosen, (2, 2, 1))(images, labels, tf.constant([7], tf.uint64))
->>> turned.shape
+>>> rotated, _ = augmenter(chosen, (2, 2, 1))(images, labels, tf.constant([7], tf.uint64))
+>>> rotated.shape
 TensorShape([1, 2, 2, 1])
 """
 

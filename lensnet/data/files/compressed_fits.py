@@ -26,9 +26,9 @@ from typing import IO, NoReturn
 
 import numpy as np
 
+from lensnet.data.cpus import available_cpus
 from lensnet.data.files.bad_file import first_words
 from lensnet.data.files.npy_files import decode_npy
-from lensnet.data.sources.reading_ahead import available_cpus
 
 __all__ = ["serve", "unpack_apart"]
 

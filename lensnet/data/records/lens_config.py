@@ -106,7 +106,7 @@ def configured(
         "classes": config.source.classes,
         "splits": SplitPlan.make(config.plan_splits, config.source.splits, seed).description,
     }
-    digits = fingerprint(settings, config.source.stamp(config.listing))
+    digits = fingerprint(settings, config.source.fingerprint_entries(config.listing))
     config.name = f"{name_of(spec.variant)}-{digits}"
     return config
 

@@ -53,7 +53,7 @@ def prepared_directory(
     directory = above / str(builder_class.VERSION)
     with _quiet():
         if not is_complete(directory):
-            with _words_of_disk(data_dir), _locked(above), _dataset_folder(above.parent):
+            with _translate_disk_errors(data_dir), _locked(above), _dataset_folder(above.parent):
                 if not is_complete(directory):  # another process may have been faster
                     _remove_leftovers(above, directory)
                     _prepare(builder_class, config, data_dir, beam_options)
@@ -157,7 +157,7 @@ def _locked(above: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _words_of_disk(data_dir: Path) -> Iterator[None]:
+def _translate_disk_errors(data_dir: Path) -> Iterator[None]:
     """Turns the errors of a disk into words."""
     try:
         yield

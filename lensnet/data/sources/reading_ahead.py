@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["available_cpus", "read_ahead"]
+from lensnet.data.cpus import available_cpus
+
+__all__ = ["read_ahead"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,14 +25,6 @@ _CHUNK = 8
 
 # Seconds of a stretch that tries one way, and of one that goes the way that was quicker.
 _TRIAL, _STRETCH = 0.1, 4.0
-
-
-def available_cpus() -> int:
-    """Returns how many CPUs this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 def read_ahead(
