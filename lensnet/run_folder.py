@@ -102,8 +102,11 @@ class RunFolder:
         return self.model_file
 
     def read_experiment(self) -> Experiment:
-        """Reads the resolved experiment."""
-        return load(self.experiment_file)
+        """Reads the resolved experiment, and looks at no other file.
+
+        Its images were checked when the run began; a run is opened where they are gone, too.
+        """
+        return load(self.experiment_file, check_source=False)
 
     def write_experiment(self, experiment: Experiment) -> None:
         """Writes the resolved experiment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -12,12 +13,13 @@ import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.catalogues import Row, open_catalogue
-from lensnet.data.files.decoding import Examined, examine, examine_bands, image_ending, stack_bands
+from lensnet.data.files.decoding import DecodedImage, image_ending, stack_bands
 from lensnet.data.files.fits_files import HduName
 from lensnet.data.files.mosaics import CutoutSize, Mosaic, opened, split_hdu
+from lensnet.data.sources.file_source import FileSource
 from lensnet.data.sources.folder_listing import Example, Listing, readable, walk_images
 from lensnet.data.sources.reading_ahead import read_ahead
-from lensnet.data.sources.source import FileSource, Loaded, Shape
+from lensnet.data.sources.source import Loaded, Shape
 from lensnet.datasets.fits_catalog.options import Options, check_columns, inspect, locate
 
 __all__ = ["CatalogueSource"]
@@ -75,15 +77,15 @@ class CatalogueSource(FileSource):
         for row in open_catalogue(self.table).rows():
             yield self._example(self._id(row), row, self._problem(row))
 
-    def stamp(self, listing: Listing) -> Iterator[str]:
+    def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the name, size and time of the table, the mosaics, and each file."""
         yield str(self.root.resolve())
-        yield self.stamp_of(os.path.relpath(self.table, self.root))
+        yield self.fingerprint_entry(os.path.relpath(self.table, self.root))
         for name in self.options.mosaics or ():
-            yield self.stamp_of(split_hdu(name)[0])
+            yield self.fingerprint_entry(split_hdu(name)[0])
         for example in listing.examples:
             for name in example.files:
-                yield self.stamp_of(split_hdu(name)[0])
+                yield self.fingerprint_entry(split_hdu(name)[0])
 
     def _example(self, name: str, row: Row, problem: str | None) -> Example:
         options, cells = self.options, row.cells
@@ -151,31 +153,32 @@ class CatalogueSource(FileSource):
 
     # --- reading ------------------------------------------------------------------------------
 
-    def image_shape(self, training: Sequence[Example]) -> Shape:
-        """Returns the shape that the options say, or that most images have; see `Source`."""
+    def known_shape(self) -> Shape | None:
+        """Returns the shape that the options say; see `Source`."""
         side = self.options.size_pixels
         if side is None:
-            return super().image_shape(training)
+            return None
         return side, side, len(self._parts(self.options.mosaics or self.options.files))
 
-    def load(self, examples: Sequence[Example]) -> Generator[Loaded, None, None]:
-        """Loads examples by threads; see `Source`."""
+    def load(
+        self, examples: Iterable[Example], *, ahead: int = 128
+    ) -> Generator[Loaded, None, None]:
+        """Loads examples, in order, several at a time; see `Source`."""
         if not self.options.mosaics:
-            return super().load(examples)
-        return read_ahead(lambda placed: self._cut_out(*placed), self._placed(examples))
+            return super().load(examples, ahead=ahead)
+        return read_ahead(
+            lambda placed: self._cut_out(*placed), self._placed(examples), ahead=ahead
+        )
 
-    def read(self, example: Example) -> Examined:
-        """Returns the image of a row; see `FileSource`."""
+    def read(self, example: Example) -> DecodedImage:
+        """Returns the image of a row; see `FileLoader`."""
         parts = self._parts(example.files)
-        max_nonfinite = self.reader.max_nonfinite
         if example.position is not None:
             return self._stacked(
                 example, ((path, self._cut(path, hdu, example)) for path, hdu in parts)
             )
         paths, hdus = zip(*parts, strict=True)
-        if len(parts) == 1:
-            return examine(paths[0], hdu=hdus[0], max_nonfinite=max_nonfinite)
-        return examine_bands(paths, hdu=hdus, max_nonfinite=max_nonfinite)
+        return self.reader.read(paths, hdus)
 
     def _parts(self, names: Sequence[str]) -> Sequence[tuple[Path, HduName | None]]:
         """Returns the file and the HDU of each band."""
@@ -207,10 +210,10 @@ class CatalogueSource(FileSource):
         for mosaic in self.__dict__.pop("_mosaics", ()):
             mosaic.close()
 
-    def _placed(self, examples: Sequence[Example]) -> Iterator[tuple[Example, np.ndarray]]:
+    def _placed(self, examples: Iterable[Example]) -> Iterator[tuple[Example, np.ndarray]]:
         """Yields each example and its place (x, y) in each of the mosaics."""
-        for start in range(0, len(examples), _PLACED_AT_ONCE):
-            some = examples[start : start + _PLACED_AT_ONCE]
+        remaining = iter(examples)
+        while some := list(itertools.islice(remaining, _PLACED_AT_ONCE)):
             positions = np.array([e.position or (math.nan, math.nan) for e in some])
             known = np.flatnonzero(np.isfinite(positions[:, 0]))
             places = np.full((len(some), len(self._mosaics), 2), math.nan)
@@ -221,16 +224,11 @@ class CatalogueSource(FileSource):
 
     def _cut_out(self, example: Example, places: np.ndarray) -> Loaded:
         """Returns the cutout of an example out of the mosaics."""
-        if example.problem is not None:
-            return self._load(example)
         cutouts = (
             (mosaic.path, self._cut_at(mosaic, x, y))
             for mosaic, (x, y) in zip(self._mosaics, places, strict=True)
         )
-        try:
-            return self.good(example, self._stacked(example, cutouts))
-        except BadFileError as error:
-            return self.bad(example, error)
+        return self.load_one(example, lambda _: self._stacked(example, cutouts))
 
     def _cut_at(self, image: Mosaic, x: float, y: float) -> np.ndarray:
         try:
@@ -238,7 +236,9 @@ class CatalogueSource(FileSource):
         except ValueError as error:
             raise BadFileError(image.path, str(error)) from None
 
-    def _stacked(self, example: Example, cutouts: Iterable[tuple[Path, np.ndarray]]) -> Examined:
+    def _stacked(
+        self, example: Example, cutouts: Iterable[tuple[Path, np.ndarray]]
+    ) -> DecodedImage:
         """Makes an image of cutouts; where it cannot, says of which row, for files are shared."""
         try:
             return stack_bands(cutouts, max_nonfinite=self.reader.max_nonfinite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lensnet.config.folder_layout import ClassFolder
-from lensnet.data.sources.source import FolderSource
+from lensnet.data.sources.folder_source import FolderSource
 from lensnet.datasets.image_folder.options import Options, inspect, split_folders
 
 __all__ = ["folder_source"]

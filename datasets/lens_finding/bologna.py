@@ -12,16 +12,21 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from lensnet.config.dataset import SourceLayout
-from lensnet.data.files.catalogues import Catalogue, Row, open_catalogue
+from lensnet.data.files.catalogues import Row
+from lensnet.data.sources.file_source import FileSource
 from lensnet.data.sources.folder_listing import Example, Listing, group_bands, walk_images
-from lensnet.data.sources.source import FileSource
-from lensnet.datasets.lens_finding.challenge_options import CLASSES, ChallengeOptions
+from lensnet.datasets.lens_finding.options import (
+    CLASS_COLUMN,
+    CLASSES,
+    ID_COLUMN,
+    ChallengeOptions,
+    inspect_challenge,
+    open_classifications,
+)
 from lensnet.errors import DataError
 
-__all__ = ["ChallengeSource", "inspect"]
+__all__ = ["ChallengeSource"]
 
-_ID, _IS_LENS = "ID", "is_lens"
 _LABELS = {"0": CLASSES[0], "1": CLASSES[1]}
 
 
@@ -34,7 +39,7 @@ class ChallengeSource(FileSource):
     """
 
     def __init__(self, root: Path, options: ChallengeOptions):
-        inspect(root, options)
+        inspect_challenge(root, options)
         super().__init__(root, options, classes=CLASSES)
         self.table = root / options.classifications
 
@@ -54,7 +59,7 @@ class ChallengeSource(FileSource):
                 f'"{bands.file_pattern.format(band=bands.bands[0], id="100000")}.fits".'
             )
         files = {name: (paths, problem) for name, paths, problem in found}
-        table = _open(self.table)
+        table = open_classifications(self.table)
         examples: dict[str, Example] = {}
         for row in table.rows():
             example = _example(row, files)
@@ -72,45 +77,18 @@ class ChallengeSource(FileSource):
             f"are of other bands, or of no row of {self.table.name}",
         )
 
-    def stamp(self, listing: Listing) -> Iterator[str]:
+    def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields what `FileSource` does, and the table."""
-        yield self.stamp_of(self.table.relative_to(self.root).as_posix())
-        yield from super().stamp(listing)
-
-
-def inspect(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
-    """Checks that the directory holds the table of classes.
-
-    Raises:
-        DataError: it does not.
-    """
-    if not source_dir.is_dir():
-        raise DataError(
-            f"The data directory {source_dir} does not exist. data.source_dir is the directory "
-            f"that holds the challenge's images and {options.classifications}."
-        )
-    if not (source_dir / options.classifications).is_file():
-        raise DataError(
-            f"{source_dir} holds no {options.classifications}. It says which images are lenses; "
-            "data.options.classifications is its path from there."
-        )
-    _open(source_dir / options.classifications)
-    return SourceLayout(CLASSES)
-
-
-def _open(path: Path) -> Catalogue:
-    table = open_catalogue(path)
-    for column in (_ID, _IS_LENS):
-        table.need(column, "The challenge's table")
-    return table
+        yield self.fingerprint_entry(self.table.relative_to(self.root).as_posix())
+        yield from super().fingerprint_entries(listing)
 
 
 def _example(row: Row, files: dict[str, tuple[tuple[str, ...], str | None]]) -> Example:
-    name = row.cells.get(_ID, "")
+    name = row.cells.get(ID_COLUMN, "")
     paths, problem = files.get(name, ((), f"{row.place}: there is no image of it"))
-    label = _LABELS.get(row.cells.get(_IS_LENS, ""))
+    label = _LABELS.get(row.cells.get(CLASS_COLUMN, ""))
     if label is None:
-        problem = f'{row.place}: is_lens is "{row.cells.get(_IS_LENS, "")}", not 0 or 1'
+        problem = f'{row.place}: is_lens is "{row.cells.get(CLASS_COLUMN, "")}", not 0 or 1'
     if row.problem is not None:
         problem = f"{row.place}: {row.problem}"
     return Example(
@@ -126,6 +104,6 @@ def _truth(row: Row) -> tuple[tuple[str, float], ...]:
             number = float(cell)
         except ValueError:
             continue
-        if column not in (_ID, _IS_LENS) and math.isfinite(number):
+        if column not in (ID_COLUMN, CLASS_COLUMN) and math.isfinite(number):
             known.append((column, number))
     return tuple(known)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, SourceLayout
 from lensnet.config.folder_layout import ClassFolder, FolderLayout
-from lensnet.datasets.lens_finding.challenge_options import (
-    CLASSES,
-    ChallengeOptions,
-    GroundOptions,
-    SpaceOptions,
-)
+from lensnet.errors import DataError
+
+if TYPE_CHECKING:
+    from lensnet.data.files.catalogues import Catalogue
 
 __all__ = [
     "CLASSES",
+    "CLASS_COLUMN",
+    "ID_COLUMN",
     "SPECS",
     "ChallengeOptions",
     "GroundOptions",
     "SimulatedOptions",
     "SpaceOptions",
+    "inspect_challenge",
+    "open_classifications",
 ]
+
+CLASSES = ("nonlens", "lens")
+
+ID_COLUMN, CLASS_COLUMN = "ID", "is_lens"
+"""Columns of the challenge's table."""
 
 
 class SimulatedOptions(DatasetOptions):
@@ -32,10 +40,72 @@ class SimulatedOptions(DatasetOptions):
     examples_per_class: int = Field(1000, ge=4, description="Images of each class, in all.")
 
 
-def _inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
-    from lensnet.datasets.lens_finding.bologna import inspect
+class ChallengeOptions(FileOptions):
+    """Options of the Bologna challenge."""
 
-    return inspect(source_dir, options)
+    # How its files are named, for `data.files.file_reader.FileReader`: not for the user to set.
+    bands: ClassVar[tuple[str, ...]]
+    file_pattern: ClassVar[str] = "image{band}-{id}"
+    bands_apart: ClassVar[bool] = True
+
+    classifications: str = Field(
+        "classifications.csv", description="The table of classes, below source_dir."
+    )
+
+
+class SpaceOptions(ChallengeOptions):
+    """Options of `lens_finding/space`."""
+
+    bands: ClassVar[tuple[str, ...]] = ("EUC_VIS",)
+
+
+class GroundOptions(ChallengeOptions):
+    """Options of `lens_finding/ground`."""
+
+    bands: ClassVar[tuple[str, ...]] = ("SDSS_R", "SDSS_I", "SDSS_G", "SDSS_U")
+    mask_value: ClassVar[float] = 100.0
+
+    max_nonfinite: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share of an image's pixels that may be masked (100) or not finite. Within it "
+        "they are filled with the median of the band's other pixels; above it the image is bad.",
+    )
+
+
+def inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
+    """Checks that the directory holds the table of classes.
+
+    Raises:
+        DataError: it does not.
+    """
+    if not source_dir.is_dir():
+        raise DataError(
+            f"The data directory {source_dir} does not exist. data.source_dir is the directory "
+            f"that holds the challenge's images and {options.classifications}."
+        )
+    if not (source_dir / options.classifications).is_file():
+        raise DataError(
+            f"{source_dir} holds no {options.classifications}. It says which images are lenses; "
+            "data.options.classifications is its path from there."
+        )
+    open_classifications(source_dir / options.classifications)
+    return SourceLayout(CLASSES)
+
+
+def open_classifications(path: Path) -> Catalogue:
+    """Opens the table of classes.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
+    from lensnet.data.files.catalogues import open_catalogue
+
+    table = open_catalogue(path)
+    for column in (ID_COLUMN, CLASS_COLUMN):
+        table.need(column, "The challenge's table")
+    return table
 
 
 _CHALLENGE = "lensnet.datasets.lens_finding.bologna:ChallengeSource"
@@ -56,7 +126,7 @@ SPECS = (
         options=GroundOptions,
         offers=("classes",),
         classes=CLASSES,
-        inspect=_inspect_challenge,
+        inspect=inspect_challenge,
     ),
     DatasetSpec(
         name="lens_finding/space",
@@ -65,7 +135,7 @@ SPECS = (
         options=SpaceOptions,
         offers=("classes",),
         classes=CLASSES,
-        inspect=_inspect_challenge,
+        inspect=inspect_challenge,
     ),
     DatasetSpec(
         name="lens_finding/deeplense",

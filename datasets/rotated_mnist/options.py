@@ -58,8 +58,8 @@ def inspect(source_dir: Path, options: DatasetOptions) -> SourceLayout:
 SPECS = (
     DatasetSpec(
         name="rotated_mnist",
-        summary="Handwritten digits, each turned by an angle of its own, from mnist.npz.",
-        source="lensnet.datasets.rotated_mnist.turned_digits:TurnedDigitsSource",
+        summary="Handwritten digits, each rotated by an angle of its own, from mnist.npz.",
+        source="lensnet.datasets.rotated_mnist.rotated_digits:RotatedDigitsSource",
         options=Options,
         offers=("classes",),
         classes=CLASSES,

@@ -1,4 +1,4 @@
-"""Handwritten digits, turned."""
+"""Handwritten digits, rotated."""
 
 from __future__ import annotations
 

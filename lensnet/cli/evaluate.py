@@ -15,7 +15,8 @@ def command(run: Path) -> None:
     """Measure the best model of RUN, a run folder, on its validation and test split.
 
     Writes metrics.json, predictions.csv, the figures and the report into the folder anew. The
-    data are prepared again if they have changed or gone.
+    images are those of the run's prepared records; only where these are gone are they prepared
+    again.
     """
     from lensnet.cli.results import print_results
     from lensnet.run_folder import RunFolder

@@ -24,7 +24,7 @@ from lensnet.config.sections import (
 from lensnet.config.task import TaskSpec
 from lensnet.errors import did_you_mean
 
-__all__ = ["Experiment"]
+__all__ = ["Experiment", "default_data_dir"]
 
 # The path of a key, and what is wrong there.
 Problem = tuple[tuple[str, ...], str]
@@ -108,8 +108,7 @@ class Experiment(Section):
     @property
     def data_dir(self) -> Path:
         """Where prepared records go."""
-        default = os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet"
-        return Path(self.data.data_dir or default).expanduser()
+        return Path(self.data.data_dir).expanduser() if self.data.data_dir else default_data_dir()
 
     @property
     def source_dir(self) -> Path | None:
@@ -125,20 +124,24 @@ class Experiment(Section):
         """
         return self.dataset.layout(self.source_dir, self.dataset_options)
 
-    def problems(self) -> list[Problem]:
+    def problems(self, *, check_source: bool = True) -> list[Problem]:
         """Lists what no single section can see: `((key, ...), message)` for each problem.
+
+        Args:
+            check_source: whether to look into `data.source_dir`. The experiment of a run folder
+                was checked when the run began, and its images may lie elsewhere since.
 
         Raises:
             DataError: the user's directory is missing or holds no class.
         """
         found: list[Problem] = []
-        found += self._dataset_problems()
+        found += self._dataset_problems(check_source)
         found += self._augmentation_problems()
         found += self._backbone_problems()
         found += self._training_problems()
         return found
 
-    def _dataset_problems(self) -> list[Problem]:
+    def _dataset_problems(self, check_source: bool) -> list[Problem]:
         key = ("data", "dataset")
         if self.data.dataset not in registry.datasets.names():
             return [(key, unknown_name("data set", self.data.dataset, registry.datasets.names()))]
@@ -176,6 +179,11 @@ class Experiment(Section):
                 )
             )
             return found
+        return found + self._layout_problems() if check_source else found
+
+    def _layout_problems(self) -> list[Problem]:
+        """Lists where the task or the splits do not fit what the data offer."""
+        found: list[Problem] = []
         layout = self.layout
         task = self.task_spec
         if bool(layout.classes) != task.predicts_classes:
@@ -323,6 +331,11 @@ class Experiment(Section):
         options = {**self.backbone.options, **self.model.options}
         model = self.model.model_copy(update={"options": options})
         return self.model_copy(update={"data": data, "model": model})
+
+
+def default_data_dir() -> Path:
+    """Returns where prepared records go unless `data.data_dir` says so."""
+    return Path(os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet").expanduser()
 
 
 def unknown_name(kind: str, name: str, known: Any) -> str:

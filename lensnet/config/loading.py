@@ -19,12 +19,16 @@ from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 __all__ = ["json_schema", "load", "to_yaml", "validate"]
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, check_source: bool = True
+) -> Experiment:
     """Reads and checks an experiment file.
 
     Args:
         path: the YAML file.
         overrides: `"dotted.key=value"` strings, applied in order; values are read as YAML.
+        check_source: whether to check that the user's directory offers what the experiment needs;
+            without it, no other file is looked at.
 
     Raises:
         ConfigurationError: the file is missing, not YAML, or not an experiment; the message has
@@ -41,11 +45,15 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     document = parse_document(text, str(path))
     for override in overrides:
         _override(document, override)
-    return validate(document)
+    return validate(document, check_source=check_source)
 
 
-def validate(document: Document) -> Experiment:
+def validate(document: Document, *, check_source: bool = True) -> Experiment:
     """Checks a parsed document.
+
+    Args:
+        document: what was parsed.
+        check_source: as of `load`.
 
     Raises:
         ConfigurationError: as `load`.
@@ -68,7 +76,7 @@ def validate(document: Document) -> Experiment:
     _check_options(document, experiment)
     problems = [
         f"{document.place(path)}: {'.'.join(path)}: {message}."
-        for path, message in experiment.problems()
+        for path, message in experiment.problems(check_source=check_source)
     ]
     if problems:
         raise ConfigurationError("\n".join(problems))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lensnet.data.files.decoding import read_bands, read_example, read_image
     from lensnet.data.files.file_reader import FileReader
     from lensnet.data.pipeline.preprocessing import Preprocessing
-    from lensnet.data.prepared import Examples, PreparedData, prepare
+    from lensnet.data.prepared import Examples, PreparedData, open_prepared, prepare
     from lensnet.data.sources.folder_listing import Example
     from lensnet.data.sources.inputs import Input, read_inputs
     from lensnet.data.sources.splits import assign_split
@@ -34,6 +34,7 @@ __all__ = [
     "PreparedData",
     "Preprocessing",
     "assign_split",
+    "open_prepared",
     "prepare",
     "read_bands",
     "read_example",
@@ -50,6 +51,7 @@ _MODULES = {
     "PreparedData": "prepared",
     "Preprocessing": "pipeline.preprocessing",
     "assign_split": "sources.splits",
+    "open_prepared": "prepared",
     "prepare": "prepared",
     "read_bands": "files.decoding",
     "read_example": "files.decoding",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lensnet.config import Experiment
+from lensnet.config.experiment import default_data_dir
 from lensnet.config.sections import Splits
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
@@ -19,17 +20,19 @@ from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
 from lensnet.data.records.builder import LensDatasetBuilder
-from lensnet.data.records.index import Ledger, Quarantined, read_ledger
-from lensnet.data.records.preparation import prepared_builder
+from lensnet.data.records.index import Index, Quarantined, read_index
+from lensnet.data.records.manifest import is_complete
+from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
-from lensnet.data.sources.splits import SPLITS, check_splits
+from lensnet.data.sources.splits import SPLITS, SplitPlan, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    import tensorflow_datasets as tfds
 
-__all__ = ["Examples", "PreparedData", "prepare"]
+__all__ = ["Examples", "PreparedData", "open_prepared", "prepare"]
 
 _logger = logging.getLogger(__name__)
 
@@ -89,10 +92,46 @@ def prepare(
             config.listing.left_out[0],
             config.listing.left_out_because,
         )
-    builder = prepared_builder(
+    directory = prepared_directory(
         builder_class, config, experiment.data_dir, beam_options=beam_options
     )
-    return PreparedData(experiment, builder, preprocessing)
+    plan = SplitPlan.make(config.plan_splits, config.found.splits, config.seed)
+    return PreparedData(experiment, open_directory(directory), preprocessing, plan.named)
+
+
+def open_prepared(
+    experiment: Experiment, records: str | None, preprocessing: Preprocessing
+) -> PreparedData:
+    """Opens the data of an earlier run by the name of their records.
+
+    Where these are there, nothing else is looked at: not the files that they were made of. Where
+    they are gone, the data are prepared anew.
+
+    Args:
+        experiment: the run's, with every default written out.
+        records: `PreparedData.records` of the run; None where nobody wrote it down.
+        preprocessing: that of the run, whose statistics are kept.
+
+    Raises:
+        DataError: the records are gone, and what they were made of is, too, or cannot serve.
+    """
+    places = (experiment.data_dir, default_data_dir())
+    for place in places if records is not None else ():
+        directory = place / str(records)
+        if is_complete(directory):
+            return PreparedData(experiment, open_directory(directory), preprocessing)
+    try:
+        return prepare(experiment, preprocessing=preprocessing)
+    except DataError as error:
+        what = (
+            f"{records} are neither in {' nor in '.join(map(str, dict.fromkeys(places)))}"
+            if records is not None
+            else "cannot be found without them, for the run does not say their name"
+        )
+        raise DataError(
+            f"{error} The images are needed because the run's prepared records {what}. Bring back "
+            "the one or the other; $LENSNET_DATA_DIR says where prepared records lie."
+        ) from error
 
 
 class PreparedData:
@@ -104,48 +143,48 @@ class PreparedData:
 
     Args:
         experiment: what the data are for.
-        builder: the data set's builder, prepared.
-        preprocessing: from pixels as they come to the network's input; by default made from the
+        builder: of the records, as `open_directory` returns it.
+        preprocessing: from raw pixels to the network's input; by default made from the
             experiment and the training split.
+        splits: what the splits are where `data.splits` leaves them open; by default those that
+            were prepared.
     """
 
     def __init__(
         self,
         experiment: Experiment,
-        builder: LensDatasetBuilder,
+        builder: tfds.core.DatasetBuilder,
         preprocessing: Preprocessing | None = None,
+        splits: Splits | None = None,
     ):
         self.experiment = experiment
         self.builder = builder
-        self.native_shape: tuple[int, int, int] = builder.image_shape
-        self.classes: tuple[str, ...] = tuple(builder.source.classes)
-        self.directory = Path(builder.data_dir)
-        self._ledger: Ledger = read_ledger(self.directory, self.classes)
-        plan = builder.plan
-        # Where the splits of folders were completed from the training folder there is nothing
-        # shorter to say than the names of all three.
-        own = Splits(train="train", validation="validation", test="test")
-        fractions = plan.fractions and Splits(
-            train=plan.fractions[0], validation=plan.fractions[1], test=plan.fractions[2]
+        features = builder.info.features
+        self.native_shape: tuple[int, int, int] = tuple(features["image"].shape)
+        self.classes: tuple[str, ...] = (
+            tuple(features["label"].names) if "label" in features else ()
         )
-        self.splits: Splits = experiment.data.splits or fractions or own
+        self.directory = Path(builder.data_dir)
+        self._index: Index = read_index(self.directory, self.classes)
+        own = Splits(train="train", validation="validation", test="test")
+        self.splits: Splits = experiment.data.splits or splits or own
         parts = {name: getattr(self.splits, name) for name in SPLITS}
         self._records = {
-            name: open_records(builder, self._ledger, part if isinstance(part, str) else name)
+            name: open_records(builder, self._index, part if isinstance(part, str) else name)
             for name, part in parts.items()
         }
         self._check_parts()
-        if self._ledger.quarantine:
+        if self._index.quarantine:
             _logger.warning(
                 "%d bad files were left out; %s says why.",
-                len(self._ledger.quarantine),
+                len(self._index.quarantine),
                 self.directory / "quarantine.csv",
             )
-        if self._ledger.num_filled:
+        if self._index.num_filled:
             _logger.warning(
                 "Pixels that are not finite were filled with the median of their band, in %d of "
                 "the images; the metadata in %s say which.",
-                self._ledger.num_filled,
+                self._index.num_filled,
                 self.directory / "examples.csv",
             )
         self.preprocessing = preprocessing or self._fit_preprocessing()
@@ -159,9 +198,14 @@ class PreparedData:
         self._opened: dict[str, SplitData] = {}
 
     @property
+    def records(self) -> str:
+        """The name of the records below `data.data_dir`: data set, fingerprint, version."""
+        return "/".join(self.directory.parts[-3:])
+
+    @property
     def quarantine(self) -> tuple[Quarantined, ...]:
         """The bad files that were left out, and why."""
-        return self._ledger.quarantine
+        return self._index.quarantine
 
     def examples(self, split: str) -> Examples:
         """Returns ids and labels or targets of a split, in the order of `batches`.

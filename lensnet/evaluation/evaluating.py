@@ -93,11 +93,12 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
 
 
 def _open_data(run: RunFolder) -> PreparedData:
-    from lensnet.data import Preprocessing, prepare
+    from lensnet.data import Preprocessing, open_prepared
 
+    known = run.read_json("data.json")
     # The statistics that the model was trained with, whatever has become of the data since.
-    preprocessing = Preprocessing.from_dict(run.read_json("data.json")["preprocessing"])
-    return prepare(run.read_experiment(), preprocessing=preprocessing)
+    preprocessing = Preprocessing.from_dict(known["preprocessing"])
+    return open_prepared(run.read_experiment(), known.get("records"), preprocessing)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from lensnet.config import Experiment
 from lensnet.config.normalization import Normalization
 from lensnet.data.hashing import mix, stable_hashes
 from lensnet.data.prepared import PreparedData, prepare
-from lensnet.data.records.index import Quarantined, read_ledger
+from lensnet.data.records.index import Quarantined, read_index
 from lensnet.data.records.records import Records, open_records
 from lensnet.data.sources.splits import SPLITS
 from lensnet.exploration.bands import band_names
@@ -78,7 +78,7 @@ class Exploration:
     @property
     def fingerprint(self) -> str:
         """What stands for source files, options and splits in the name of the records' folder."""
-        return self.data.builder.builder_config.name.rpartition("-")[2]
+        return self.data.directory.parent.name.rpartition("-")[2]
 
 
 def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) -> Exploration:
@@ -110,8 +110,8 @@ def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) ->
         }
     )
     data = prepare(experiment.model_copy(update={"data": as_they_come}))
-    ledger = read_ledger(data.directory, data.classes)
-    records = {split: open_records(data.builder, ledger, _part(data, split)) for split in SPLITS}
+    index = read_index(data.directory, data.classes)
+    records = {split: open_records(data.builder, index, _part(data, split)) for split in SPLITS}
     lengths = [len(of_split) for of_split in records.values()]
     ids = np.concatenate([of_split.ids for of_split in records.values()])
     labels = np.concatenate([of_split.labels for of_split in records.values()])

@@ -59,12 +59,14 @@ def fit(
         DataError: the data are missing, bad, or not what the task needs.
     """
     from lensnet.data import prepare
+    from lensnet.data.augmentation.augmenter import check_libraries
 
     path = Path(run_dir) if run_dir is not None else default_run_dir(experiment)
     resuming = resume and (path / "experiment.yaml").is_file()
     if not resuming:
         # Refuse before the work, but leave nothing behind if the data turn out to be bad.
         RunFolder.check_free(path, overwrite=overwrite)
+    check_libraries(experiment.data.augmentation)
     strategy = create_strategy(experiment.training.strategy)
     data = prepare(experiment)
     _check_averaging(experiment, data)
@@ -119,6 +121,7 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
     run.write_json(
         "data.json",
         {
+            "records": data.records,
             "classes": list(data.classes),
             "native_shape": list(data.native_shape),
             "image_shape": list(data.image_shape),

@@ -18,7 +18,7 @@ from astropy.io import fits
 from PIL import Image
 
 from lensnet.data import BadFileError, prepare
-from lensnet.data.files.decoding import examine
+from lensnet.data.files.decoding import decode
 from lensnet.data.files.fits_files import without_astropy_warnings
 
 SECONDS = 30.0
@@ -127,7 +127,7 @@ def outcome(path):
     """Returns "read" or "refused", and the seconds that it took."""
     start = time.perf_counter()
     try:
-        found = examine(path)
+        found = decode(path)
         assert found.image.dtype == np.float32 and np.isfinite(found.image).all()
         assert found.image.ndim == 3 and found.image.flags.c_contiguous
         result = "read"
@@ -141,7 +141,7 @@ def outcome(path):
 def test_what_is_changed_could_be_read(tmp_path, name):
     """Else the fuzz would try nothing."""
     (tmp_path / name).write_bytes(MAKERS[name]())
-    image = examine(tmp_path / name).image
+    image = decode(tmp_path / name).image
     assert image.shape[:2] == ((12, 12) if name == "bands.npy" else (24, 24))
 
 

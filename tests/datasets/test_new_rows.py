@@ -95,7 +95,7 @@ def test_bad_rows_have_their_reasons(survey):
         1: "there is no such file",
         2: 'objects.csv line 4: no file in the column "g"',
         4: "shape (9, 9), but J4_r.fits has (5, 5)",
-        5: "shape (8, 8, 2); the network takes (9, 9, 2)",
+        5: "shape (8, 8, 2), the network takes (9, 9, 2)",
     }
     # Here two rows may be one object: each has its score.
     assert [found[0].id, found[3].id] == ["J0", "J0"] and found[3].image is not None

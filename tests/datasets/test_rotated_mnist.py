@@ -1,4 +1,4 @@
-"""Each digit is turned by an angle of its own, and lies where the seed says."""
+"""Each digit is rotated by an angle of its own, and lies where the seed says."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from lensnet.data import prepare
 from lensnet.datasets.rotated_mnist.options import Options
-from lensnet.datasets.rotated_mnist.turned_digits import TurnedDigitsSource
+from lensnet.datasets.rotated_mnist.rotated_digits import RotatedDigitsSource
 from lensnet.errors import DataError
 
 COUNTS = {"train": 60, "validation": 20, "test": 90}
@@ -34,7 +34,7 @@ def archive(tmp_path, digits):
     return tmp_path / "mnist.npz"
 
 
-def test_every_digit_is_turned(archive, digits, make_experiment, read_back):
+def test_every_digit_is_rotated(archive, digits, make_experiment, read_back):
     made = make_experiment(
         "rotated_mnist", "classification", source_dir=archive, options=dict(COUNTS)
     )
@@ -47,8 +47,8 @@ def test_every_digit_is_turned(archive, digits, make_experiment, read_back):
         number = int(name.removeprefix("mnist/"))
         angle = record.metadata["angle_degrees"]
         digit = digits[0][number].astype(np.float32)
-        turned = ndimage.rotate(digit, angle, reshape=False, order=1)
-        np.testing.assert_array_equal(record.image[..., 0], turned)
+        rotated = ndimage.rotate(digit, angle, reshape=False, order=1)
+        np.testing.assert_array_equal(record.image[..., 0], rotated)
         assert record.value == str(number % 10)
         numbers.append(number)
         angles.append(angle)
@@ -72,7 +72,7 @@ def test_the_seed_of_the_experiment_changes_nothing(archive, make_experiment):
 
 def test_another_draw_is_another_data_set(archive):
     def drawn(seed):
-        source = TurnedDigitsSource(archive, Options(**COUNTS, draw_seed=seed))
+        source = RotatedDigitsSource(archive, Options(**COUNTS, draw_seed=seed))
         training = [e.id for e in source.list().examples if e.split == "train"]
         return training, source.angle_degrees(7)
 
@@ -82,7 +82,7 @@ def test_another_draw_is_another_data_set(archive):
 
 
 def test_angles_and_order_have_nothing_to_do_with_each_other(archive):
-    source = TurnedDigitsSource(archive, Options(**COUNTS))
+    source = RotatedDigitsSource(archive, Options(**COUNTS))
     numbers = [int(e.id.removeprefix("mnist/")) for e in source.list().examples]
     angles = [source.angle_degrees(number) for number in numbers]
     # Of 170 pairs without correlation, one in 10,000 sets exceeds 0.3.

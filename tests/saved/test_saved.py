@@ -22,7 +22,6 @@ def test_a_model_of_an_earlier_version_answers_as_it_did(name: str) -> None:
     np.testing.assert_allclose(actual, answers[name], rtol=0, atol=1e-6 * np.abs(actual).max())
 
 
-@pytest.mark.xfail(strict=True, reason="opening a run still looks into its source_dir")
 def test_the_model_of_an_earlier_run_answers_as_it_did(tmp_path: Path) -> None:
     if keras.backend.backend() != "tensorflow":
         pytest.skip("A run is scored by TensorFlow.")

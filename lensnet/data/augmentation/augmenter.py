@@ -9,8 +9,8 @@ augmentation's name (`lensnet.data.augmentation.stateless_random`).
 >>> from lensnet.config.augmentation import Augmentation
 >>> chosen = [Augmentation.model_validate(name) for name in ("flip", "rotate90")]
 >>> images, labels = tf.reshape(tf.range(4.0), (1, 2, 2, 1)), tf.ones((1, 1))
->>> turned, _ = augmenter(chosen, (2, 2, 1))(images, labels, tf.constant([7], tf.uint64))
->>> turned.shape
+>>> rotated, _ = augmenter(chosen, (2, 2, 1))(images, labels, tf.constant([7], tf.uint64))
+>>> rotated.shape
 TensorShape([1, 2, 2, 1])
 """
 
@@ -27,7 +27,7 @@ from lensnet.data.augmentation import pixel_changes, stateless_random
 from lensnet.data.augmentation.geometry import GEOMETRIC, geometric_change
 from lensnet.errors import ConfigurationError
 
-__all__ = ["Change", "augmenter", "check_augmentations"]
+__all__ = ["Change", "augmenter", "check_augmentations", "check_libraries"]
 
 Change = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 Shape = tuple[int, int, int]
@@ -62,6 +62,21 @@ def check_augmentations(chosen: Sequence[Augmentation], shape: Shape) -> None:
                 f"data.augmentation: shift by {augmentation.shift.pixels:g} pixels would move "
                 f"images of {height} x {width} pixels out of sight. Lower shift.pixels."
             )
+
+
+def check_libraries(chosen: Sequence[Augmentation]) -> None:
+    """Checks that what makes augmentations can be imported, before a training needs it.
+
+    Args:
+        chosen: `data.augmentation`.
+
+    Raises:
+        ConfigurationError: a library is missing, or does not work with the others.
+    """
+    for augmentation in chosen:
+        module = _LIBRARIES.get(augmentation.name)
+        if module is not None:
+            importlib.import_module(module)
 
 
 def augmenter(chosen: Sequence[Augmentation], shape: Shape) -> Change:
@@ -131,8 +146,9 @@ def _of_pixels(change: Callable[[tf.Tensor, tf.Tensor, Any], tf.Tensor]) -> _Bui
     return build
 
 
-def _of_library(module: str, name: str) -> _Builder:
+def _of_library(name: str) -> _Builder:
     """What a library makes, which is imported when it is asked for."""
+    module = _LIBRARIES[name]
 
     def build(options: Any, shape: Shape) -> Change:
         made: Change = getattr(importlib.import_module(module), name)(options, shape)
@@ -141,17 +157,21 @@ def _of_library(module: str, name: str) -> _Builder:
     return build
 
 
+_LIBRARIES = {
+    **dict.fromkeys(
+        ("random_erasing", "rand_augment", "mixup", "cutmix"),
+        "lensnet.data.augmentation.keras_augmentation",
+    ),
+    **dict.fromkeys(
+        ("grid_mask", "fourier_mix"), "lensnet.data.augmentation.keras_cv_augmentation"
+    ),
+}
+"""The module of each augmentation that a library makes."""
+
 _Builder = Callable[[Any, Shape], Change]
 _SINGLE: dict[str, _Builder] = {
     "noise": _of_pixels(pixel_changes.noise),
     "blur": _of_pixels(pixel_changes.blur),
     "band_dropout": _of_pixels(pixel_changes.drop_bands),
-    **{
-        name: _of_library("lensnet.data.augmentation.keras_augmentation", name)
-        for name in ("random_erasing", "rand_augment", "mixup", "cutmix")
-    },
-    **{
-        name: _of_library("lensnet.data.augmentation.keras_cv_augmentation", name)
-        for name in ("grid_mask", "fourier_mix")
-    },
+    **{name: _of_library(name) for name in _LIBRARIES},
 }

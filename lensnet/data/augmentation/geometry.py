@@ -67,7 +67,7 @@ def _flipped(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
     return _where(sides, 2, tf.reverse(images, [1]), images)
 
 
-def _turned(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+def _rotated(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
     turns = stateless_random.integers(seeds, 2)
     # Counter-clockwise: transposed, then turned upside down.
     quarter = tf.reverse(tf.transpose(images, (0, 2, 1, 3)), [1])
@@ -87,7 +87,7 @@ def _bit(drawn: tf.Tensor, bit: int) -> tf.Tensor:
     return tf.not_equal(tf.bitwise.bitwise_and(drawn, bit), 0)
 
 
-_MOVES = {"flip": _flipped, "rotate90": _turned}
+_MOVES = {"flip": _flipped, "rotate90": _rotated}
 
 
 # --- maps -----------------------------------------------------------------------------------------

@@ -17,12 +17,21 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import keras_cv
 import tensorflow as tf
 
 from lensnet.config.augmentation import FourierMix, GridMask
 from lensnet.data.augmentation import stateless_random
 from lensnet.data.augmentation.keras_augmentation import SeedSequence, in_unit_range, mixed
+from lensnet.data.files.bad_file import first_words
+from lensnet.errors import ConfigurationError
+
+try:
+    import keras_cv
+except Exception as error:  # whatever a package that gets no more releases meets in newer ones
+    raise ConfigurationError(
+        "data.augmentation: grid_mask and fourier_mix are made by keras-cv, which cannot be "
+        f"imported here ({first_words(error)}). Leave them out, or pip install keras-cv."
+    ) from error
 
 __all__ = ["fourier_mix", "grid_mask"]
 

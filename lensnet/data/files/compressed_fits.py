@@ -1,36 +1,39 @@
 """Unpacking tile-compressed FITS images where no harm can come of it.
 
 The C code that undoes such compression believes what it reads: a few changed bytes make astropy's
-HCOMPRESS decoder write beyond its memory, which ends the process. So other processes, servers, do
+HCOMPRESS decoder write beyond its memory, which ends the process. So other processes, workers, do
 this work. For the decoders that are not known to check what they read, and for a file in whose
-hands a server has died, the server forks: the copy unpacks that image alone, and may crash, run
+hands a worker has died, the worker forks: the child unpacks that image alone, and may crash, run
 out of memory or out of time without harm to any other.
 
-Servers end when this process does, whichever way it ends: their standard input ends then.
+Each worker is the only one of a process pool of its own. A pool whose worker dies is broken, with
+all that was asked of it, so that a pool of many would make every image suffer for a damaged one;
+and it starts all its workers at once, however few images there are.
 """
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import io
-import json
+import multiprocessing
 import os
 import signal
-import struct
-import subprocess
-import sys
 import threading
 import warnings
 from collections import deque
-from typing import IO, NoReturn
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import spawn
+from multiprocessing.connection import Connection
 
 import numpy as np
 
+from lensnet.data.cpus import available_cpus
 from lensnet.data.files.bad_file import first_words
 from lensnet.data.files.npy_files import decode_npy
-from lensnet.data.sources.reading_ahead import available_cpus
 
-__all__ = ["serve", "unpack_apart"]
+__all__ = ["unpack_apart"]
 
 MAX_SECONDS = 60
 """Seconds that unpacking one image may take."""
@@ -39,19 +42,11 @@ MAX_MEMORY_BYTES = 8 * 2**30
 """Address space of the process that unpacks one image."""
 
 _CHECKING = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
-"""Compressions whose decoders check lengths, so that a copy for each image would be time lost."""
+"""Compressions whose decoders check lengths, so that a child for each image would be time lost."""
 
-# Whether a copy is to do it, the number of the HDU, and the length of the file.
-_REQUEST, _LENGTH = struct.Struct("<?qq"), struct.Struct("<q")
-_IMAGE, _REASON = b"i", b"r"
-_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from lensnet.data.files.compressed_fits import serve; serve()"
-)
-
-_Server = subprocess.Popen[bytes]
-_idle: deque[_Server] = deque()
+_idle: deque[ProcessPoolExecutor] = deque()
 _slots = threading.BoundedSemaphore(available_cpus())
+_starting = threading.Lock()
 
 
 def unpack_apart(data: bytes, place: int, compression: str) -> np.ndarray:
@@ -66,143 +61,173 @@ def unpack_apart(data: bytes, place: int, compression: str) -> np.ndarray:
         ValueError: it is damaged; the message is a reason for the quarantine.
     """
     with _slots:
-        answer = None
+        pixels = None
         if compression in _CHECKING:
-            answer = _answer(data, place, by_a_copy=False)
-        if answer is None:
-            answer = _answer(data, place, by_a_copy=True)
-    if answer is None:
+            pixels = _ask_worker(data, place, in_forked_child=False)
+        if pixels is None:
+            pixels = _ask_worker(data, place, in_forked_child=True)
+    if pixels is None:
         raise ValueError("damaged FITS file (nothing can unpack it)")
-    if answer[:1] != _IMAGE:
-        raise ValueError(f"damaged FITS file ({answer[1:].decode('utf-8', 'replace')})")
-    return decode_npy(answer[1:])[0]
+    # Never a pickle: what a decoder has harmed may say anything.
+    return decode_npy(pixels)[0]
 
 
-def _answer(data: bytes, place: int, *, by_a_copy: bool) -> bytes | None:
-    """Returns what a server answers, or None if it dies."""
-    server = _take()
+def _ask_worker(data: bytes, place: int, *, in_forked_child: bool) -> bytes | None:
+    """Returns the pixels as an .npy file, or None if the worker dies.
+
+    Raises:
+        ValueError: as `unpack_apart`.
+    """
+    pool = _take_pool()
     try:
-        answer = _ask(server, data, place, by_a_copy)
-    except BaseException as error:
-        # Its next answer would be to this question.
-        _end(server, at_once=True)
-        if isinstance(error, OSError | EOFError):
-            return None
+        unpacking = pool.submit(_unpack_in_worker, data, place, in_forked_child)
+        pixels = unpacking.result()
+    except BrokenProcessPool:
+        pool.shutdown(wait=False)
+        return None
+    except _DamagedError as error:
+        _idle.append(pool)
+        raise ValueError(f"damaged FITS file ({error})") from None
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
-    _idle.append(server)
-    return answer
+    _idle.append(pool)
+    return pixels
 
 
-def _take() -> _Server:
+def _take_pool() -> ProcessPoolExecutor:
+    """Returns a pool that nobody uses, its worker started."""
     try:
         return _idle.pop()
     except IndexError:
-        return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        pass
+    method = "forkserver" if hasattr(os, "fork") else "spawn"
+    pool = ProcessPoolExecutor(
+        1, multiprocessing.get_context(method), _start_worker, (MAX_SECONDS, MAX_MEMORY_BYTES)
+    )
+    with _starting, _main_module_left_alone():
+        pool.submit(os.getpid)
+    return pool
 
 
-def _ask(server: _Server, data: bytes, place: int, by_a_copy: bool) -> bytes:
-    if server.stdin is None or server.stdout is None:
-        raise RuntimeError("The process was started without pipes.")
-    server.stdin.write(_REQUEST.pack(by_a_copy, place, len(data)))
-    server.stdin.write(data)
-    server.stdin.flush()
-    (length,) = _LENGTH.unpack(_exactly(server.stdout, _LENGTH.size))
-    return _exactly(server.stdout, length)
+@contextlib.contextmanager
+def _main_module_left_alone() -> Iterator[None]:
+    """Keeps the processes that are started from running the user's script a second time.
+
+    A process that is not a fork imports the main module, in case that what it is to do stands
+    there. Here it does not, and a script that reads images need not be written to be imported.
+    """
+    preparation_data = spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, object]:
+        found = preparation_data(name)
+        return {key: value for key, value in found.items() if not key.startswith("init_main")}
+
+    spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = preparation_data
 
 
-def _exactly(stream: IO[bytes], length: int) -> bytes:
-    found = stream.read(length)
-    if len(found) < length:
-        raise EOFError
-    return found
-
-
-def _end(server: _Server, at_once: bool = False) -> None:
-    if at_once:
-        server.kill()
-    for pipe in (server.stdin, server.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except OSError:
-                pass  # what it had not taken yet
-    server.wait()
-
-
-@atexit.register
-def _end_all() -> None:
-    while _idle:
-        _end(_idle.pop())
-
-
-def _forget() -> None:
-    """What a fork of this process does: its servers answer the process that started them."""
-    global _slots
+def _forget_pools() -> None:
+    """What a fork of this process does: its pools answer the process that started them."""
+    global _slots, _starting
     _idle.clear()
     _slots = threading.BoundedSemaphore(available_cpus())
+    _starting = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_forget_pools)
 
 
-# --- the other side -------------------------------------------------------------------------------
+# --- in the workers -------------------------------------------------------------------------------
 
 
-def serve() -> None:
-    """Answers what `unpack_apart` asks on standard input, until that ends."""
+class _DamagedError(Exception):
+    """What is wrong with the compressed pixels."""
+
+
+_limits = (MAX_SECONDS, MAX_MEMORY_BYTES)
+
+
+def _start_worker(max_seconds: int, max_memory_bytes: int) -> None:
+    """Makes a process a worker.
+
+    Args:
+        max_seconds: what unpacking an image may take.
+        max_memory_bytes: address space of the child that unpacks an image.
+    """
+    global _limits
+    _limits = max_seconds, max_memory_bytes
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides when it ends
+    # What a C library says before it aborts is no message for anybody.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
-    from astropy.io import fits  # noqa: F401  # loaded before it is needed in every copy
-
-    while header := sys.stdin.buffer.read(_REQUEST.size):
-        by_a_copy, place, length = _REQUEST.unpack(header)
-        data = _exactly(sys.stdin.buffer, length)
-        by_a_copy = by_a_copy and hasattr(os, "fork")
-        signal.alarm(0 if by_a_copy else MAX_SECONDS)  # a server in an endless loop dies
-        answer = _by_a_copy(data, place) if by_a_copy else _unpacked(data, place)
-        signal.alarm(0)
-        sys.stdout.buffer.write(_LENGTH.pack(len(answer)) + answer)
-        sys.stdout.buffer.flush()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from astropy.io import fits  # noqa: F401  # loaded before it is needed in every child
 
 
-def _by_a_copy(data: bytes, place: int) -> bytes:
-    """Returns the answer of a copy of this process."""
-    reading, writing = os.pipe()
-    copy = os.fork()
-    if copy == 0:
-        _answer_and_end(writing, data, place)
-    os.close(writing)
-    with open(reading, "rb") as stream:
-        answer = stream.read()
-    _, status = os.waitpid(copy, 0)
-    if status == 0:
-        return answer
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-        return _REASON + f"unpacking it takes more than {MAX_SECONDS} s".encode()
-    return _REASON + b"its compressed pixels make no sense"
-
-
-def _answer_and_end(writing: int, data: bytes, place: int) -> NoReturn:
-    try:
-        import resource
-
-        signal.alarm(MAX_SECONDS)
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-        with open(writing, "wb") as stream:
-            stream.write(_unpacked(data, place))
-    except BaseException:
+def _end_with_parent() -> None:
+    """Ends this process when the one that asks has ended, whichever way."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
-    os._exit(0)
+
+
+def _unpack_in_worker(data: bytes, place: int, in_forked_child: bool) -> bytes:
+    """Returns the pixels of an HDU as an .npy file.
+
+    Raises:
+        _DamagedError: there are none.
+    """
+    if in_forked_child and hasattr(os, "fork"):
+        return _unpack_in_forked_child(data, place)
+    signal.alarm(_limits[0])  # a worker in an endless loop dies
+    try:
+        return _unpacked(data, place)
+    finally:
+        signal.alarm(0)
+
+
+def _unpack_in_forked_child(data: bytes, place: int) -> bytes:
+    context = multiprocessing.get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    child = context.Process(target=_answer, args=(writing, data, place))
+    child.start()
+    writing.close()
+    try:
+        is_damaged, answer = reading.recv_bytes() == b"damaged", reading.recv_bytes()
+    except (EOFError, OSError):
+        child.join()
+        if child.exitcode == -signal.SIGALRM:
+            raise _DamagedError(f"unpacking it takes more than {_limits[0]} s") from None
+        raise _DamagedError("its compressed pixels make no sense") from None
+    finally:
+        reading.close()
+    child.join()
+    if is_damaged:
+        raise _DamagedError(answer.decode("utf-8", "replace"))
+    return answer
+
+
+def _answer(writing: Connection, data: bytes, place: int) -> None:
+    """What the child does: it sends what kind of answer it has, and the answer."""
+    import resource
+
+    signal.alarm(_limits[0])
+    resource.setrlimit(resource.RLIMIT_AS, (_limits[1], _limits[1]))
+    try:
+        kind, answer = b"pixels", _unpacked(data, place)
+    except _DamagedError as error:
+        kind, answer = b"damaged", str(error).encode()
+    writing.send_bytes(kind)
+    writing.send_bytes(answer)
 
 
 def _unpacked(data: bytes, place: int) -> bytes:
-    """Returns the HDU's pixels as an .npy file, or the reason why there are none."""
     from astropy.io import fits
 
     try:
@@ -212,5 +237,5 @@ def _unpacked(data: bytes, place: int) -> bytes:
         np.save(stream, pixels, allow_pickle=False)
     except Exception as error:
         # astropy fails in many ways on damaged tiles.
-        return _REASON + first_words(error).encode()
-    return _IMAGE + stream.getvalue()
+        raise _DamagedError(first_words(error)) from None
+    return stream.getvalue()

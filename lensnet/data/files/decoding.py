@@ -19,15 +19,15 @@ import numpy as np
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.fits_files import HduName, decode_fits
 from lensnet.data.files.npy_files import decode_npy
-from lensnet.data.files.pixels import channels_last, finished_image
+from lensnet.data.files.pixels import channels_last, validate_and_fill
 from lensnet.data.files.png_files import decode_png
 
 __all__ = [
     "ENDINGS",
     "MAX_FILE_BYTES",
-    "Examined",
-    "examine",
-    "examine_bands",
+    "DecodedImage",
+    "decode",
+    "decode_bands",
     "image_ending",
     "read_bands",
     "read_example",
@@ -106,11 +106,11 @@ def read_example(
     Raises:
         BadFileError: as `read_image`.
     """
-    found = examine(path, hdu=hdu, max_nonfinite=max_nonfinite)
+    found = decode(path, hdu=hdu, max_nonfinite=max_nonfinite)
     return found.image, found.extras
 
 
-class Examined(NamedTuple):
+class DecodedImage(NamedTuple):
     """An image and all that its files say of it.
 
     Args:
@@ -124,13 +124,13 @@ class Examined(NamedTuple):
     filled: int
 
 
-def examine(
+def decode(
     path: str | os.PathLike[str],
     *,
     hdu: HduName | None = None,
     max_nonfinite: float = 0.05,
     mask_value: float | None = None,
-) -> Examined:
+) -> DecodedImage:
     """Reads one image, the numbers beside it, and how much of it had to be filled.
 
     Args:
@@ -143,12 +143,12 @@ def examine(
     Raises:
         BadFileError: as `read_image`.
     """
-    pixels, extras = _decode(path, hdu)
+    pixels, extras = _stored_array(path, hdu)
     try:
-        image, filled = finished_image(channels_last(pixels), max_nonfinite, mask_value)
+        image, filled = validate_and_fill(channels_last(pixels), max_nonfinite, mask_value)
     except ValueError as error:
         raise BadFileError(path, str(error)) from None
-    return Examined(image, extras, filled)
+    return DecodedImage(image, extras, filled)
 
 
 def read_bands(
@@ -171,16 +171,16 @@ def read_bands(
         BadFileError: one of the files cannot be read, has more than one channel, or is not of the
             first one's shape.
     """
-    return examine_bands(paths, hdu=hdu, max_nonfinite=max_nonfinite).image
+    return decode_bands(paths, hdu=hdu, max_nonfinite=max_nonfinite).image
 
 
-def examine_bands(
+def decode_bands(
     paths: Sequence[str | os.PathLike[str]],
     *,
     hdu: int | str | Sequence[HduName | None] | None = None,
     max_nonfinite: float = 0.05,
     mask_value: float | None = None,
-) -> Examined:
+) -> DecodedImage:
     """Reads the bands of an image, and how much of them had to be filled.
 
     Args:
@@ -197,7 +197,7 @@ def examine_bands(
         ValueError: there are not as many HDUs as paths.
     """
     hdus = [hdu] * len(paths) if hdu is None or isinstance(hdu, int | str) else list(hdu)
-    planes = ((path, _decode(path, part)[0]) for path, part in zip(paths, hdus, strict=True))
+    planes = ((path, _stored_array(path, part)[0]) for path, part in zip(paths, hdus, strict=True))
     return stack_bands(planes, max_nonfinite=max_nonfinite, mask_value=mask_value)
 
 
@@ -206,7 +206,7 @@ def stack_bands(
     *,
     max_nonfinite: float = 0.05,
     mask_value: float | None = None,
-) -> Examined:
+) -> DecodedImage:
     """Makes an image of one array for each band.
 
     Args:
@@ -236,13 +236,13 @@ def stack_bands(
         sources.append(path)
         bands.append(band)
     try:
-        image, filled = finished_image(np.concatenate(bands, axis=2), max_nonfinite, mask_value)
+        image, filled = validate_and_fill(np.concatenate(bands, axis=2), max_nonfinite, mask_value)
     except ValueError as error:
         raise BadFileError(sources[0], str(error)) from None
-    return Examined(image, (), filled)
+    return DecodedImage(image, (), filled)
 
 
-def _decode(
+def _stored_array(
     path: str | os.PathLike[str], hdu: HduName | None
 ) -> tuple[np.ndarray, tuple[float, ...]]:
     """Returns the array of a file as it is stored."""

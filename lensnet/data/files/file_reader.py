@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lensnet.data.files.decoding import Examined, examine, examine_bands
-from lensnet.data.sources.folder_listing import BandPattern
+from lensnet.data.files.band_pattern import BandPattern
+from lensnet.data.files.decoding import DecodedImage, decode, decode_bands
+from lensnet.data.files.fits_files import HduName
 
 __all__ = ["FileReader"]
 
@@ -49,21 +50,33 @@ class FileReader:
             mask_value=getattr(options, "mask_value", None),
         )
 
-    def read(self, paths: Sequence[str | os.PathLike[str]]) -> Examined:
+    def read(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        hdus: Sequence[HduName | None] | None = None,
+    ) -> DecodedImage:
         """Reads an image from its file, or from a file for each band.
+
+        Args:
+            paths: the file, or one for each band.
+            hdus: the HDU of each, where the listing says it; by default as `hdu` does.
 
         Raises:
             BadFileError: it cannot be read.
         """
-        if self.bands is None and not isinstance(self.hdu, tuple):
-            return examine(
+        whole = len(paths) == 1
+        if hdus is None:
+            whole = self.bands is None and not isinstance(self.hdu, tuple)
+            if self.bands is None and isinstance(self.hdu, tuple):
+                paths = [paths[0]] * len(self.hdu)
+            hdus = self.hdu if isinstance(self.hdu, tuple) else [self.hdu] * len(paths)
+        if whole:
+            return decode(
                 paths[0],
-                hdu=self.hdu,
+                hdu=hdus[0],
                 max_nonfinite=self.max_nonfinite,
                 mask_value=self.mask_value,
             )
-        if self.bands is None and isinstance(self.hdu, tuple):
-            paths = [paths[0]] * len(self.hdu)
-        return examine_bands(
-            paths, hdu=self.hdu, max_nonfinite=self.max_nonfinite, mask_value=self.mask_value
+        return decode_bands(
+            paths, hdu=hdus, max_nonfinite=self.max_nonfinite, mask_value=self.mask_value
         )

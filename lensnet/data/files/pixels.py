@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["channels_last", "finished_image"]
+__all__ = ["channels_last", "validate_and_fill"]
 
 
 def channels_last(pixels: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def channels_last(pixels: np.ndarray) -> np.ndarray:
     )
 
 
-def finished_image(
+def validate_and_fill(
     pixels: np.ndarray, max_nonfinite: float, mask_value: float | None = None
 ) -> tuple[np.ndarray, int]:
     """Returns pixels as native float32 without gaps, and how many of them had been gaps.

@@ -1,4 +1,4 @@
-"""From pixels as they come to the network's input, the same in training, prediction and export.
+"""From raw pixels to the network's input, the same in training, prediction and export.
 
 The arithmetic has no absolute threshold: images in units of 1e-12 become what the same images in
 units of 1 become. It takes no square of a pixel as it comes, which could underflow, and no mean
@@ -34,7 +34,7 @@ _FAR = 1e18
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resizes and normalises images: `(N, H, W, C)` float32 as they come to float32 as needed.
+    """Resizes and normalises images: `(N, H, W, C)` raw float32 to float32 as needed.
 
     In this order: clip and stretch of `data.normalization`; antialiased resizing; its scale;
     repetition of a single band. Each band is treated by itself. Clipping comes before resizing so
@@ -47,7 +47,7 @@ class Preprocessing:
     never become NaN. What is stretched or scaled is kept within +-30,000, which a float16 holds.
 
     Args:
-        native_shape: (H, W, C) of the images as they come.
+        native_shape: (H, W, C) of the raw images.
         image_size: pixels a side of the result, by antialiased bilinear interpolation; None to
             keep the size.
         normalization: what `data.normalization` says, whether made already or as in a file.
@@ -123,7 +123,7 @@ class Preprocessing:
             native_shape: (H, W, C).
             image_size: pixels a side of the result; None to keep the size.
             normalization: as of the class.
-            training_images: gives the images of the training split as they come, in batches
+            training_images: gives the images of the training split, raw, in batches
                 (N, H, W, C), each time it is called: once for a `dataset_*` scale, once for limits
                 of the data set, twice for percentiles of it. No more than a batch is held.
             repeat_channels: as of the class.
@@ -266,8 +266,8 @@ def _percentiles(images: tf.Tensor, shares: tuple[float, float]) -> tuple[tf.Ten
 
 def _asinh(values: tf.Tensor, softening: float) -> tf.Tensor:
     """Written out: not every format that models are exported to knows an inverse hyperbola."""
-    bent = tf.minimum(tf.abs(values) / softening, _FAR)
-    whole = tf.math.log(bent + tf.sqrt(tf.square(bent) + 1))
+    stretched = tf.minimum(tf.abs(values) / softening, _FAR)
+    whole = tf.math.log(stretched + tf.sqrt(tf.square(stretched) + 1))
     return tf.sign(values) * whole / np.arcsinh(1 / softening).astype(np.float32)
 
 

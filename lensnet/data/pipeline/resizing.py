@@ -1,7 +1,7 @@
 """Antialiased bilinear resizing as two matrix products.
 
 The result is that of `tf.image.resize(method="bilinear", antialias=True)`, up to rounding. As
-matrix products it is faster on a CPU, is turned when the image is turned (TensorFlow's kernel
+matrix products it is faster on a CPU, rotates when the image rotates (TensorFlow's kernel
 computes its weights in single precision, and breaks the symmetry by 1e-6), and can be exported to
 formats that have no such kernel.
 """

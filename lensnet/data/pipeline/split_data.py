@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from lensnet.data.cpus import available_cpus
 from lensnet.data.pipeline.preprocessing import Preprocessing
-from lensnet.data.records.records import Records, untuned
-from lensnet.data.sources.reading_ahead import available_cpus
+from lensnet.data.records.records import Records, without_autotune
 
 __all__ = ["CACHE_BYTES", "SplitData", "in_memory"]
 
@@ -34,7 +34,7 @@ class SplitData:
     Args:
         records: where they lie.
         labels: (N, K) float32, what the network is to say of each.
-        preprocessing: from pixels as they come to the network's input.
+        preprocessing: from raw pixels to the network's input.
     """
 
     records: Records
@@ -94,7 +94,7 @@ class SplitData:
         # divide these.
         policy = tf.data.experimental.AutoShardPolicy.DATA
         options.experimental_distribute.auto_shard_policy = policy
-        return untuned(
+        return without_autotune(
             batches.apply(tf.data.experimental.assert_cardinality(count))
             .prefetch(self.workers(batch_size))
             .with_options(options)
@@ -116,7 +116,7 @@ class SplitData:
         images = np.empty((len(self.records), *self.preprocessing.image_shape), np.float32)
         read = self.records.read().batch(64).map(lambda serialized, _: self.load(serialized))
         at = 0
-        for batch in untuned(read.prefetch(2)):
+        for batch in without_autotune(read.prefetch(2)):
             images[at : at + len(batch)] = batch.numpy()
             at += len(batch)
         return in_memory(images)

@@ -122,7 +122,11 @@ class TrainingStream:
         def shuffle(serialized: tf.Tensor, positions: tf.Tensor) -> tf.data.Dataset:
             index, seeds = self._shuffle(positions, keys, epoch)
             return tf.data.Dataset.from_tensor_slices(
-                (tf.gather(serialized, index), tf.gather(positions, index), seeds)
+                (
+                    tf.gather(serialized, index),
+                    tf.gather(positions, index),
+                    seeds,
+                )
             )
 
         windows = records.read(_ascending(shards)).batch(window).prefetch(1)

@@ -21,9 +21,10 @@ from lensnet.config.dataset import DatasetOptions, DatasetSpec
 from lensnet.config.sections import Splits
 from lensnet.data.files.fits_files import without_astropy_warnings
 from lensnet.data.hashing import stable_hash
-from lensnet.data.records.index import check_bad, gather
+from lensnet.data.records.index import check_bad, merge_shard_indexes
 from lensnet.data.records.lens_config import LensConfig, configured, name_of
 from lensnet.data.records.manifest import write_manifest
+from lensnet.data.records.sampling import most_frequent_shape, read_sample
 from lensnet.data.records.shards import Shard, ShardWriter, write_with_beam
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.source import Loaded, Source
@@ -229,8 +230,17 @@ class LensDatasetBuilder(
         if (self.data_path / "features.json").exists():
             prepared = tfds.features.FeatureConnector.from_config(self.data_path)
             return tuple(prepared["image"].shape)
+        known = self.source.known_shape()
+        return known or most_frequent_shape(self._sample, str(self.builder_config.source_dir))
+
+    @functools.cached_property
+    def _sample(self) -> list[Loaded]:
+        """The first examples to be written, read to find out their shape, and kept to be written.
+
+        Their order is as good as random, so that they are a fair sample of all.
+        """
         with without_astropy_warnings():
-            return self.source.image_shape(self.examples.get("train", []))
+            return read_sample(self.source, self.examples.get("train", []))
 
     @property
     def info(self) -> tfds.core.DatasetInfo:
@@ -317,13 +327,15 @@ class LensDatasetBuilder(
         else:
             self._write_here(writer, shards)
         directory = Path(self.data_dir)
-        gathered = gather(directory, (shard.ledger for shard in shards), has_targets=not classes)
-        count = sum(map(len, self.examples.values()))
-        check_bad(gathered, count, self.source.max_bad, directory)
-        check_splits(
-            {split: gathered.good.get(split, Counter()) for split in planned}, classes, warn=False
+        merged = merge_shard_indexes(
+            directory, (shard.indexes for shard in shards), has_targets=not classes
         )
-        self._set_splits(shards, gathered.lengths)
+        count = sum(map(len, self.examples.values()))
+        check_bad(merged, count, self.source.max_bad, directory)
+        check_splits(
+            {split: merged.good.get(split, Counter()) for split in planned}, classes, warn=False
+        )
+        self._set_splits(shards, merged.lengths)
         write_manifest(directory)
 
     def _shards(self) -> Iterator[Shard]:
@@ -341,12 +353,18 @@ class LensDatasetBuilder(
     def _write_here(self, writer: ShardWriter, shards: Sequence[Shard]) -> None:
         """Writes shards one after the other, their examples loaded ahead by threads."""
         everything = [example for shard in shards for example in shard.examples]
+        # The training split comes first, and with it what has been read already.
+        sample = self.__dict__.pop("_sample", [])
         with (
             without_astropy_warnings(),
-            contextlib.closing(self.source.load(everything)) as loading,
+            contextlib.closing(self.source.load(everything[len(sample) :])) as loading,
         ):
             stream: Iterator[Loaded] = iter(
-                track(loading, f"Preparing {self.name}", total=len(everything))
+                track(
+                    itertools.chain(_emptied(sample), loading),
+                    f"Preparing {self.name}",
+                    total=len(everything),
+                )
             )
             for shard in shards:
                 writer.write(shard, itertools.islice(stream, len(shard.examples)))
@@ -368,6 +386,13 @@ class LensDatasetBuilder(
                 )
             )
         self.info.set_splits(tfds_splits.SplitDict(infos))
+
+
+def _emptied(items: list[Loaded]) -> Iterator[Loaded]:
+    """Yields the items of a list, which keeps none of them."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def _even_parts(total: int, parts: int) -> Sequence[int]:

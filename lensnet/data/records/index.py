@@ -5,7 +5,7 @@ joined by ";"), split, label or target, and what else is known of the image, as 
 `quarantine.csv` has a row for each bad file: file and reason.
 
 Each shard of records writes both for itself, so that shards can be written by processes that know
-nothing of each other; `gather` makes one list of them.
+nothing of each other; `merge_shard_indexes` makes one list of them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from lensnet.errors import DataError
 __all__ = [
     "EXAMPLES",
     "QUARANTINE",
-    "Gathered",
-    "Ledger",
-    "LedgerWriter",
+    "MergedIndex",
+    "Index",
+    "IndexWriter",
     "Quarantined",
     "check_bad",
-    "gather",
+    "merge_shard_indexes",
     "open_list",
-    "read_ledger",
+    "read_index",
 ]
 
 EXAMPLES = "examples.csv"
@@ -53,7 +53,7 @@ class Quarantined(NamedTuple):
     reason: str
 
 
-class LedgerWriter:
+class IndexWriter:
     """Writes both lists of a shard row by row, so that they never stand in memory.
 
     Args:
@@ -86,7 +86,7 @@ def open_list(path: Path) -> TextIO:
 
 
 @dataclass
-class Gathered:
+class MergedIndex:
     """What the lists of all shards say together.
 
     Args:
@@ -102,9 +102,9 @@ class Gathered:
     first_bad: list[Quarantined] = field(default_factory=list)
 
 
-def gather(
+def merge_shard_indexes(
     directory: Path, parts: Iterable[tuple[Path, Path]], has_targets: bool, shown: int = 5
-) -> Gathered:
+) -> MergedIndex:
     """Makes one `examples.csv` and one `quarantine.csv` of those of the shards.
 
     Args:
@@ -113,7 +113,7 @@ def gather(
         has_targets: whether the examples have a target, not a label.
         shown: how many of the bad files are returned.
     """
-    result = Gathered()
+    result = MergedIndex()
     with open_list(directory / EXAMPLES) as examples, open_list(directory / QUARANTINE) as bad:
         value = "target" if has_targets else "label"
         csv.writer(examples, lineterminator="\n").writerow(
@@ -138,11 +138,11 @@ def gather(
     return result
 
 
-def check_bad(gathered: Gathered, count: int, allowed: float, directory: Path) -> None:
+def check_bad(merged: MergedIndex, count: int, allowed: float, directory: Path) -> None:
     """Checks how many examples are bad.
 
     Args:
-        gathered: what the lists say.
+        merged: what the lists say.
         count: how many examples there are, good and bad.
         allowed: the share that may be bad.
         directory: where the lists lie.
@@ -151,13 +151,13 @@ def check_bad(gathered: Gathered, count: int, allowed: float, directory: Path) -
         DataError: too many are. The list of them is kept one directory up, because this one is
             about to be removed.
     """
-    bad = gathered.num_bad
+    bad = merged.num_bad
     if bad <= allowed * count:
         return
     kept = directory.parent / QUARANTINE
     (directory / QUARANTINE).replace(kept)
-    shown = "\n".join(f"  {file}: {reason}" for file, reason in gathered.first_bad)
-    more = bad - len(gathered.first_bad)
+    shown = "\n".join(f"  {file}: {reason}" for file, reason in merged.first_bad)
+    more = bad - len(merged.first_bad)
     raise DataError(
         f"{bad} of {count} examples are bad ({bad / count:.1%}; "
         f"data.options.max_bad allows {allowed:.1%}):\n{shown}\n"
@@ -173,7 +173,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Index:
     """What `examples.csv` and `quarantine.csv` say.
 
     Args:
@@ -189,7 +189,7 @@ class Ledger:
     num_filled: int
 
 
-def read_ledger(directory: Path, classes: Sequence[str]) -> Ledger:
+def read_index(directory: Path, classes: Sequence[str]) -> Index:
     """Reads both lists of a prepared data set.
 
     Args:
@@ -212,7 +212,7 @@ def read_ledger(directory: Path, classes: Sequence[str]) -> Ledger:
         next(rows)
         quarantine = tuple(Quarantined(*row) for row in rows)
     dtype = np.int64 if classes else np.float64
-    return Ledger(
+    return Index(
         ids={split: np.array(names, dtype=object) for split, names in ids.items()},
         labels={split: np.array(of_split, dtype=dtype) for split, of_split in labels.items()},
         quarantine=quarantine,

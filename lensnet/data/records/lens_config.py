@@ -49,6 +49,13 @@ class LensConfig(tfds.core.BuilderConfig):
     listing: Listing | None = dataclasses.field(default=None, repr=False)
 
     @property
+    def found(self) -> Source:
+        """`source`, of a configuration that has been through `configure`."""
+        if self.source is None:
+            raise ValueError("The configuration has not been through LensDatasetBuilder.configure.")
+        return self.source
+
+    @property
     def plan_splits(self) -> Splits | None:
         """`splits`, checked."""
         return None if self.splits is None else _checked(Splits, self.splits)
@@ -99,7 +106,7 @@ def configured(
         "classes": config.source.classes,
         "splits": SplitPlan.make(config.plan_splits, config.source.splits, seed).description,
     }
-    digits = fingerprint(settings, config.source.stamp(config.listing))
+    digits = fingerprint(settings, config.source.fingerprint_entries(config.listing))
     config.name = f"{name_of(spec.variant)}-{digits}"
     return config
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import logging
 import shutil
@@ -21,19 +20,19 @@ from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.shards import pipeline_options
 from lensnet.errors import ConfigurationError, LensnetError
 
-__all__ = ["other_preparations", "prepared_builder"]
+__all__ = ["open_directory", "other_preparations", "prepared_directory"]
 
 
-def prepared_builder(
+def prepared_directory(
     builder_class: type[LensDatasetBuilder],
     config: LensConfig,
     data_dir: Path,
     *,
     beam_options: Sequence[str] | None = None,
-) -> LensDatasetBuilder:
-    """Returns the builder of a data set that is prepared when this returns.
+) -> Path:
+    """Returns where the records of a data set lie, which is prepared when this returns.
 
-    Records that are there and whole are opened. Whatever an interrupted preparation has left is
+    Records that are there and whole are kept. Whatever an interrupted preparation has left is
     removed, and preparation starts anew. Processes that ask for the same data set at the same time
     wait for the one that came first.
 
@@ -54,12 +53,21 @@ def prepared_builder(
     directory = above / str(builder_class.VERSION)
     with _quiet():
         if not is_complete(directory):
-            with _translate_disk_errors(data_dir), _locked(above):
+            with _translate_disk_errors(data_dir), _locked(above), _dataset_folder(above.parent):
                 if not is_complete(directory):  # another process may have been faster
                     _remove_leftovers(above, directory)
                     _prepare(builder_class, config, data_dir, beam_options)
-        # What the records are made of is not needed any more, and of millions of files it is much.
-        return builder_class(config=dataclasses.replace(config, listing=None), data_dir=data_dir)
+    return directory
+
+
+def open_directory(directory: Path) -> tfds.core.DatasetBuilder:
+    """Returns a builder of records that are there; it looks at nothing but their directory.
+
+    Args:
+        directory: as `prepared_directory` returns it.
+    """
+    with _quiet():
+        return tfds.builder_from_directory(directory)
 
 
 def _prepare(
@@ -110,6 +118,26 @@ def _remove_leftovers(above: Path, directory: Path) -> None:
     for leftover in (directory, *above.glob("incomplete.*")):
         if leftover.exists():
             shutil.rmtree(leftover)
+
+
+@contextlib.contextmanager
+def _dataset_folder(folder: Path) -> Iterator[None]:
+    """Shares a data set's folder with the preparations of its other variants.
+
+    TFDS writes a file into its folder `.config`, first under another name; a process that dies
+    there leaves that. Whoever comes when nobody else prepares removes it: the lock of one variant
+    does not say that no other one is just writing it.
+    """
+    with open(folder / ".lock", "w") as file:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for leftover in (folder / ".config").glob("incomplete.*"):
+                    leftover.unlink(missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
 
 
 @contextlib.contextmanager

@@ -2,6 +2,13 @@
 
 Records are read in whole batches, which is several times faster than TFDS's reading of one example
 at a time; what lies on disk is TFDS's format, which `tfds.load` reads as well.
+
+In order, tf.data reads the files. By position, as `balance: balanced` needs a split that does not
+fit into memory, nothing reads TFRecord files; the look-up of where each record lies is ours.
+ArrayRecord files could be read by position, but not by `tfds.load`: TFDS gives `as_dataset` of
+them up. As TFDS writes them, compressed, they are read at 0.74 of the speed in order and 0.43 by
+position; uncompressed, as it does not write them, at 0.98 by position
+(`benchmarks/record_reading.py`, whose results say on what machine).
 """
 
 from __future__ import annotations
@@ -15,12 +22,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from lensnet.data.records.builder import LensDatasetBuilder
-from lensnet.data.records.index import Ledger
+from lensnet.data.records.index import Index
 from lensnet.errors import ConfigurationError
 
-__all__ = ["Records", "open_records", "untuned"]
+__all__ = ["Records", "open_records", "without_autotune"]
 
 _READ_BUFFER_BYTES = 4 * 2**20
 
@@ -35,7 +42,7 @@ class Records:
         takes: of each shard, how many are taken.
         ids: of each record, (N,) str.
         labels: of each record, label's number (int64) or target (float64), (N,).
-        image_shape: (H, W, C) of the images as they come.
+        image_shape: (H, W, C) of the raw images.
     """
 
     files: tuple[str, ...]
@@ -107,15 +114,15 @@ class Records:
         return extents
 
     def decode(self, serialized: tf.Tensor) -> tf.Tensor:
-        """Returns the images (N, H, W, C) of serialized records (N,), as they come."""
+        """Returns the images (N, H, W, C) of serialized records (N,), raw."""
         found = tf.io.parse_example(serialized, {"image": tf.io.FixedLenFeature([], tf.string)})
         # All have this many bytes: saying so spares a check and a copy.
         pixels = tf.io.decode_raw(found["image"], tf.float32)
         return tf.reshape(pixels, (-1, *self.image_shape))
 
     def images(self, batch_size: int = 64) -> Iterator[np.ndarray]:
-        """Yields batches (N, H, W, C) of the images as they come, in order."""
-        for serialized, _ in untuned(self.read().batch(batch_size).prefetch(2)):
+        """Yields batches (N, H, W, C) of the raw images, in order."""
+        for serialized, _ in without_autotune(self.read().batch(batch_size).prefetch(2)):
             yield self.decode(serialized).numpy()
 
     @property
@@ -124,7 +131,7 @@ class Records:
         return len(self) * math.prod(self.image_shape)
 
 
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns a dataset that is read as it is written down, in order, without tf.data's tuner.
 
     The tuner's thread sleeps for longer and longer, up to a minute, and whoever lets go of the
@@ -136,12 +143,12 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Records:
+def open_records(builder: tfds.core.DatasetBuilder, index: Index, part: str) -> Records:
     """Finds the records of a split or a slice of one.
 
     Args:
-        builder: a prepared one.
-        ledger: its lists.
+        builder: of records that are there.
+        index: its lists.
         part: a split, or a slice in TFDS's words, such as `"train[:90%]"`.
 
     Raises:
@@ -170,8 +177,8 @@ def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Reco
         files.append(str(instruction.filename))
         skips.append(instruction.skip)
         takes.append(take)
-        ids.append(ledger.ids[name][rows])
-        labels.append(ledger.labels[name][rows])
+        ids.append(index.ids[name][rows])
+        labels.append(index.labels[name][rows])
     if sum(takes) == 0:
         raise ConfigurationError(f'data.splits: "{part}" holds no example.')
     return Records(
@@ -180,5 +187,5 @@ def open_records(builder: LensDatasetBuilder, ledger: Ledger, part: str) -> Reco
         takes=np.array(takes, dtype=np.int64),
         ids=np.concatenate(ids),
         labels=np.concatenate(labels),
-        image_shape=builder.image_shape,
+        image_shape=tuple(builder.info.features["image"].shape),
     )

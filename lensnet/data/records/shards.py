@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow_datasets.core import file_adapters, writer
 
 from lensnet.data.files.fits_files import without_astropy_warnings
-from lensnet.data.records.index import LedgerWriter, open_list
+from lensnet.data.records.index import IndexWriter, open_list
 from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import ConfigurationError
@@ -29,7 +29,7 @@ class Shard:
 
     Args:
         split: the split that it is a part of.
-        path: the file. Beside it lie, for as long as it takes, its part of both ledgers.
+        path: the file. Beside it lie, for as long as it takes, its part of both indexes.
         examples: its examples, in order.
     """
 
@@ -38,14 +38,14 @@ class Shard:
     examples: tuple[Example, ...]
 
     @property
-    def ledger(self) -> tuple[Path, Path]:
+    def indexes(self) -> tuple[Path, Path]:
         """Where the shard's own lists of good and of bad examples lie."""
         return self._beside("examples.csv"), self._beside("quarantine.csv")
 
     @property
-    def order(self) -> Path:
+    def work_item(self) -> Path:
         """Where a worker finds the shard itself."""
-        return self._beside("order.pickle")
+        return self._beside("work-item.pickle")
 
     def _beside(self, ending: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{ending}")
@@ -82,14 +82,14 @@ class ShardWriter:
             # Without waiting for the disk: what a loss of power cuts short, the manifest tells.
             path, good, bad = (
                 stack.enter_context(replacing(name, durable=False))
-                for name in (shard.path, *shard.ledger)
+                for name in (shard.path, *shard.indexes)
             )
             with open_list(good) as good_file, open_list(bad) as bad_file:
-                ledger = LedgerWriter(good_file, bad_file, has_targets=not self.source.classes)
-                records = self._records(shard, loading, ledger)
+                index = IndexWriter(good_file, bad_file, has_targets=not self.source.classes)
+                records = self._records(shard, loading, index)
                 writer.ExampleWriter(self.file_format).write(path, records)
 
-    def write_order(self, path: str) -> None:
+    def write_work_item(self, path: str) -> None:
         """Writes the shard that lies in a file."""
         # The file is our own, written by `write_with_beam` for just this.
         with open(path, "rb") as file:
@@ -97,29 +97,18 @@ class ShardWriter:
         self.write(shard)
 
     def _records(
-        self, shard: Shard, loading: Iterable[Loaded], ledger: LedgerWriter
+        self, shard: Shard, loading: Iterable[Loaded], index: IndexWriter
     ) -> Iterator[tuple[str, bytes]]:
         numbers = {name: number for number, name in enumerate(self.source.classes)}
         for loaded in loading:
-            example = loaded.example
-            bad = self._problem(loaded)
-            if bad is not None:
-                ledger.bad(*bad)
+            loaded = loaded.of_shape(self.image_shape, "the others have")
+            if loaded.error is not None:
+                index.bad(loaded.error.path, loaded.error.reason)
                 continue
-            ledger.good(loaded, shard.split)
+            index.good(loaded, shard.split)
+            example = loaded.example
             label = numbers[str(example.label)] if numbers else None
             yield example.id, _record(loaded, label)
-
-    def _problem(self, loaded: Loaded) -> tuple[str, str] | None:
-        """Returns (file, reason) for an example that is bad, or has another shape."""
-        if loaded.error is not None:
-            return loaded.error.path, loaded.error.reason
-        image: np.ndarray | None = loaded.image
-        if image is not None and image.shape == self.image_shape:
-            return None
-        file = loaded.example.files[0] if loaded.example.files else loaded.example.id
-        found = None if image is None else image.shape
-        return file, f"shape {found}, the others have {self.image_shape}"
 
 
 def _record(loaded: Loaded, label: int | None) -> bytes:
@@ -162,21 +151,21 @@ def write_with_beam(
         ConfigurationError: Apache Beam is not installed.
     """
     beam = _beam()
-    orders = []
+    work_items = []
     for shard in shards:
-        with replacing(shard.order) as temporary:
+        with replacing(shard.work_item) as temporary:
             temporary.write_bytes(pickle.dumps(shard))
-        orders.append(shard.order)
+        work_items.append(shard.work_item)
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
-            | "Shards" >> beam.Create([str(order) for order in orders])
+            | "Shards" >> beam.Create([str(item) for item in work_items])
             # Without it, a runner may give all of them to the one worker that made the list.
             | "Spread" >> beam.Reshuffle()
-            | "Write" >> beam.Map(shard_writer.write_order)
+            | "Write" >> beam.Map(shard_writer.write_work_item)
         )
-    for order in orders:
-        order.unlink()
+    for item in work_items:
+        item.unlink()
 
 
 def pipeline_options(flags: Iterable[str]) -> Any:

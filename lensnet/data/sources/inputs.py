@@ -12,17 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError
+from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
-from lensnet.data.sources.folder_listing import (
-    BandPattern,
-    Example,
-    group_bands,
-    readable,
-    walk_images,
-)
-from lensnet.data.sources.reading_ahead import read_ahead
+from lensnet.data.sources.file_source import FileLoader
+from lensnet.data.sources.folder_listing import Example, group_bands, readable, walk_images
 from lensnet.data.sources.source import FILLED, Loaded
 from lensnet.errors import DataError
 
@@ -40,7 +35,7 @@ class Input:
         id: its name: below a folder that was given, the path from there; else the file's own
             path; without band and ending.
         path: its file; of several bands, the first.
-        image: (H, W, C) float32 as it comes; None for a bad file.
+        image: (H, W, C) float32, raw; None for a bad file.
         error: what is wrong with it; None for a good one.
         filled: how many of its pixels were gaps and have been filled.
     """
@@ -78,29 +73,19 @@ def read_inputs(
         DataError: one of the inputs does not exist, or a folder holds no image.
     """
     how = reader or FileReader()
-    shape = tuple(native_shape)
     paths = [Path(path).expanduser() for path in inputs]
     _check_there(paths)
     tables = [None if open_table is None else open_table(path) for path in paths]
 
-    def checked(found: Input) -> Input:
-        if found.image is None or found.image.shape == shape:
-            return found
-        reason = f"shape {found.image.shape}; the network takes {shape}"
-        return Input(found.id, found.path, error=BadFileError(found.path, reason))
-
-    def load(example: Example) -> Input:
-        path = example.files[0] if example.files else example.id
-        try:
-            if example.problem is not None:
-                raise BadFileError(path, example.problem)
-            found = how.read(example.files)
-        except BadFileError as error:
-            return Input(example.id, path, error=error)
-        return checked(Input(example.id, path, found.image, filled=found.filled))
-
     def from_files(files: Sequence[Path]) -> Iterator[Input]:
-        yield from read_ahead(load, list_inputs(files, how), ahead=max(64, 2 * batch_size))
+        examples = list_inputs(files, how)
+        for loaded in FileLoader(how).load(examples, ahead=max(64, 2 * batch_size)):
+            yield _input_of(loaded.of_shape(native_shape, "the network takes"), loaded.file)
+
+    def from_table(rows: Iterator[Loaded], table: Path) -> Iterator[Input]:
+        for loaded in rows:
+            file = loaded.error.path if loaded.error is not None else ";".join(loaded.example.files)
+            yield _input_of(loaded.of_shape(native_shape, "the network takes"), file or str(table))
 
     def everything() -> Generator[Input, None, None]:
         files: list[Path] = []
@@ -110,7 +95,7 @@ def read_inputs(
                 continue
             yield from from_files(files)
             files = []
-            yield from (checked(_input_of(loaded, path)) for loaded in rows)
+            yield from from_table(rows, path)
         yield from from_files(files)
 
     with without_astropy_warnings(), contextlib.closing(everything()) as loading:
@@ -118,11 +103,10 @@ def read_inputs(
             yield batch
 
 
-def _input_of(loaded: Loaded, table: Path) -> Input:
-    example = loaded.example
-    file = loaded.error.path if loaded.error is not None else ";".join(example.files)
+def _input_of(loaded: Loaded, file: str) -> Input:
     filled = int(loaded.metadata.get(FILLED, 0))
-    return Input(example.id, file or str(table), loaded.image, loaded.error, filled)
+    error = loaded.error and BadFileError(file, loaded.error.reason)
+    return Input(loaded.example.id, file, loaded.image, error, filled)
 
 
 def _check_there(paths: Iterable[Path]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["available_cpus", "read_ahead"]
+from lensnet.data.cpus import available_cpus
+
+__all__ = ["read_ahead"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,14 +27,6 @@ _CHUNK = 8
 _TRIAL, _STRETCH = 0.1, 4.0
 
 
-def available_cpus() -> int:
-    """Returns how many CPUs this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-
-
 def read_ahead(
     function: Callable[[Item], Result],
     items: Iterable[Item],
@@ -46,7 +39,9 @@ def read_ahead(
     Threads wait together for a disk, and unpack files side by side. But where small files come from
     memory they wait for each other, for the interpreter, and reading takes twice as long as without
     them. So both ways are tried, for a moment each, and the one that gave more results a second
-    goes on until the next trial, a few seconds later.
+    goes on until the next trial, a few seconds later. Of files in memory this reads 1.2 to 1.5
+    times as many as threads alone, and from a slow disk 3.8 times as many as one thread, at 0.9 of
+    the speed of threads alone (`benchmarks/reading_ahead.py`).
 
     However many items there are, no more than `ahead` results wait at a time. An exception in the
     function ends the iteration with it.

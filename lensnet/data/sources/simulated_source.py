@@ -7,8 +7,8 @@ from concurrent.futures.process import BrokenProcessPool
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from lensnet.data.cpus import available_cpus
 from lensnet.data.sources.folder_listing import Example, Listing
-from lensnet.data.sources.reading_ahead import available_cpus
 from lensnet.data.sources.source import Loaded, Shape
 from lensnet.data.sources.splits import SplitPlan
 from lensnet.errors import LensnetError
@@ -63,7 +63,7 @@ class SimulatedSource:
         stream, _, index = example.id.rpartition("/")
         return plan.assign_simulated(stream, int(index))
 
-    def image_shape(self, training: Sequence[Example]) -> Shape:
+    def known_shape(self) -> Shape:
         """Returns the shape that the simulator says; see `Source`."""
         return (self.simulator.image_size, self.simulator.image_size, 1)
 
@@ -88,6 +88,6 @@ class SimulatedSource:
                 "the processes import it; if it does, there may be too little memory."
             ) from error
 
-    def stamp(self, listing: Listing) -> Iterator[str]:
+    def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the simulator with all its options, and how many images it makes."""
         yield f"{self.simulator!r} {self.examples_per_class}"

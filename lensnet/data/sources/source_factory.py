@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lensnet.config.dataset import DatasetSpec
+from lensnet.data.sources.folder_source import FolderSource
 from lensnet.data.sources.simulated_source import SimulatedSource
-from lensnet.data.sources.source import FolderSource, Source
+from lensnet.data.sources.source import Source
 from lensnet.errors import DataError
 from lensnet.registry import load_object
 

@@ -141,6 +141,18 @@ class SplitPlan:
         """What decides the prepared splits, for the fingerprint."""
         return {"fractions": self.fractions, "seed": self.seed, "cut": self.cut}
 
+    @property
+    def named(self) -> Splits | None:
+        """What a run folder writes down of it; None for the source's own splits.
+
+        Where the splits of folders were completed from the training folder, there is nothing
+        shorter to say than the names of all three.
+        """
+        if self.fractions is None:
+            return None
+        train, validation, test = self.fractions
+        return Splits(train=train, validation=validation, test=test)
+
     def assign(self, example: Example) -> str:
         """Returns the split of an example of a folder."""
         if self.fractions is not None:

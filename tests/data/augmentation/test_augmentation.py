@@ -101,8 +101,8 @@ def test_an_image_s_change_does_not_depend_on_its_batch(name):
 
 def test_two_augmentations_draw_independently():
     flipped, _ = augment(IMAGES, LABELS, SEEDS, "flip")
-    turned, _ = augment(IMAGES, LABELS, SEEDS, "rotate90")
-    same = [np.all(images == IMAGES, axis=(1, 2, 3)) for images in (flipped, turned)]
+    rotated, _ = augment(IMAGES, LABELS, SEEDS, "rotate90")
+    same = [np.all(images == IMAGES, axis=(1, 2, 3)) for images in (flipped, rotated)]
     assert abs(np.mean(same[0] & same[1]) - 1 / 16) < 5 * (1 / 16 / COUNT) ** 0.5
 
 

@@ -58,10 +58,10 @@ def test_a_turn_is_counter_clockwise_as_rotate90_is():
     image = spot(8, 3)
     versions = {version.tobytes() for version in changed(image, "rotate90")}
     assert np.ascontiguousarray(np.rot90(image)).tobytes() in versions
-    turned = changed(image, {"rotate": {"degrees": 180, "fill": "constant"}})
-    x, y = centroids(turned)
+    rotated = changed(image, {"rotate": {"degrees": 180, "fill": "constant"}})
+    x, y = centroids(rotated)
     quarter = np.argmin(np.hypot(x - 3, y + 8))
-    np.testing.assert_allclose(turned[quarter], np.rot90(image), atol=0.05)
+    np.testing.assert_allclose(rotated[quarter], np.rot90(image), atol=0.05)
 
 
 def test_shifts_are_uniform_along_both_axes():

@@ -63,10 +63,10 @@ def test_a_constant_channel_becomes_zeros(normalization):
 @pytest.mark.parametrize("size", [None, 9, 10, 33])
 def test_turning_commutes(normalization, size):
     prepare = made(normalization, size=size)
-    turned = prepare(np.rot90(IMAGES, axes=(1, 2)).copy()).numpy()
+    rotated = prepare(np.rot90(IMAGES, axes=(1, 2)).copy()).numpy()
     expected = np.rot90(prepare(IMAGES).numpy(), axes=(1, 2))
     # Rounding: the sums of resizing are taken in another order.
-    np.testing.assert_allclose(turned, expected, atol=2e-6 * abs(expected).max())
+    np.testing.assert_allclose(rotated, expected, atol=2e-6 * abs(expected).max())
 
 
 @EACH

@@ -34,7 +34,7 @@ def collect(dataset):
 
 
 def identify(data, images):
-    """Returns the position in the training split of each image, however it was turned."""
+    """Returns the position in the training split of each image, however it was rotated."""
     known = np.concatenate([images for images, _ in data.batches("train", 16)])
     # The sum of the pixels' cubes does not change when they move.
     marks = np.sum(known.astype(np.float64) ** 3, axis=(1, 2, 3))
@@ -111,7 +111,7 @@ def test_the_global_seed_of_tensorflow_does_not_matter(data):
         np.testing.assert_array_equal(images, same)
 
 
-def test_an_example_is_turned_differently_in_each_epoch(data):
+def test_an_example_is_rotated_differently_in_each_epoch(data):
     data = data(augmentation=["rotate90", "flip"])
     versions = {}
     for images, _ in collect(data.training_batches(SIZE, epochs=10)):

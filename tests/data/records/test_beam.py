@@ -55,12 +55,12 @@ def test_shards_written_by_workers_of_their_own(
     def write_apart(shard_writer, listed, **_):
         orders = []
         for shard in listed:
-            shard.order.write_bytes(pickle.dumps(shard))
-            orders.append(shard.order)
+            shard.work_item.write_bytes(pickle.dumps(shard))
+            orders.append(shard.work_item)
         random.Random(0).shuffle(orders)
         worker = pickle.loads(pickle.dumps(shard_writer))
         for order in [*orders, orders[2]]:
-            worker.write_order(str(order))
+            worker.write_work_item(str(order))
             written.append(order.name)
         for order in orders:
             order.unlink()

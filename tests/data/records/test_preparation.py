@@ -84,10 +84,14 @@ def test_filled_pixels_are_reported(source, make_experiment, caplog):
     assert "filled with the median of their band, in 1 of the images" in caplog.text
 
 
-def test_the_second_time_nothing_is_read(source, make_experiment, monkeypatch):
+def test_the_second_time_nothing_is_read(source, make_experiment):
     first = prepare(make_experiment(source))
     times = {path: path.stat().st_mtime_ns for path in first.directory.iterdir()}
-    monkeypatch.setattr("lensnet.data.files.file_reader.examine", None)
+    # Whoever read them now would find them bad; names, sizes and times are what they were.
+    for path in source.rglob("*.npy"):
+        status = path.stat()
+        path.write_bytes(bytes(status.st_size))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     again = prepare(make_experiment(source))
     assert again.directory == first.directory
     assert {path: path.stat().st_mtime_ns for path in first.directory.iterdir()} == times
@@ -225,15 +229,15 @@ def test_a_class_with_two_images(write_folder, make_experiment, tmp_path):
 # the finished directory is done.
 KILLED = {
     "reading": """
-        from lensnet.data.sources.source import FolderSource
+        from lensnet.data.sources.folder_source import FolderSource
         load = FolderSource.load
-        def dying(self, examples):
-            for count, loaded in enumerate(load(self, examples)):
+        def dying(self, examples, **options):
+            for count, loaded in enumerate(load(self, examples, **options)):
                 if count == 25:
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield loaded
         FolderSource.load = dying
-        FolderSource.image_shape = lambda self, training: (8, 8, 1)
+        FolderSource.known_shape = lambda self: (8, 8, 1)
     """,
     "renaming": """
         from lensnet.data.records import builder
@@ -263,6 +267,21 @@ def test_killed_and_prepared_again(source, make_experiment, tmp_path, stage):
     undisturbed = prepare(make_experiment(source, data_dir=str(tmp_path / "other")))
     assert contents(tmp_path / "prepared") == contents(tmp_path / "other")
     assert resumed.directory.parent.name == undisturbed.directory.parent.name
+
+
+def test_what_a_kill_leaves_of_the_configuration_is_removed(source, make_experiment, tmp_path):
+    """TFDS writes that file under another name first, outside the directory of the records."""
+    leftover = tmp_path / "prepared" / "image_folder" / ".config" / "incomplete.A1_0.metadata.json"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text('{"default_con')
+    prepare(make_experiment(source))
+    assert not leftover.exists()
+    # Another preparation may be writing it: what it writes is left alone.
+    leftover.write_text("{}")
+    with open(tmp_path / "prepared" / "image_folder" / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        prepare(make_experiment(source, seed=1))
+    assert leftover.exists()
 
 
 @pytest.mark.parametrize(
@@ -364,3 +383,23 @@ def test_nothing_is_said_on_standard_output(source, make_experiment, capfd):
     assert captured.out == ""
     assert captured.err.startswith("Preparing image_folder: 40 in ")
     assert len(captured.err.splitlines()) == 1, captured.err
+
+
+# --- one road -------------------------------------------------------------------------------------
+
+
+def test_every_file_is_opened_once(source, make_experiment):
+    """Those that tell the shape of the images are among those that are written."""
+    opened = []
+
+    def note(event, arguments):
+        if event == "open" and str(arguments[0]).startswith(str(source)):
+            opened.append(str(arguments[0]))
+
+    # A hook cannot be taken away again: from now on it notes nothing but this folder's files.
+    sys.addaudithook(note)
+    (source / "a" / "0.npy").write_bytes(b"\x93NUMPY")
+    opened.clear()
+    prepare(make_experiment(source, options={"max_bad": 0.1}))
+    images = [name for name in opened if name.endswith(".npy")]
+    assert sorted(images) == sorted(str(path) for path in source.rglob("*.npy"))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lensnet.data.sources.folder_listing import BandPattern, list_folder, walk_images
+from lensnet.data.files.band_pattern import BandPattern
+from lensnet.data.sources.folder_listing import list_folder, walk_images
 from lensnet.errors import DataError
 
 GRI = BandPattern(("g", "r", "i"), "{id}_{band}")

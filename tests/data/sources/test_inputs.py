@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lensnet.data import FileReader, read_inputs
+from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.sources import reading_ahead
-from lensnet.data.sources.folder_listing import BandPattern
 from lensnet.data.sources.inputs import list_inputs
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.errors import DataError
@@ -64,7 +64,7 @@ def test_bad_files_stand_in_their_place(tmp_path):
     assert [item.error and item.error.reason for item in found] == [
         None,
         "the file is empty",
-        "shape (6, 5, 1); the network takes (6, 6, 1)",
+        "shape (6, 5, 1), the network takes (6, 6, 1)",
         "a directory, not a file",
     ]
 

@@ -1,4 +1,4 @@
-"""The digits of MNIST, each turned, as a source of examples."""
+"""The digits of MNIST, each rotated, as a source of examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError, first_words
-from lensnet.data.files.pixels import channels_last, finished_image
+from lensnet.data.files.pixels import channels_last, validate_and_fill
 from lensnet.data.hashing import mix, unit_interval
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.reading_ahead import read_ahead
@@ -20,16 +20,16 @@ from lensnet.data.sources.splits import SPLITS, SplitPlan
 from lensnet.datasets.rotated_mnist.options import CLASSES, Options, archive_of
 from lensnet.errors import DataError
 
-__all__ = ["TurnedDigitsSource"]
+__all__ = ["RotatedDigitsSource"]
 
 # Two draws for each image, which must not be the same one.
 _ORDER, _ANGLE = 0, 1
 
 
-class TurnedDigitsSource:
-    """Digits out of `mnist.npz`, each turned by an angle uniform in [0, 360) degrees.
+class RotatedDigitsSource:
+    """Digits out of `mnist.npz`, each rotated by an angle uniform in [0, 360) degrees.
 
-    Which image is in which split, and by how much it is turned, are pure functions of
+    Which image is in which split, and by how much it is rotated, are pure functions of
     `options.draw_seed` and its number among the 60,000 + 10,000.
 
     Args:
@@ -73,22 +73,22 @@ class TurnedDigitsSource:
         """Returns the split of an image; see `Source`."""
         return plan.assign(example)
 
-    def image_shape(self, training: Sequence[Example]) -> Shape:
+    def known_shape(self) -> Shape:
         """Returns the shape of the digits; see `Source`."""
         height, width = self._digits[0].shape[1:]
         return height, width, 1
 
     def load(self, examples: Sequence[Example]) -> Generator[Loaded, None, None]:
-        """Turns images by threads; see `Source`."""
+        """Rotates images by threads; see `Source`."""
         return read_ahead(self._load, examples)
 
-    def stamp(self, listing: Listing) -> Iterator[str]:
+    def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields path, size and time of the archive."""
         status = os.stat(self.path)
         yield f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
 
     def angle_degrees(self, index: int) -> float:
-        """Returns by how much an image is turned."""
+        """Returns by how much an image is rotated."""
         return 360 * float(unit_interval(mix(self.options.draw_seed, _ANGLE, index)))
 
     def _load(self, example: Example) -> Loaded:
@@ -97,9 +97,9 @@ class TurnedDigitsSource:
         index = int(example.id.rpartition("/")[2])
         angle = self.angle_degrees(index)
         digit = self._digits[0][index].astype(np.float32)
-        turned = ndimage.rotate(digit, angle, reshape=False, order=1)
+        rotated = ndimage.rotate(digit, angle, reshape=False, order=1)
         try:
-            image, _ = finished_image(channels_last(turned), max_nonfinite=0.0)
+            image, _ = validate_and_fill(channels_last(rotated), max_nonfinite=0.0)
         except ValueError as error:
             return Loaded(example, error=BadFileError(example.id, str(error)))
         return Loaded(example, image=image, metadata={"angle_degrees": angle})
