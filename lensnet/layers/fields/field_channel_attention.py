@@ -137,4 +137,10 @@ class FieldChannelAttention(FieldLayer):
 
 @keras.saving.register_keras_serializable(package="lensnet")
 class FieldChannelGate(FieldChannelAttention):
-    """`FieldChannelAttention`, under the name by which earlier models find its weights."""
+    """`FieldChannelAttention`, under the name by which earlier models find its weights.
+
+    Example:
+
+    >>> isinstance(FieldChannelGate("c4", kernel_size=3), FieldChannelAttention)
+    True
+    """

@@ -169,4 +169,10 @@ class FieldSqueezeExcite(FieldLayer):
 
 @keras.saving.register_keras_serializable(package="lensnet")
 class FieldGate(FieldSqueezeExcite):
-    """`FieldSqueezeExcite`, under the name by which earlier models find its weights."""
+    """`FieldSqueezeExcite`, under the name by which earlier models find its weights.
+
+    Example:
+
+    >>> isinstance(FieldGate("c4", reduced_fields=2), FieldSqueezeExcite)
+    True
+    """
