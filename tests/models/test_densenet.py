@@ -50,3 +50,15 @@ def test_dropout_of_each_layers_new_channels():
     model = build_short("densenet121", "c4", 64, options={"dropout": 0.2})
     rates = [layer.rate for layer in model.layers if type(layer).__name__ == "FieldDropout"]
     assert rates == [0.2] * 5, "one a layer, of which there are 1, 2, 1 and 1"
+
+
+def test_the_deep_stem_is_three_small_convolutions():
+    """Of half the channels, half and all, the first with a stride (He et al. 2019, figure 2b)."""
+    model = build_short("densenet264d", "none", 64, width=1.0)
+    convolutions = [model.get_layer(f"features.conv{number}") for number in range(3)]
+    assert [layer.kernel_size for layer in convolutions] == [(3, 3)] * 3
+    assert [layer.output.shape[1:] for layer in convolutions] == [
+        (32, 32, 48),
+        (32, 32, 48),
+        (32, 32, 96),
+    ]
