@@ -25,7 +25,7 @@ class Options(DatasetOptions):
     draw_seed: int = Field(
         0,
         ge=0,
-        description="Decides which images are in which split, and each one's angle. It is no part "
+        description="Decides which images are in which split, and each one's angle. It is not part "
         "of data.seed, so that runs of other seeds are measured on the same images.",
     )
 

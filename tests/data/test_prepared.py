@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 
 from lensnet.data import Preprocessing, prepare
+from lensnet.data.records.index import read_index
+from lensnet.data.records.records import open_records
 from lensnet.errors import ConfigurationError, DataError
 
 
@@ -146,7 +148,9 @@ def test_records_are_fetched_by_their_position(split_source, make_experiment, mo
     """Of a slice too, which begins and ends within shards."""
     monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
     splits = {"train": "train[13:59]", "validation": "train[70:]", "test": "validation"}
-    records = prepare(make_experiment(split_source, splits=splits))._records["train"]
+    data = prepare(make_experiment(split_source, splits=splits))
+    index = read_index(data.directory, data.classes)
+    records = open_records(data.builder, index, splits["train"])
     assert len(records.files) > 3 and records.skips[0] > 0
     in_order = [serialized.numpy() for serialized, _ in records.read()]
     positions = [45, 0, 17, 17, 31]
@@ -168,7 +172,7 @@ def test_slices_of_prepared_splits(source, make_experiment):
     ("splits", "message"),
     [
         (("train", "train[90%:]", "test"), "train .* and validation .* share"),
-        (("train[:x%]", "validation", "test"), "no slice of the splits"),
+        (("train[:x%]", "validation", "test"), "not a slice of the splits"),
         (("train", "validation[:0]", "test"), "holds no example"),
     ],
 )

@@ -163,7 +163,7 @@ def test_axion_mass(save, make_experiment, read_back):
     [
         ((0.0,), "its axion_mass_ev is 0, which has no logarithm"),
         ((-1e-23,), "its axion_mass_ev is -1e-23, which has no logarithm"),
-        ((np.nan,), "its axion_mass_ev is nan, which is no target"),
+        ((np.nan,), "its axion_mass_ev is nan, which is not a target"),
         ((), "0 numbers stand beside the image, and not 1 (axion_mass_ev)"),
         ((1e-23, 2.0), "2 numbers stand beside the image, and not 1 (axion_mass_ev)"),
     ],

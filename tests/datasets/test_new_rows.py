@@ -102,7 +102,7 @@ def test_bad_rows_have_their_reasons(survey):
 
 
 def test_what_only_a_table_can_say(survey):
-    with pytest.raises(DataError, match=r"is none of \.csv, \.fits"):
+    with pytest.raises(DataError, match=r"is not one of \.csv, \.fits"):
         np.save(survey / "one.npy", pixels(0, 0))
         read(survey / "one.npy", (9, 9, 2), TWO_BANDS)
     with pytest.raises(DataError, match="holds no table"):

@@ -1,4 +1,4 @@
-"""The one exception that says why a file is no image."""
+"""The one exception that says why a file is not an image."""
 
 from __future__ import annotations
 

@@ -87,14 +87,14 @@ def open_catalogue(path: Path) -> Catalogue:
     Lines of a CSV file that start with `#` are comments.
 
     Raises:
-        DataError: there is no such file, or it is no table.
+        DataError: there is no such file, or it is not a table.
     """
     name = path.name.lower()
     if not path.is_file():
-        what = "is no file" if path.exists() else "does not exist"
+        what = "is not a file" if path.exists() else "does not exist"
         raise DataError(f"The catalogue {path} {what}.")
     if not name.endswith(ENDINGS):
-        raise DataError(f"The catalogue {path} is none of {', '.join(ENDINGS)}.")
+        raise DataError(f"The catalogue {path} is not one of {', '.join(ENDINGS)}.")
     return _FitsCatalogue.open(path) if name.endswith(_FITS) else _CsvCatalogue.open(path)
 
 

@@ -162,7 +162,7 @@ def _start_worker(max_seconds: int, max_memory_bytes: int) -> None:
     global _limits
     _limits = max_seconds, max_memory_bytes
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides when it ends
-    # What a C library says before it aborts is no message for anybody.
+    # What a C library says before it aborts is not a message for anybody.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -41,7 +41,7 @@ ENDINGS = _NPY + _FITS + _PNG
 """The endings of image files, in lower case; case does not matter in a file's name."""
 
 MAX_FILE_BYTES = 2**30
-"""Bytes beyond which a file is no cutout and is refused unread."""
+"""Bytes beyond which a file is not a cutout and is refused unread."""
 
 
 def image_ending(name: str) -> str | None:

@@ -26,7 +26,7 @@ _END = b"END".ljust(_CARD)
 _FLOATS: dict[int | None, np.dtype] = {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
 
 MAX_BYTES = 2**30
-"""Bytes beyond which a file is no cutout, when unpacked."""
+"""Bytes beyond which a file is not a cutout, when unpacked."""
 
 # Gzip makes of 1032 equal bytes one, and no image of the sky is as simple.
 _MOST_COMPRESSED = 2000
@@ -42,8 +42,8 @@ def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
         hdu: number or name (EXTNAME) of the HDU; None for the first that holds an image.
 
     Raises:
-        ValueError: the bytes are no FITS file, are damaged, or hold no such image; the message is
-            a reason for the quarantine.
+        ValueError: the bytes are not a FITS file, are damaged, or hold no such image; the message
+            is a reason for the quarantine.
     """
     if data[:2] == b"\x1f\x8b":
         data = _gunzip(data)

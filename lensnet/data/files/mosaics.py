@@ -70,7 +70,7 @@ class Mosaic:
         hdu: number or name of the HDU; None for the first that holds an image.
 
     Raises:
-        BadFileError: it cannot be read, is no image of two axes, or says nothing of the sky.
+        BadFileError: it cannot be read, is not an image of two axes, or says nothing of the sky.
     """
 
     def __init__(self, path: Path, hdu: HduName | None = None):

@@ -27,7 +27,7 @@ def decode_npy(data: bytes) -> tuple[np.ndarray, tuple[float, ...]]:
         (else nothing).
 
     Raises:
-        ValueError: the bytes are no such file; the message is a reason for the quarantine.
+        ValueError: the bytes are not such a file; the message is a reason for the quarantine.
     """
     if data[:6] != _MAGIC:
         raise ValueError("not a NumPy file: its first bytes are others")

@@ -18,11 +18,11 @@ MAX_PIXELS = 2**26
 def decode_png(data: bytes) -> np.ndarray:
     """Returns the pixels of a PNG file: (H, W) for grey, (H, W, 3) for colour.
 
-    Grey may have 1 to 16 bits; a palette is looked up; transparency, which is no measurement,
+    Grey may have 1 to 16 bits; a palette is looked up; transparency, which is not a measurement,
     is left out.
 
     Raises:
-        ValueError: the bytes are no such file, or have 16 bits a colour, which Pillow would
+        ValueError: the bytes are not such a file, or have 16 bits a colour, which Pillow would
             silently cut to 8; the message is a reason for the quarantine.
     """
     from PIL import Image

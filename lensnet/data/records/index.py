@@ -42,7 +42,7 @@ QUARANTINE = "quarantine.csv"
 
 
 class Quarantined(NamedTuple):
-    """A file that is no part of the prepared data.
+    """A file that is not part of the prepared data.
 
     Args:
         file: relative to the source directory.
@@ -81,7 +81,7 @@ class IndexWriter:
 
 def open_list(path: Path) -> TextIO:
     """Opens a list for writing."""
-    # A file's name may hold bytes that are no text; they must not stop the writing.
+    # A file's name may hold bytes that are not text; they must not stop the writing.
     return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
 

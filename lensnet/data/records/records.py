@@ -159,7 +159,8 @@ def open_records(builder: tfds.core.DatasetBuilder, index: Index, part: str) -> 
         instructions = splits[part].file_instructions
     except (KeyError, ValueError) as error:
         raise ConfigurationError(
-            f'data.splits: "{part}" is no slice of the splits of these data ({", ".join(splits)}). '
+            f'data.splits: "{part}" is not a slice of the splits of these data '
+            f"({', '.join(splits)}). "
             'Write them as in "train", "train[:90%]" or "train[1000:]".'
         ) from error
     shards: dict[str, tuple[str, int]] = {}

@@ -71,7 +71,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Listing:
-    """The examples of a source, and the image files that are no part of any.
+    """The examples of a source, and the image files that are not part of any.
 
     Args:
         examples: in a stable order.

@@ -68,7 +68,7 @@ class FolderSource(FileSource):
             )
         number = decoded.extras[self.numbers.index(wanted.name)]
         if not math.isfinite(number):
-            raise ValueError(f"its {wanted.name} is {number}, which is no target")
+            raise ValueError(f"its {wanted.name} is {number}, which is not a target")
         if not wanted.log10:
             return number
         if number <= 0:

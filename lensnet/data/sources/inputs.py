@@ -24,7 +24,7 @@ from lensnet.errors import DataError
 __all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
 
 OpenTable = Callable[[Path], Iterator[Loaded] | None]
-"""Loads what a table of images names; None for what is no table."""
+"""Loads what a table of images names; None for what is not a table."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,7 @@ def assign_simulated_split(
     block, place = divmod(index, _BLOCK)
     name = stable_hash(stream)
     order = np.argsort(mix(seed, name, block, np.arange(_BLOCK)))
-    # Where fractions are no tenths, the place within a tenth decides: a golden-ratio sequence.
+    # Where fractions are not tenths, the place within a tenth decides: a golden-ratio sequence.
     golden = (5**0.5 - 1) / 2
     within = (float(unit_interval(mix(seed, name))) + block * golden) % 1.0
     return _split_at((float(order[place]) + within) / _BLOCK, fractions)

@@ -73,7 +73,7 @@ def test_fits_tables_are_read_as_text(tmp_path):
         ("table.csv", b"a,b,a\n", 'more than one column "a"'),
         ("table.csv", b"a,b\n\xff\xfe,1\n", "cannot be read"),
         ("table.fits", b"SIMPLE", "cannot be read"),
-        ("table.txt", b"a,b\n", r"is none of \.csv, \.fits"),
+        ("table.txt", b"a,b\n", r"is not one of \.csv, \.fits"),
         ("table.csv", None, "does not exist"),
     ],
     ids=["empty", "doubled", "binary", "damaged", "ending", "missing"],

@@ -23,7 +23,7 @@ def data(request, write_folder, make_experiment, monkeypatch):
         options = {"normalization": "none", "augmentation": [], **options}
         prepared = prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
         if request.param == "on disk":
-            assert len(prepared._records["train"].files) > 3
+            assert len(list(prepared.directory.glob("*-train.*"))) > 3
         return prepared
 
     return make

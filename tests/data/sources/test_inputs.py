@@ -10,7 +10,6 @@ import pytest
 
 from lensnet.data import FileReader, read_inputs
 from lensnet.data.files.band_pattern import BandPattern
-from lensnet.data.sources import reading_ahead
 from lensnet.data.sources.inputs import list_inputs
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.errors import DataError
@@ -128,10 +127,8 @@ def test_no_more_is_read_ahead_than_asked():
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_the_quicker_way_is_found(monkeypatch, waits):
+def test_the_quicker_way_is_found(waits):
     """By threads where the work is waiting, else in the thread that asks."""
-    monkeypatch.setattr(reading_ahead, "_TRIAL", 0.05)
-    monkeypatch.setattr(reading_ahead, "_STRETCH", 0.5)
     here = []
 
     def work(item):
