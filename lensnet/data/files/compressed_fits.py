@@ -96,11 +96,16 @@ def _ask_worker(data: bytes, place: int, *, in_forked_child: bool) -> bytes | No
 
 
 def _take_pool() -> ProcessPoolExecutor:
-    """Returns a pool that nobody uses, its worker started."""
-    try:
-        return _idle.pop()
-    except IndexError:
-        pass
+    """Returns a pool that nobody uses, its worker alive."""
+    while _idle:
+        with contextlib.suppress(IndexError):  # another thread was faster
+            pool = _idle.pop()
+            try:
+                pool.submit(os.getpid).result()
+            except BrokenProcessPool:  # somebody ended the worker, and no image did
+                pool.shutdown(wait=False)
+            else:
+                return pool
     method = "forkserver" if hasattr(os, "fork") else "spawn"
     pool = ProcessPoolExecutor(
         1, multiprocessing.get_context(method), _start_worker, (MAX_SECONDS, MAX_MEMORY_BYTES)

@@ -61,7 +61,11 @@ def multiply_adds(model):
     Not from pooling that is made of a depthwise convolution, nor from pointwise depthwise filters,
     which are scales.
     """
-    pools = {layer.name for layer in model.layers if isinstance(layer, SymmetricDownsample2D)}
+    pools = {
+        layer.name.replace(".", "_")  # as in a folded network
+        for layer in model.layers
+        if isinstance(layer, SymmetricDownsample2D)
+    }
     total = 0
     for layer in fold(model).layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
