@@ -12,7 +12,6 @@ is a loop; `race` is `read_ahead`. Contenders take turns; ratios are medians ove
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import itertools
@@ -27,7 +26,9 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from timing import environment, print_table, ratio, take_turns, write_results
+from command_line import benchmark_parser, selected
+from reporting import Results, Table, environment
+from timing import ratio, take_turns
 
 from lensnet.data import FileReader
 from lensnet.data.cpus import available_cpus
@@ -77,25 +78,17 @@ def write_files(folder: Path, count: int, size: int, kind: str) -> list[str]:
     return paths
 
 
-def processor_flags() -> list[str]:
-    """What the processor can do, as far as speed may depend on it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    flags = next((line for line in lines if line.startswith("flags")), "").split()
-    return [name for name in flags if name.startswith(("avx", "amx", "sse4", "fma"))]
-
-
 def main() -> None:
     """Measures, prints and writes."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = benchmark_parser(__doc__, "reading_ahead.json", 5)
     parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent / "results" / "reading_ahead.json"
-    )
     arguments = parser.parse_args()
+    cells = selected(
+        ("memory/npy/64", "memory/npy/150", "memory/fits.gz/64", "slow/npy/64"), arguments.only
+    )
+    if arguments.list:
+        print("\n".join(cells))
+        return
     reader = FileReader()
 
     def read(path: str) -> Any:
@@ -105,17 +98,24 @@ def main() -> None:
         time.sleep(0.002)
         return reader.read([path])
 
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as directory:
-        above = Path(directory)
-        small = write_files(above / "small", arguments.files, 64, "npy")
-        cases = {
-            "64 px .npy": (read, small * 4),
-            "150 px .npy": (read, write_files(above / "large", arguments.files, 150, "npy") * 2),
-            "64 px .fits.gz": (read, write_files(above / "gz", arguments.files, 64, "fits")),
-            "64 px .npy, slow disk": (read_slowly, small[: arguments.files // 2]),
+    results = Results(arguments.output, {"environment": environment(("numpy", "astropy"))})
+    table = Table(
+        {
+            "files": 18,
+            **{f"{name}, files/s": 8 for name in CONTENDERS},
+            "race over threads": 8,
+            "race over one by one": 8,
         }
-        for case, (function, paths) in cases.items():
+    )
+    for cell in cells:
+        disk, kind, size = cell.split("/")
+        function = read if disk == "memory" else read_slowly
+        with tempfile.TemporaryDirectory() as directory:
+            paths = write_files(Path(directory) / "images", arguments.files, int(size), kind)
+            # As many as take about as long: small ones are read four times.
+            paths = (
+                paths[: len(paths) // 2] if disk == "slow" else paths * (1 if kind != "npy" else 4)
+            )
 
             def timed(way: Any, function: Any = function, paths: Any = paths) -> float:
                 start = time.perf_counter()
@@ -127,21 +127,14 @@ def main() -> None:
                 {name: lambda way=way: timed(way) for name, way in CONTENDERS.items()},
                 arguments.rounds,
             )
-            row: dict[str, Any] = {"files": case}
-            for name, seconds in times.items():
-                row[f"{name}, files/s"] = round(len(paths) / statistics.median(seconds))
-            row["race over threads"] = round(ratio(times, "threads", "race"), 2)
-            row["race over one by one"] = round(ratio(times, "one by one", "race"), 2)
-            rows.append(row)
-    print_table(list(rows[0]), [list(row.values()) for row in rows])
-    write_results(
-        arguments.output,
-        {
-            "environment": environment(("numpy", "astropy")),
-            "processor_flags": processor_flags(),
-            "rows": rows,
-        },
-    )
+        row: dict[str, Any] = {"files": cell}
+        for name, seconds in times.items():
+            row[f"{name}, files/s"] = round(len(paths) / statistics.median(seconds))
+        row["race over threads"] = round(ratio(times, "threads", "race"), 2)
+        row["race over one by one"] = round(ratio(times, "one by one", "race"), 2)
+        table.add(*row.values())
+        results.add("rows", row)
+    results.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ a record at a time. Contenders take turns; ratios are medians over the rounds.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -29,7 +28,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
-from timing import environment, print_table, ratio, take_turns, write_results
+from command_line import benchmark_parser, selected
+from reporting import Results, environment, print_table
+from timing import ratio, take_turns
 
 from lensnet.data.records.records import Records, without_autotune
 
@@ -128,25 +129,15 @@ def through_python(fetch: Callable[[np.ndarray], np.ndarray]) -> Callable[[tf.Te
     return call
 
 
-def processor_flags() -> list[str]:
-    """What the processor can do, as far as speed may depend on it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    flags = next((line for line in lines if line.startswith("flags")), "").split()
-    return [name for name in flags if name.startswith(("avx", "amx", "sse4", "fma"))]
-
-
 def main() -> None:
     """Measures, prints and writes."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = benchmark_parser(__doc__, "record_reading.json", 5)
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent / "results" / "record_reading.json"
-    )
     arguments = parser.parse_args()
+    cells = selected(("in order", "by position"), arguments.only)
+    if arguments.list:
+        print("\n".join(cells))
+        return
     with tempfile.TemporaryDirectory() as directory:
         records, (_, array, plain) = write(Path(directory), arguments.images)
         compressed = ArrayRecords(array, records.starts)
@@ -172,7 +163,11 @@ def main() -> None:
             ),
         }
         times = take_turns(
-            {name: lambda data=data: seconds_of(data) for name, data in datasets.items()},
+            {
+                name: lambda data=data: seconds_of(data)
+                for name, data in datasets.items()
+                if name.split(",")[0] in cells
+            },
             arguments.rounds,
         )
     rows = []
@@ -181,20 +176,13 @@ def main() -> None:
         rate = arguments.images / statistics.median(seconds)
         rows.append([name, round(rate), round(ratio(times, first, name), 3)])
     print_table(["what", "images/s", "speed over the first"], rows)
-    write_results(
-        arguments.output,
-        {
-            "environment": environment(
-                ("tensorflow", "tensorflow-datasets", "array-record", "numpy")
-            ),
-            "processor_flags": processor_flags(),
-            "images": arguments.images,
-            "rows": [
-                {"what": name, "images_per_second": rate, "speed_over_first": over}
-                for name, rate, over in rows
-            ],
-        },
+    packages = ("tensorflow", "tensorflow-datasets", "array-record", "numpy")
+    results = Results(
+        arguments.output, {"environment": environment(packages), "images": arguments.images}
     )
+    for name, rate, over in rows:
+        results.add("rows", {"what": name, "images_per_second": rate, "speed_over_first": over})
+    results.close()
 
 
 if __name__ == "__main__":
