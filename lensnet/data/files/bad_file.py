@@ -1,4 +1,4 @@
-"""The one exception that says why a file is not an image."""
+"""The exceptions that say why a file is not an image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from lensnet.errors import DataError
 
-__all__ = ["BadFileError", "first_words"]
+__all__ = ["BadFileError", "RefusedError", "first_words"]
 
 
 class BadFileError(DataError):
@@ -31,6 +31,13 @@ class BadFileError(DataError):
     def __reduce__(self) -> tuple[type[BadFileError], tuple[str, str]]:
         """Lets the exception cross from one process to another."""
         return type(self), (self.path, self.reason)
+
+
+class RefusedError(ValueError):
+    """What is wrong with a file, in words of ours that can stand in the quarantine as they are.
+
+    Of a ValueError alone it is not known whether a library has made it, and its words with it.
+    """
 
 
 def first_words(error: BaseException) -> str:

@@ -50,7 +50,7 @@ _starting = threading.Lock()
 
 
 def unpack_apart(data: bytes, place: int, compression: str) -> np.ndarray:
-    """Returns the pixels of a compressed HDU, unpacked by another process.
+    """Returns what a compressed HDU stores, not scaled, unpacked by another process.
 
     Args:
         data: the FITS file.
@@ -236,7 +236,7 @@ def _unpacked(data: bytes, place: int) -> bytes:
     from astropy.io import fits
 
     try:
-        with fits.open(io.BytesIO(data), memmap=False) as hdus:
+        with fits.open(io.BytesIO(data), memmap=False, do_not_scale_image_data=True) as hdus:
             pixels = hdus[place].data
         stream = io.BytesIO()
         np.save(stream, pixels, allow_pickle=False)

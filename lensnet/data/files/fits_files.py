@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lensnet.data.files.bad_file import first_words
+from lensnet.data.files.bad_file import RefusedError, first_words
 from lensnet.data.files.compressed_fits import unpack_apart
+from lensnet.data.files.fits_scaling import FitsScaling
 
 __all__ = ["HduName", "decode_fits", "is_compressed", "without_astropy_warnings"]
 
@@ -35,7 +36,8 @@ _MOST_COMPRESSED = 2000
 def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
     """Returns the pixels of one HDU, scaled by BSCALE and BZERO, with BLANK as NaN.
 
-    Gzip and tile compression are undone, whatever the file's name says.
+    Gzip and tile compression are undone, whatever the file's name says. Of more than three axes
+    those of length 1 are left out, such as frequency and polarisation in images of CASA.
 
     Args:
         data: the whole file.
@@ -55,25 +57,29 @@ def decode_fits(data: bytes, hdu: HduName | None = None) -> np.ndarray:
     from astropy.io import fits
 
     try:
-        with fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=True) as hdus:
+        with fits.open(
+            io.BytesIO(data), memmap=False, lazy_load_hdus=True, do_not_scale_image_data=True
+        ) as hdus:
             found = _first_image(hdus) if hdu is None else _named(hdus, hdu)
             if found.size > _room(found, len(data)):
-                raise _Refused(f"truncated: the header announces {found.size} bytes of pixels")
+                raise RefusedError(f"truncated: the header announces {found.size} bytes of pixels")
+            scaling = FitsScaling.from_header(found.header)
             apart = is_compressed(found)
             if apart:
                 place, how = hdus.index_of(found), str(getattr(found, "compression_type", ""))
             else:
-                pixels = found.data
-    except _Refused:
+                stored = found.data
+    except RefusedError:
         raise
     except Exception as error:
         # astropy fails in many ways on damaged headers and on files that were cut off.
         raise ValueError(f"damaged FITS file ({first_words(error)})") from error
     if apart:
-        return unpack_apart(data, place, how)
-    if not isinstance(pixels, np.ndarray):
+        stored = unpack_apart(data, place, how)
+    if not isinstance(stored, np.ndarray):
         raise ValueError("the HDU holds no image")
-    return pixels
+    pixels = scaling(stored)
+    return pixels.squeeze() if pixels.ndim > 3 else pixels
 
 
 @contextlib.contextmanager
@@ -112,9 +118,10 @@ def _plain_primary_image(data: bytes) -> np.ndarray | None:
         end = data.find(_END, end + 1)
     if end < 0:
         return None
-    header = data[:end]
+    # astropy knows keywords in lower case, too.
+    header = data[:end].upper()
     if _integer(header, b"SIMPLE", b"T") is None or any(
-        _find(header, keyword) is not None for keyword in (b"BSCALE", b"BZERO", b"GROUPS")
+        _places(header, keyword) for keyword in (b"BSCALE", b"BZERO", b"GROUPS")
     ):
         return None
     dtype = _FLOATS.get(_integer(header, b"BITPIX"))
@@ -132,8 +139,8 @@ def _plain_primary_image(data: bytes) -> np.ndarray | None:
     return np.frombuffer(data, dtype, number, offset=start).reshape(shape)
 
 
-def _find(header: bytes, keyword: bytes) -> int | None:
-    """Returns where the one card of a keyword starts; None where there is none, or several."""
+def _places(header: bytes, keyword: bytes) -> list[int]:
+    """Returns where the cards of a keyword start: nowhere, or more than once in a faulty header."""
     start = keyword.ljust(8) + b"="
     places = []
     at = header.find(start)
@@ -141,14 +148,18 @@ def _find(header: bytes, keyword: bytes) -> int | None:
         if at % _CARD == 0:
             places.append(at)
         at = header.find(start, at + 1)
-    return places[0] if len(places) == 1 else None
+    return places
 
 
 def _integer(header: bytes, keyword: bytes, literal: bytes | None = None) -> int | None:
-    """Returns the integer that a card gives in fixed format; 1 where it gives the literal."""
-    at = _find(header, keyword)
-    if at is None:
+    """Returns the integer that the one card of a keyword gives in fixed format.
+
+    It is 1 where the card gives the literal; None where there is no such card, or several.
+    """
+    places = _places(header, keyword)
+    if len(places) != 1:
         return None
+    (at,) = places
     value = header[at + 10 : at + 30].strip()
     if literal is not None:
         return 1 if value == literal else None
@@ -158,24 +169,20 @@ def _integer(header: bytes, keyword: bytes, literal: bytes | None = None) -> int
         return None
 
 
-class _Refused(ValueError):
-    pass
-
-
 def _first_image(hdus: Any) -> Any:
     for candidate in hdus:
         if candidate.is_image and len(candidate.shape) >= 2:
             return candidate
-    raise _Refused("no HDU holds an image")
+    raise RefusedError("no HDU holds an image")
 
 
 def _named(hdus: Any, hdu: HduName) -> Any:
     try:
         found = hdus[hdu]
     except (KeyError, IndexError):
-        raise _Refused(f"it has no HDU {hdu!r}") from None
+        raise RefusedError(f"it has no HDU {hdu!r}") from None
     if not found.is_image or len(found.shape) < 2:
-        raise _Refused(f"HDU {hdu!r} holds no image")
+        raise RefusedError(f"HDU {hdu!r} holds no image")
     return found
 
 

@@ -45,17 +45,39 @@ def test_real_bands():
     assert ratio[19:22, 27:30].mean() > ratio[19:22, 19:22].mean()
 
 
-@pytest.mark.parametrize("keyword", ["BSCALE", "BZERO"])
-def test_scaled_floats_are_scaled(tmp_path, keyword):
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"BSCALE": 2.0},
+        {"BZERO": 2.0},
+        # astropy believes the last of two, and knows keywords in lower case.
+        {"BSCALE": 2.0, "BSCALE ": 2.0},
+        {"BSCALE": 3.0, "BSCALE ": 2.0},
+        {"bscale": 2.0},
+    ],
+    ids=str,
+)
+def test_scaled_floats_are_scaled(tmp_path, cards):
     hdu = fits.PrimaryHDU(PIXELS.astype(np.float32))
     hdu.writeto(tmp_path / "a.fits")
     data = (tmp_path / "a.fits").read_bytes()
-    card = f"{keyword:<8}= {2.0:>20}".ljust(80).encode()
+    added = "".join(f"{f'{key:<8}= {value:>20}':<80}" for key, value in cards.items()).encode()
     end = data.index(b"END" + 77 * b" ")
-    data = data[:end] + card + b"END".ljust(80) + data[end + 160 :]
+    data = data[:end] + added + b"END".ljust(80) + data[end + len(added) + 80 :]
+    (tmp_path / "a.fits").write_bytes(data)
     expected = PIXELS.astype(np.float32)
-    expected = 2 * expected if keyword == "BSCALE" else 2 + expected
+    expected = 2 + expected if "BZERO" in cards else 2 * expected
+    np.testing.assert_allclose(fits.getdata(tmp_path / "a.fits"), expected, rtol=1e-6)
     np.testing.assert_allclose(decode_fits(data), expected, rtol=1e-6)
+
+
+def test_unsigned_integers_keep_every_digit(tmp_path):
+    """64 bits are more than a float holds."""
+    pixels = np.array([[0, 1, 2**63], [2**53 + 1, 2**64 - 1, 7]], np.uint64)
+    data = write(tmp_path / "a.fits", fits.PrimaryHDU(pixels))
+    found = decode_fits(data)
+    assert found.dtype == np.uint64
+    np.testing.assert_array_equal(found, pixels)
 
 
 def test_scaled_integers_and_blanks(tmp_path):
