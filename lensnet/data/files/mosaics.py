@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lensnet.data.files.bad_file import BadFileError, first_words
+from lensnet.data.files.bad_file import BadFileError, RefusedError, first_words
 from lensnet.data.files.fits_files import HduName, decode_fits, is_compressed
+from lensnet.data.files.sky_axes import SkyAxes
 
 __all__ = ["CutoutSize", "Mosaic", "opened", "split_hdu"]
 
@@ -36,8 +37,8 @@ def split_hdu(name: str) -> tuple[str, HduName | None]:
     return match["path"], (extension, int(version)) if version.isdecimal() else extension
 
 
-# Compressed files up to this size are unpacked whole, where their decoder can do no harm.
-_SMALL_BYTES = 16 * 2**20
+SMALL_BYTES = 16 * 2**20
+"""Compressed files up to this size are unpacked whole, where their decoder can do no harm."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,12 @@ class Mosaic:
         hdu: number or name of the HDU; None for the first that holds an image.
 
     Raises:
-        BadFileError: it cannot be read, is not an image of two axes, or says nothing of the sky.
+        BadFileError: it cannot be read, has more than one plane, or does not say where in the sky
+            it lies.
     """
 
     def __init__(self, path: Path, hdu: HduName | None = None):
         from astropy.io import fits
-        from astropy.wcs import WCS
-        from astropy.wcs.utils import proj_plane_pixel_scales
 
         self.path = path
         self._lock = threading.Lock()
@@ -89,19 +89,26 @@ class Mosaic:
             raise BadFileError(path, f"not a FITS file ({first_words(error)})") from None
         try:
             self._hdu = self._find(hdu)
-            # What WCS offers to ask this, and to leave other axes out, parses the header anew.
-            self._wcs = WCS(self._hdu.header)
-            if self._wcs.naxis != 2 or min(self._wcs.wcs.lng, self._wcs.wcs.lat) < 0:
-                raise ValueError("its header does not say where in the sky it lies")
-            self.shape: tuple[int, int] = tuple(self._hdu.shape)
-            self.arcsec_per_pixel = 3600 * proj_plane_pixel_scales(self._wcs)
+            self._axes = SkyAxes(self._hdu, self._hdus)
             self._pixels = self._readable()
         except Exception as error:
             self._hdus.close()
-            reason = str(error) if type(error) is ValueError else f"damaged ({first_words(error)})"
-            raise BadFileError(path, reason) from None
+            is_ours = isinstance(error, RefusedError)
+            raise BadFileError(
+                path, str(error) if is_ours else f"damaged ({first_words(error)})"
+            ) from None
         # Whoever holds a mosaic for as long as its data set need not close it.
         weakref.finalize(self, self._hdus.close)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self._axes.shape
+
+    @property
+    def arcsec_per_pixel(self) -> np.ndarray:
+        """The scales of the axes (x, y)."""
+        return self._axes.arcsec_per_pixel
 
     def close(self) -> None:
         """Closes the file."""
@@ -117,22 +124,8 @@ class Mosaic:
         Returns:
             NaN where a position has no place in the projection.
         """
-        from astropy import units
-        from astropy.coordinates import SkyCoord
-        from astropy.wcs import NoConvergence
-        from astropy.wcs.utils import skycoord_to_pixel
-
         with self._lock:
-            positions = SkyCoord(ra_deg, dec_deg, unit=units.deg, frame="icrs")
-            try:
-                return np.stack(skycoord_to_pixel(positions, self._wcs, origin=0), axis=-1)
-            except NoConvergence as error:
-                # Positions far off, where the distortion has no inverse.
-                found = np.array(error.best_solution, dtype=float)
-                for rows in (error.divergent, error.slow_conv):
-                    if rows is not None:
-                        found[rows] = np.nan
-                return found
+            return self._axes.pixels_of(ra_deg, dec_deg)
 
     def cut(self, x: float, y: float, size: CutoutSize) -> np.ndarray:
         """Returns the image around a place.
@@ -145,41 +138,42 @@ class Mosaic:
         Raises:
             ValueError: it would reach over the edge; the message is a reason for the quarantine.
         """
-        from astropy.nddata import Cutout2D, NoOverlapError, PartialOverlapError
+        from astropy.nddata import NoOverlapError, PartialOverlapError, overlap_slices
 
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError("the position is not on it")
+        axes = self._axes
         try:
-            with self._lock:
-                cutout = Cutout2D(
-                    self._pixels, (x, y), size.of(self.arcsec_per_pixel), mode="strict", copy=True
-                )
+            (rows, columns), _ = overlap_slices(
+                axes.shape, size.of(axes.arcsec_per_pixel), (y, x), mode="strict"
+            )
         except NoOverlapError:
             raise ValueError("the position is not on it") from None
         except PartialOverlapError:
             raise ValueError("the cutout reaches over its edge") from None
-        return np.asarray(cutout.data)
+        with self._lock:
+            return np.array(self._pixels[axes.within(rows, columns)])
 
     def _find(self, hdu: HduName | None) -> Any:
         if hdu is None:
             found = next((h for h in self._hdus if h.is_image and len(h.shape) >= 2), None)
             if found is None:
-                raise ValueError("no HDU holds an image")
+                raise RefusedError("no HDU holds an image")
         else:
             try:
                 found = self._hdus[hdu]
             except (KeyError, IndexError):
-                raise ValueError(f"it has no HDU {hdu!r}") from None
-        if not found.is_image or len(found.shape) != 2:
-            raise ValueError("holds no image of two axes")
+                raise RefusedError(f"it has no HDU {hdu!r}") from None
+        if not found.is_image or len(found.shape) < 2:
+            raise RefusedError("holds no image of two axes")
         return found
 
     def _readable(self) -> Any:
         """Returns what gives pixels when it is sliced, without the others being read."""
-        if is_compressed(self._hdu) and self.path.stat().st_size <= _SMALL_BYTES:
+        if is_compressed(self._hdu) and self.path.stat().st_size <= SMALL_BYTES:
             # An image of one object, which may be damaged as any: see `compressed_fits`.
             place = self._hdus.index_of(self._hdu)
-            return decode_fits(self.path.read_bytes(), place)
+            return decode_fits(self.path.read_bytes(), place).reshape(self._hdu.shape)
         header = self._hdu.header
         plain = header["BITPIX"] < 0 and type(self._hdu).__name__ in ("PrimaryHDU", "ImageHDU")
         if plain and "BSCALE" not in header and "BZERO" not in header:
