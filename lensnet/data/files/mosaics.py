@@ -15,6 +15,7 @@ import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError, RefusedError, first_words
 from lensnet.data.files.fits_files import HduName, decode_fits, is_compressed
+from lensnet.data.files.fits_scaling import FitsScaling
 from lensnet.data.files.sky_axes import SkyAxes
 
 __all__ = ["CutoutSize", "Mosaic", "opened", "split_hdu"]
@@ -83,14 +84,18 @@ class Mosaic:
         if not path.is_file():
             raise BadFileError(path, "there is no such file")
         try:
-            self._hdus = fits.open(path, memmap=True, lazy_load_hdus=True)
+            # What astropy scales itself it will not map into memory.
+            self._hdus = fits.open(
+                path, memmap=True, lazy_load_hdus=True, do_not_scale_image_data=True
+            )
         except Exception as error:
             # astropy fails in many ways on files that are damaged or none of its kind.
             raise BadFileError(path, f"not a FITS file ({first_words(error)})") from None
         try:
             self._hdu = self._find(hdu)
             self._axes = SkyAxes(self._hdu, self._hdus)
-            self._pixels = self._readable()
+            self._scaling = FitsScaling.from_header(self._hdu.header)
+            self._stored = self._readable()
         except Exception as error:
             self._hdus.close()
             is_ours = isinstance(error, RefusedError)
@@ -151,8 +156,13 @@ class Mosaic:
             raise ValueError("the position is not on it") from None
         except PartialOverlapError:
             raise ValueError("the cutout reaches over its edge") from None
-        with self._lock:
-            return np.array(self._pixels[axes.within(rows, columns)])
+        try:
+            with self._lock:
+                stored = np.array(self._stored[axes.within(rows, columns)])
+        except Exception as error:
+            # Decoders fail in many ways on damaged tiles.
+            raise ValueError(f"damaged ({first_words(error)})") from None
+        return self._scaling(stored)
 
     def _find(self, hdu: HduName | None) -> Any:
         if hdu is None:
@@ -169,16 +179,22 @@ class Mosaic:
         return found
 
     def _readable(self) -> Any:
-        """Returns what gives pixels when it is sliced, without the others being read."""
-        if is_compressed(self._hdu) and self.path.stat().st_size <= SMALL_BYTES:
-            # An image of one object, which may be damaged as any: see `compressed_fits`.
-            place = self._hdus.index_of(self._hdu)
-            return decode_fits(self.path.read_bytes(), place).reshape(self._hdu.shape)
-        header = self._hdu.header
-        plain = header["BITPIX"] < 0 and type(self._hdu).__name__ in ("PrimaryHDU", "ImageHDU")
-        if plain and "BSCALE" not in header and "BZERO" not in header:
-            return self._hdu.data
-        return self._hdu.section
+        """Returns what gives the stored numbers when it is sliced, without reading the others."""
+        if not is_compressed(self._hdu):
+            stored = self._hdu.data
+            if getattr(stored, "shape", None) != self._hdu.shape:
+                raise RefusedError("holds no image")
+            return stored
+        if self.path.stat().st_size > SMALL_BYTES:
+            return self._hdu.section
+        # An image of one object, which may be damaged as any: see `compressed_fits`.
+        place = self._hdus.index_of(self._hdu)
+        try:
+            pixels = decode_fits(self.path.read_bytes(), place)
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        self._scaling = FitsScaling()  # is done already
+        return pixels.reshape(self._hdu.shape)
 
 
 @contextlib.contextmanager

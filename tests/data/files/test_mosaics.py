@@ -1,5 +1,7 @@
 """A cutout is of the place in the sky that was asked for, in the pixels that the file means."""
 
+import io
+
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -173,6 +175,7 @@ def test_old_and_other_frames(tmp_path, cards, frame):
         ({"CTYPE1": "", "CTYPE2": ""}, (90, 130), "does not say where in the sky it lies"),
         ({"CTYPE2": "DEC--SIN"}, (90, 130), "its header does not make sense of the sky"),
         ({"CD1_3": 1e-5, "CTYPE3": "FREQ"}, (1, 90, 130), r"depends on axis 3.*\(CD1_3\)"),
+        ({"BSCALE": "two"}, (90, 130), "its BSCALE is 'two', not a number"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -183,3 +186,71 @@ def test_what_cannot_be_read_says_why(tmp_path, cards, shape, reason):
     with pytest.raises(BadFileError, match=reason) as caught:
         Mosaic(tmp_path / "a.fits")
     assert "\n" not in caught.value.reason and len(caught.value.reason) < 200
+
+
+# --- scaled and blanked ---------------------------------------------------------------------------
+
+
+def scaled_file(path, stored, compression=None, **cards):
+    """A file of stored numbers, with cards that say what they mean."""
+    header = plain_header(**cards)
+    hdu = fits.PrimaryHDU(stored)
+    if compression:
+        hdu = fits.CompImageHDU(stored, compression_type=compression, tile_shape=(30, 50))
+    hdu.header.update(header)
+    hdus = [hdu] if compression is None else [fits.PrimaryHDU(), hdu]
+    stream = io.BytesIO()
+    fits.HDUList(hdus).writeto(stream)
+    path.write_bytes(stream.getvalue())
+
+
+MEANINGS = {
+    "u2": ("i2", {"BZERO": 32768, "BSCALE": 1}),
+    "u4": ("i4", {"BZERO": 2**31}),
+    "i1": ("u1", {"BZERO": -128.0}),
+    "BSCALE and BZERO": ("i2", {"BSCALE": 0.5, "BZERO": 1000.0}),
+    "floats": ("f4", {"BSCALE": 2.0, "BZERO": -3.0}),
+    "BLANK": ("i2", {"BLANK": -77}),
+    "a BLANK of 0": ("i4", {"BLANK": 0}),
+    "u2 with BLANK": ("i2", {"BZERO": 32768, "BLANK": -32768}),
+    "scaled with BLANK": ("i4", {"BSCALE": 1e-3, "BZERO": 7.0, "BLANK": -1}),
+}
+
+
+@pytest.mark.parametrize(
+    ("meaning", "compression"),
+    [
+        (meaning, compression)
+        for meaning, (kind, _) in MEANINGS.items()
+        for compression in (None, "RICE_1", "section")
+        # What compresses floats has a scaling of its own.
+        if kind != "f4" or not compression
+    ],
+)
+def test_stored_numbers_are_scaled_and_blanks_are_gaps(tmp_path, monkeypatch, meaning, compression):
+    kind, cards = MEANINGS[meaning]
+    if compression == "section":
+        # A compressed file too large to be unpacked whole.
+        monkeypatch.setattr("lensnet.data.files.mosaics.SMALL_BYTES", 0)
+        compression = "RICE_1"
+    low, high = {"u1": (0, 255), "i2": (-(2**15) + 1, 2**15)}.get(kind, (-9999, 9999))
+    if meaning == "u4":
+        low, high = -(2**31), -(2**31) + 9999
+    stored = np.random.default_rng(2).integers(low, high, (HEIGHT, WIDTH)).astype(kind)
+    blank = cards.get("BLANK")
+    if blank is not None:
+        stored[stored == blank] += 1
+        stored[12, 21] = blank
+    scaled_file(tmp_path / "a.fits", stored, compression, **cards)
+    # What the standard says that it means.
+    expected = cards.get("BSCALE", 1) * stored.astype(np.float64) + cards.get("BZERO", 0)
+    if blank is not None:
+        expected[12, 21] = np.nan
+    expected = expected.astype(np.float32)
+    mosaic = Mosaic(tmp_path / "a.fits")
+    for x, y in [(20, 15), (100, 60)]:
+        cutout = mosaic.cut(x, y, SIZE).astype(np.float32)
+        np.testing.assert_array_equal(cutout, Cutout2D(expected, (x, y), 9).data)
+    whole = read_image(tmp_path / "a.fits")[..., 0]
+    assert whole[12, 21] == (expected[12, 21] if blank is None else np.nanmedian(expected))
+    np.testing.assert_array_equal(np.delete(whole, 12, axis=0), np.delete(expected, 12, axis=0))
