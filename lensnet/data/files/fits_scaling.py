@@ -35,8 +35,8 @@ class FitsScaling:
     >>> from astropy.io.fits import Header
     >>> header = Header({"BITPIX": 16, "BZERO": 32768, "BLANK": -32768})
     >>> scaling = FitsScaling.from_header(header)
-    >>> scaling(np.array([-32768, -32767, 32767], np.int16))
-    array([   nan, 1.0000e+00, 6.5535e+04], dtype=float32)
+    >>> scaling(np.array([-32768, -32767, 32767], np.int16)).tolist()
+    [nan, 1.0, 65535.0]
     """
 
     scale: float = 1.0

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from lensnet.config.normalization import Normalization
+from lensnet.data.files.pixels import to_float32
 from lensnet.data.pipeline import statistics
 from lensnet.data.pipeline.resizing import resize
 from lensnet.errors import DataError
@@ -142,7 +143,7 @@ class Preprocessing:
             )
 
             def stretched() -> Iterator[np.ndarray]:
-                return (unscaled(tf.constant(batch)).numpy() for batch in training_images())
+                return (unscaled(batch).numpy() for batch in training_images())
 
             if how.scale == "dataset_min_max":
                 lowest, highest = statistics.extent(stretched)
@@ -162,6 +163,9 @@ class Preprocessing:
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Returns images (N, H, W, C) of the native shape as the network takes them, float32."""
+        if isinstance(images, np.ndarray):
+            # As files are read: TensorFlow would round away what lies upon a large offset.
+            images = to_float32(images)
         images = tf.ensure_shape(tf.cast(images, tf.float32), (None, *self.native_shape))
         how, size = self.normalization, self.image_shape[:2]
         if how.has_limits or how.scale != "none" or size != self.native_shape[:2]:

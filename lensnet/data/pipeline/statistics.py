@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from lensnet.data.files.pixels import to_float32
+
 __all__ = ["extent", "moments", "percentiles"]
 
 Batches = Callable[[], Iterable[np.ndarray]]
@@ -24,7 +26,7 @@ def extent(batches: Batches) -> tuple[Bands, Bands]:
     """Returns the smallest and the largest pixel of each band.
 
     Args:
-        batches: gives the images anew each time it is called, (N, H, W, C) float32 at a time.
+        batches: gives the images anew each time it is called, (N, H, W, C) at a time.
 
     >>> extent(lambda: [np.arange(8.0).reshape(1, 2, 2, 2)])
     ((0.0, 1.0), (6.0, 7.0))
@@ -101,9 +103,9 @@ def percentiles(batches: Batches, shares: Sequence[float]) -> list[Bands]:
 
 
 def _pixels(batches: Batches) -> Iterable[np.ndarray]:
-    """Yields the pixels of each batch, (M, C) float32."""
+    """Yields the pixels of each batch, (M, C) float32, as they are when they are preprocessed."""
     for batch in batches():
-        yield np.asarray(batch, np.float32).reshape(-1, batch.shape[-1])
+        yield to_float32(batch).reshape(-1, batch.shape[-1])
 
 
 def _ordered_bits(pixels: np.ndarray) -> np.ndarray:
