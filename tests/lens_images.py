@@ -45,5 +45,5 @@ def experiment_on(folder: Path, data_dir: Path, **sections: Any) -> dict[str, An
         "tracking": {"tensorboard": False},
     }
     for name, values in sections.items():
-        content[name] = {**content[name], **values} if isinstance(values, dict) else values
+        content[name] = {**content.get(name, {}), **values} if isinstance(values, dict) else values
     return content

@@ -18,7 +18,13 @@ __all__ = ["command"]
     show_default=True,
     help="Number of angles, 360 / ROTATIONS degrees apart.",
 )
-def command(run: Path, rotations: int) -> None:
+@click.option(
+    "--precision",
+    type=click.Choice(["as_trained", "float32"]),
+    help="as_trained: that in which the run predicts; float32: in float32 throughout, in which "
+    "symmetric networks are exact. [default: evaluation.precision of the run]",
+)
+def command(run: Path, rotations: int, precision: str | None) -> None:
     """Rotate the test images of RUN, a run folder, and measure how much its scores change.
 
     Rotations by 90 degrees are exact. For other angles images are interpolated, and only their
@@ -37,7 +43,7 @@ def command(run: Path, rotations: int) -> None:
     from lensnet.evaluation import figures
     from lensnet.evaluation.evaluating import measure_invariance
 
-    measured = measure_invariance(folder, rotations)
+    measured = measure_invariance(folder, rotations, precision)
     rows = [
         [f"{angle:g}", float(change)]
         for angle, change in zip(measured.angles, measured.mean_change, strict=True)

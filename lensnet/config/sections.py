@@ -260,7 +260,11 @@ class Training(Section):
     optimizer: Optimizer = Field(default_factory=AdamW)
     schedule: Schedule = Field(default_factory=CosineSchedule)
     loss: Loss = Field(description="Default: the one that fits the task.")
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32",
+        description="mixed: weights stay float32, layers compute in half precision, to whose "
+        "rounding alone a symmetric network is then invariant.",
+    )
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = Field(
         "auto", description="auto: mirrored where there are two GPUs or more, else one_device."
     )
@@ -306,6 +310,13 @@ class Evaluation(Section):
         le=360,
         description="Angles at which the rotation-invariance is measured, 360 / rotations "
         "degrees apart.",
+    )
+    precision: Literal["as_trained", "float32"] = Field(
+        "as_trained",
+        description="In which the rotation-invariance is measured. as_trained: that of "
+        "training.precision, in which the run predicts. float32: computed in float32 throughout, "
+        "which is what a symmetric network is exact in; all other metrics, and predictions, stay "
+        "as trained.",
     )
     average_over: Literal["none", "c2", "c4", "d1", "d2", "d4"] = Field(
         "none",

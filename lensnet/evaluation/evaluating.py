@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lensnet import files
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
 from lensnet.evaluation.invariance import Invariance, rotation_report
+from lensnet.evaluation.precision import in_full_float32
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import load
@@ -62,7 +63,9 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
         test = metrics(examples.labels, outputs)
-        invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
+        invariance = _invariance(
+            data, model, images, experiment.evaluation.rotations, experiment.evaluation.precision
+        )
         if invariance is not None:
             test.update(invariance.metrics())
         _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
@@ -73,20 +76,22 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     return result
 
 
-def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
+def measure_invariance(run: RunFolder, rotations: int, precision: str | None = None) -> Invariance:
     """Measures how steady a run's best model is when its test images are rotated.
 
     Args:
         run: the run folder.
         rotations: number of angles, 360 / rotations degrees apart.
+        precision: `as_trained` or `float32`; by default as the run's `evaluation.precision` says.
 
     Raises:
         DataError: the images are not square and the angles need them to be.
     """
     data = _open_data(run)
     model = accelerate(load(run.path))
+    precision = precision or run.read_experiment().evaluation.precision
     with _outputs(model, data, "test", keep_images=True) as (_, images):
-        invariance = _invariance(run, data, model, images, rotations)
+        invariance = _invariance(data, model, images, rotations, precision)
     if invariance is None:
         raise DataError("The rotation-invariance cannot be measured on these test images.")
     return invariance
@@ -101,7 +106,7 @@ def _open_data(run: RunFolder) -> PreparedData:
     return open_prepared(run.read_experiment(), known.get("records"), preprocessing)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _outputs(
     model: Any, data: PreparedData, split: str, *, keep_images: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -132,7 +137,7 @@ def _outputs(
 
 
 def _invariance(
-    run: RunFolder, data: PreparedData, model: Any, images: np.ndarray, rotations: int
+    data: PreparedData, model: Any, images: np.ndarray, rotations: int, precision: str
 ) -> Invariance | None:
     height, width = data.image_shape[:2]
     if height != width and rotations % 4 == 0:
@@ -149,7 +154,11 @@ def _invariance(
         if target_std == 0:
             _log.warning("All test targets are equal: rotation_std is left out.")
             return None
-    report = rotation_report(model, images, rotations, target_std=target_std)
+    in_precision: Any = contextlib.nullcontext(model)
+    if precision == "float32":
+        in_precision = in_full_float32(model)
+    with in_precision as measured:
+        report = rotation_report(measured, images, rotations, target_std=target_std)
     if len(images) > 1 and report.is_constant:
         _log.warning(
             "All test images have the same score: the network tells none apart, and that scores "

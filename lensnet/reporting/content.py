@@ -212,6 +212,7 @@ def training_facts(run: RunContents) -> list[tuple[str, str]]:
             ("Loss", run.setting("training", "loss")),
             ("Batch size", run.setting("training", "batch_size")),
             ("Precision", run.setting("training", "precision")),
+            ("Rotations measured", run.setting("evaluation", "precision")),
             ("Strategy", run.setting("training", "strategy")),
             ("Seed", run.setting("seed")),
         ]
