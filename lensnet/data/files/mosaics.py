@@ -181,7 +181,12 @@ class Mosaic:
     def _readable(self) -> Any:
         """Returns what gives the stored numbers when it is sliced, without reading the others."""
         if not is_compressed(self._hdu):
-            stored = self._hdu.data
+            try:
+                stored = self._hdu.data
+            except (OSError, TypeError, ValueError):
+                raise RefusedError(
+                    f"truncated: the header announces {self._hdu.size} bytes of pixels"
+                ) from None
             if getattr(stored, "shape", None) != self._hdu.shape:
                 raise RefusedError("holds no image")
             return stored

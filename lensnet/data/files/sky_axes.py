@@ -64,7 +64,7 @@ class SkyAxes:
         except Exception as error:
             # astropy and wcslib fail in many ways on headers that contradict themselves.
             raise RefusedError(
-                f"its header does not make sense of the sky ({first_words(error)})"
+                f"its header does not make sense of the sky ({_words_of_wcslib(error)})"
             ) from None
         numbers = [int(name) for name in self._wcs.wcs.cname if name.isdecimal()]
         if len(numbers) != 2 or min(self._wcs.wcs.lng, self._wcs.wcs.lat) < 0:
@@ -72,6 +72,9 @@ class SkyAxes:
                 "its header does not say where in the sky it lies: it has no pair of axes such as "
                 "RA---TAN and DEC--TAN"
             )
+        # wcslib finds out where every element is 0, and else gives no place at all.
+        if np.linalg.matrix_rank(self._wcs.pixel_scale_matrix) < 2:
+            raise RefusedError("its header does not make sense of the sky (its matrix is singular)")
         _check_other_axes(header, lengths, numbers)
         width, height = (lengths[number - 1] for number in numbers)
         self.shape = (height, width)
@@ -114,6 +117,12 @@ class SkyAxes:
                 if rows is not None:
                     found[rows] = np.nan
             return found
+
+
+def _words_of_wcslib(error: Exception) -> str:
+    """Returns what is wrong, without the functions and lines of code in which it was found."""
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("ERROR ")]
+    return first_words(ValueError(lines[0])) if lines else first_words(error)
 
 
 def _check_distortion(header: Mapping[str, Any], hdus: Any) -> None:
