@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lensnet.data.files.bad_file import RefusedError, first_words
 
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
+    from astropy.io.fits import Header
 
 __all__ = ["SkyAxes"]
 
@@ -49,24 +51,17 @@ class SkyAxes:
     arcsec_per_pixel: np.ndarray
 
     def __init__(self, hdu: Any, hdus: Any):
-        from astropy.wcs import WCS, WCSSUB_CELESTIAL
         from astropy.wcs.utils import proj_plane_pixel_scales
 
         header, lengths = hdu.header, hdu.shape[::-1]
         _check_distortion(header, hdus)
-        # Taking axes out renumbers those that are left: their names tell which they were. The
-        # header is of a file that is open for reading alone, and copying it would take a while.
-        for number in range(1, len(lengths) + 1):
-            header[f"CNAME{number}"] = str(number)
         try:
-            self._wcs = WCS(header, hdus, naxis=[WCSSUB_CELESTIAL])
-            self.arcsec_per_pixel = 3600 * proj_plane_pixel_scales(self._wcs)
+            self._wcs, numbers = _celestial_axes(header, hdus, len(lengths))
         except Exception as error:
             # astropy and wcslib fail in many ways on headers that contradict themselves.
             raise RefusedError(
                 f"its header does not make sense of the sky ({_words_of_wcslib(error)})"
             ) from None
-        numbers = [int(name) for name in self._wcs.wcs.cname if name.isdecimal()]
         if len(numbers) != 2 or min(self._wcs.wcs.lng, self._wcs.wcs.lat) < 0:
             raise RefusedError(
                 "its header does not say where in the sky it lies: it has no pair of axes such as "
@@ -76,6 +71,7 @@ class SkyAxes:
         if np.linalg.matrix_rank(self._wcs.pixel_scale_matrix) < 2:
             raise RefusedError("its header does not make sense of the sky (its matrix is singular)")
         _check_other_axes(header, lengths, numbers)
+        self.arcsec_per_pixel = 3600 * proj_plane_pixel_scales(self._wcs)
         width, height = (lengths[number - 1] for number in numbers)
         self.shape = (height, width)
         self._index: list[slice | int] = [0] * len(lengths)
@@ -119,13 +115,36 @@ class SkyAxes:
             return found
 
 
+def _celestial_axes(header: Header, hdus: Any, count: int) -> tuple[Any, list[int]]:
+    """Returns the coordinates of the sky alone, and which axes of the header they belong to.
+
+    Args:
+        header: of an image in a file that is open for reading alone; it is changed.
+        hdus: the file.
+        count: how many axes the image has.
+    """
+    from astropy.wcs import WCS, WCSSUB_CELESTIAL
+
+    if count == 2:
+        # Most are as simple as that. Polynomials are refused where the header has a third axis.
+        with contextlib.suppress(Exception):
+            wcs = WCS(header, hdus)
+            if wcs.naxis == 2:
+                return wcs, [1, 2]
+    # Taking axes out renumbers those that are left: their names tell which they were.
+    for number in range(1, count + 1):
+        header[f"CNAME{number}"] = str(number)
+    wcs = WCS(header, hdus, naxis=[WCSSUB_CELESTIAL])
+    return wcs, [int(name) for name in wcs.wcs.cname if name.isdecimal()]
+
+
 def _words_of_wcslib(error: Exception) -> str:
     """Returns what is wrong, without the functions and lines of code in which it was found."""
     lines = [line for line in str(error).splitlines() if line and not line.startswith("ERROR ")]
     return first_words(ValueError(lines[0])) if lines else first_words(error)
 
 
-def _check_distortion(header: Mapping[str, Any], hdus: Any) -> None:
+def _check_distortion(header: Header, hdus: Any) -> None:
     """Checks that what distorts the image can be taken into account.
 
     Raises:
@@ -151,9 +170,7 @@ def _check_distortion(header: Mapping[str, Any], hdus: Any) -> None:
             )
 
 
-def _check_other_axes(
-    header: Mapping[str, Any], lengths: Sequence[int], numbers: Sequence[int]
-) -> None:
+def _check_other_axes(header: Header, lengths: Sequence[int], numbers: Sequence[int]) -> None:
     """Checks that the axes of an image other than those in the sky can be left out.
 
     Args:
@@ -181,7 +198,7 @@ def _check_other_axes(
                 )
 
 
-def _frame_of(wcs: Any, header: Mapping[str, Any]) -> BaseCoordinateFrame:
+def _frame_of(wcs: Any, header: Header) -> BaseCoordinateFrame:
     """Returns the frame of the sky that a header's coordinates are in.
 
     RADESYS and EQUINOX belong to right ascension alone, whatever else bears them.
@@ -225,7 +242,7 @@ def _frame_of(wcs: Any, header: Mapping[str, Any]) -> BaseCoordinateFrame:
     )
 
 
-def _equinox(header: Mapping[str, Any]) -> tuple[str, float | None]:
+def _equinox(header: Header) -> tuple[str, float | None]:
     """Returns the letter (J, B or none) and the year of the equinox; None where none is given.
 
     Raises:

@@ -136,6 +136,18 @@ def test_distortion_by_lookup_tables(tmp_path):
         Mosaic(tmp_path / "b.fits")
 
 
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (1, HEIGHT, WIDTH)], ids=str)
+def test_distortion_by_polynomials(tmp_path, shape):
+    header = plain_header(CTYPE1="RA---TAN-SIP", CTYPE2="DEC--TAN-SIP", A_ORDER=2, B_ORDER=2)
+    header.update({"A_2_0": 5e-4, "B_0_2": 5e-4, "A_1_1": 1e-4})
+    ra, dec = WCS(header).all_pix2world(np.array(PLACES), 0).T
+    undistorted = WCS(plain_header()).all_world2pix(ra, dec, 0)
+    assert np.abs(np.transpose(undistorted) - PLACES).max() > 1
+    fits.PrimaryHDU(sky_image().reshape(shape), header).writeto(tmp_path / "a.fits")
+    mosaic = Mosaic(tmp_path / "a.fits")
+    np.testing.assert_allclose(mosaic.pixels_of(ra, dec), PLACES, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("cards", "frame"),
     [
