@@ -37,6 +37,7 @@ __all__ = [
 
 after_import("keras", "lensnet.layers")
 after_import("keras", "lensnet.optimizers")
+after_import("keras", "lensnet.schedules")
 after_import("tensorflow_datasets", "lensnet.datasets.tfds_provider")
 
 

@@ -294,24 +294,40 @@ class Experiment(Section):
                     f"{self.data.balance} needs classes, and task {task.name} has none",
                 )
             )
-        warmup_epochs, epochs = self.training.schedule.warmup_epochs, self.training.epochs
-        if warmup_epochs > epochs:
+        return found + self._schedule_problems()
+
+    def _schedule_problems(self) -> list[Problem]:
+        """Lists where schedule and stopping do not fit the length or the metrics of training."""
+        training, task = self.training, self.task_spec
+        schedule, key = training.schedule, ("training", "schedule")
+        found: list[Problem] = []
+        if schedule.warmup_epochs > training.epochs:
             found.append(
                 (
-                    ("training", "schedule", "warmup_epochs"),
-                    f"a warm-up of {warmup_epochs:g} epochs is longer than the training ({epochs})",
+                    (*key, "warmup_epochs"),
+                    f"a warm-up of {schedule.warmup_epochs:g} epochs is longer than the training "
+                    f"({training.epochs})",
                 )
             )
-        stopping = self.training.early_stopping
+        zero_after = schedule.zero_after(training.optimizer.learning_rate, training.epochs)
+        if zero_after is not None:
+            found.append(
+                (
+                    (*key, "decay_epochs"),
+                    f"the learning rate is zero after {zero_after:g} of {training.epochs} epochs; "
+                    "choose a longer or slower decay, a final_fraction above 0 where the schedule "
+                    "has one, or fewer training.epochs",
+                )
+            )
         monitors = tuple(task.monitors)
-        if stopping is not None and stopping.monitor not in monitors:
-            found.append(
-                (
-                    ("training", "early_stopping", "monitor"),
-                    unknown_name("monitor", stopping.monitor, monitors),
-                )
-            )
-        return found
+        watched = {(*key, "monitor"): getattr(schedule, "monitor", None)}
+        if training.early_stopping is not None:
+            watched["training", "early_stopping", "monitor"] = training.early_stopping.monitor
+        return found + [
+            (path, unknown_name("monitor", name, monitors))
+            for path, name in watched.items()
+            if name is not None and name not in monitors
+        ]
 
     def resolved(self, splits: Splits | None = None) -> Experiment:
         """Returns the experiment with every default that depends on the data written out.

@@ -12,12 +12,15 @@ from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
 from lensnet.config.normalization import Normalization
+from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Symmetry
 
 __all__ = [
     "Augmentation",
+    "ConstantSchedule",
+    "CosineSchedule",
     "Data",
     "Evaluation",
     "Head",
@@ -202,21 +205,6 @@ class AdamW(Adam):
     )
 
 
-class ConstantSchedule(Section):
-    """The same learning rate throughout, after a linear warm-up."""
-
-    name: Literal["constant"] = "constant"
-    warmup_epochs: float = Field(0, ge=0)
-
-
-class CosineSchedule(Section):
-    """Half a cosine from the learning rate to `final_fraction` of it, after a warm-up."""
-
-    name: Literal["cosine"] = "cosine"
-    warmup_epochs: float = Field(0, ge=0)
-    final_fraction: float = Field(0.0, ge=0, le=1)
-
-
 class CategoricalCrossentropy(Section):
     """For `task: classification`."""
 
@@ -246,7 +234,6 @@ class EarlyStopping(Section):
 
 
 Optimizer = Annotated[Adam | AdamW, Field(discriminator="name")]
-Schedule = Annotated[ConstantSchedule | CosineSchedule, Field(discriminator="name")]
 Loss = Annotated[
     CategoricalCrossentropy | BinaryCrossentropy | MeanSquaredError, Field(discriminator="name")
 ]

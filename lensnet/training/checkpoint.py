@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +22,33 @@ from lensnet.errors import RunError
 __all__ = ["restore_checkpoint", "save_checkpoint"]
 
 
-def save_checkpoint(path: Path, model: keras.Model, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, model: keras.Model, state: dict[str, Any], more: Sequence[Any] = ()
+) -> None:
     """Writes every variable of a compiled model and its optimizer, and a state.
 
     Args:
         path: the `.npz` file; it is replaced whole or not at all.
         model: compiled. Seeds of dropout are among its variables.
         state: plain values that JSON can hold.
+        more: variables of what else takes part in the training.
     """
     arrays = {
         f"variable_{index:05d}": np.asarray(variable)
-        for index, variable in enumerate(_variables(model))
+        for index, variable in enumerate([*_variables(model), *more])
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary:
         np.savez(temporary, state=np.array(json.dumps(state)), allow_pickle=False, **arrays)
 
 
-def restore_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
+def restore_checkpoint(path: Path, model: keras.Model, more: Sequence[Any] = ()) -> dict[str, Any]:
     """Gives a compiled model the variables that `save_checkpoint` wrote.
+
+    Args:
+        path: the `.npz` file.
+        model: compiled.
+        more: the further variables that were saved.
 
     Returns:
         the state.
@@ -54,7 +63,7 @@ def restore_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
             arrays = [archive[name] for name in names]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"The checkpoint {path} cannot be read: {error}.") from None
-    variables = _variables(model)
+    variables = [*_variables(model), *more]
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [array.shape for array in arrays]:
         raise RunError(f"The checkpoint {path} belongs to another model or optimizer.")

@@ -19,6 +19,7 @@ from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged, accelerate
 from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder, default_run_dir
+from lensnet.training.companions import companions_of
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
@@ -143,15 +144,17 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     with strategy.scope(), dtype_policy(training.precision):
         model = accelerate(_create_model(experiment, data))
         freeze(model, training.trainable)
+        schedule = schedules.create(
+            training.schedule,
+            training.optimizer.learning_rate,
+            epochs=training.epochs,
+            steps_per_epoch=steps_per_epoch,
+        )
+        companions = companions_of(experiment, schedule)
         model.compile(
             optimizer=optimizers.create(
                 training.optimizer,
-                schedules.create(
-                    training.schedule,
-                    training.optimizer.learning_rate,
-                    epochs=training.epochs,
-                    steps_per_epoch=steps_per_epoch,
-                ),
+                schedule,
                 learning_rate_factors(model, training.learning_rate_factors),
                 undecayed_variables(model),
             ),
@@ -164,6 +167,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             training.early_stopping,
             lambda: _finished(model, experiment, data),
             experiment.task_spec.monitors,
+            companions,
         )
         if checkpoint.restore(model):
             _log.info("Resuming after epoch %d.", checkpoint.next_epoch)
@@ -192,7 +196,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                 validation_data=_standardized(
                     data.batches("validation", training.batch_size), data
                 ),
-                callbacks=[checkpoint, bar, *tracking_callbacks(experiment, run.path)],
+                callbacks=[*companions, checkpoint, bar, *tracking_callbacks(experiment, run.path)],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import keras
 
@@ -16,7 +16,26 @@ from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 
-__all__ = ["RunCheckpoint"]
+__all__ = ["Companion", "RunCheckpoint"]
+
+
+class Companion(Protocol):
+    """A callback with a state of its own, without which a resumed run would end otherwise.
+
+    It must come before `RunCheckpoint` among the callbacks, which saves what it holds.
+
+    Attributes:
+        variables: the arrays of its state.
+    """
+
+    @property
+    def variables(self) -> Sequence[Any]: ...
+
+    def state(self) -> dict[str, Any]:
+        """Returns the rest of its state, as values that JSON can hold."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes up what `state` gave."""
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -32,6 +51,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         finished_model: gives the model to save, with probabilities or targets as output.
         monitors: for each value that may choose the best epoch, whether the smallest ("min") or
             the largest ("max") is best.
+        companions: the other callbacks that have a state.
     """
 
     def __init__(
@@ -40,6 +60,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         early_stopping: EarlyStopping | None,
         finished_model: Callable[[], keras.Model],
         monitors: Mapping[str, str],
+        companions: Sequence[Companion] = (),
     ):
         super().__init__()
         self.run = run
@@ -52,6 +73,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.best_epoch: int | None = None
         self.epochs_since_best = 0
         self.ended = False
+        self.companions = companions
         self._epoch_start = 0.0
 
     @property
@@ -63,12 +85,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         """Takes up the state of the run's checkpoint; returns whether there is one."""
         if not self.run.checkpoint_file.is_file():
             return False
-        state = restore_checkpoint(self.run.checkpoint_file, model)
+        state = restore_checkpoint(self.run.checkpoint_file, model, self._companions_variables)
         self.history = state["history"]
         self.best = state["best"]
         self.best_epoch = state["best_epoch"]
         self.epochs_since_best = state["epochs_since_best"]
         self.ended = state["ended"]
+        for companion, kept in zip(self.companions, state.get("companions", ()), strict=True):
+            companion.restore(kept)
         return True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -84,6 +108,10 @@ class RunCheckpoint(keras.callbacks.Callback):
                 "or training.optimizer.clip_norm=1."
             )
         seconds = round(time.monotonic() - self._epoch_start, 3)
+        # Of the next step. The callbacks that come after this one are to see it as well.
+        values["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")
+        if logs is not None:
+            logs["learning_rate"] = values["learning_rate"]
         self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
         self._judge(epoch, values[self.monitor])
         self.ended = epoch + 1 == self.params["epochs"] or self._should_stop()
@@ -97,10 +125,16 @@ class RunCheckpoint(keras.callbacks.Callback):
             "best_epoch": self.best_epoch,
             "epochs_since_best": self.epochs_since_best,
             "ended": self.ended,
+            "companions": [companion.state() for companion in self.companions],
         }
-        save_checkpoint(self.run.checkpoint_file, self.model, state)
+        more = self._companions_variables
+        save_checkpoint(self.run.checkpoint_file, self.model, state, more)
         if self._should_stop():
             self.model.stop_training = True
+
+    @property
+    def _companions_variables(self) -> list[Any]:
+        return [variable for companion in self.companions for variable in companion.variables]
 
     def _judge(self, epoch: int, value: float) -> None:
         gain = 0.0
@@ -119,6 +153,6 @@ class RunCheckpoint(keras.callbacks.Callback):
     def _write_history(self) -> None:
         with files.replacing(self.run.history_file) as temporary:
             with temporary.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.DictWriter(stream, fieldnames=list(self.history[0]))
+                writer = csv.DictWriter(stream, fieldnames=list(self.history[-1]), restval="")
                 writer.writeheader()
                 writer.writerows(self.history)

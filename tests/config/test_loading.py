@@ -114,6 +114,16 @@ def test_the_task_decides_the_default_loss(write):
         ("training.loss.name=mse", r"mse does not fit task binary; allowed: binary_crossentropy"),
         ("training.early_stopping.monitor=val_los", r'Did you mean "val_loss"\?'),
         ("training.schedule.warmup_epochs=20", r"a warm-up of 20 epochs is longer"),
+        (
+            "training.schedule={name: cosine, decay_epochs: 2}",
+            r"schedule\.decay_epochs: the learning rate is zero after 2 of 3 epochs; choose",
+        ),
+        ("training.schedule={name: step, decay_epochs: [3, 2]}", r"list of ascending epochs"),
+        ("training.schedule={name: cosin}", r'Did you mean "cosine"\?'),
+        (
+            "training.schedule={name: reduce_on_plateau, monitor: val_los}",
+            r'schedule\.monitor: there is no monitor "val_los"',
+        ),
         ("evaluation.rotations=1", r"evaluation\.rotations: input should be greater"),
         ("name=a b", r"name: string should match pattern"),
         ("seed.x=3", r'"seed" is not a section'),

@@ -1,0 +1,26 @@
+"""The callbacks that a recipe brings along, each with a state that a checkpoint keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lensnet.config import Experiment
+from lensnet.config.schedules import PlateauSchedule
+from lensnet.training.plateau import PlateauReduction
+
+__all__ = ["companions_of"]
+
+
+def companions_of(experiment: Experiment, schedule: Any) -> list[Any]:
+    """Makes them, in the order in which they are to be called.
+
+    Args:
+        experiment: which says what it needs.
+        schedule: the learning rate's, as `lensnet.schedules.create` makes it.
+    """
+    section = experiment.training.schedule
+    companions: list[Any] = []
+    if isinstance(section, PlateauSchedule):
+        lower_is_better = experiment.task_spec.monitors[section.monitor] == "min"
+        companions.append(PlateauReduction(section, schedule.schedule, lower_is_better))
+    return companions
