@@ -28,7 +28,11 @@ def test_what_a_task_names_exists(name):
         assert callable(registry.load_object(path)), path
     union = typing.get_args(Training.model_fields["loss"].annotation)
     losses = {section.model_fields["name"].default for section in union}
-    assert task.loss in losses
+    assert set(task.losses) <= losses
+    assert set(task.by_loss) <= set(task.losses)
+    for other in task.by_loss.values():
+        for path in (other.training_metrics, other.columns, other.metrics, other.figures):
+            assert callable(registry.load_object(path)), path
     assert set(task.refused_augmentations) <= set(Augmentation.model_fields)
 
 

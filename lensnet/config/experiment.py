@@ -82,8 +82,8 @@ class Experiment(Section):
 
     @property
     def task_spec(self) -> TaskSpec:
-        """The specification of `task`."""
-        return registry.tasks.get(self.task)
+        """The specification of `task`, as it is learned by `training.loss`."""
+        return registry.tasks.get(self.task).with_loss(self.training.loss.name)
 
     @property
     def dataset(self) -> DatasetSpec:
@@ -279,12 +279,21 @@ class Experiment(Section):
     def _training_problems(self) -> list[Problem]:
         found: list[Problem] = []
         task = self.task_spec
-        fitting = task.loss
-        if self.training.loss.name != fitting:
+        if self.training.loss.name not in task.losses:
             found.append(
                 (
                     ("training", "loss", "name"),
-                    f"{self.training.loss.name} does not fit task {self.task}; allowed: {fitting}",
+                    f"{self.training.loss.name} does not fit task {self.task}; allowed: "
+                    f"{', '.join(task.losses)}",
+                )
+            )
+        transform = self.data.target_transform
+        if task.predicts_classes and transform != "standardised":
+            found.append(
+                (
+                    ("data", "target_transform"),
+                    f"{transform} is of the targets of a regression, and task {task.name} has "
+                    "classes: leave it out",
                 )
             )
         if not task.predicts_classes and self.data.balance != "none":

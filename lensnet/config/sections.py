@@ -11,6 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
+from lensnet.config.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanSquaredError,
+)
 from lensnet.config.normalization import Normalization
 from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
@@ -19,11 +25,14 @@ from lensnet.symmetry import Symmetry
 
 __all__ = [
     "Augmentation",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
     "ConstantSchedule",
     "CosineSchedule",
     "Data",
     "Evaluation",
     "Head",
+    "MeanSquaredError",
     "Model",
     "Normalization",
     "Section",
@@ -108,6 +117,13 @@ class Data(Section):
         Normalization(),
         description="How pixel values become the network's input, per band: a scale's name, or "
         "clip, stretch and scale.",
+    )
+    target_transform: Literal["standardised", "log10", "none"] = Field(
+        "standardised",
+        description="In what form the targets of a regression are learned. standardised: with "
+        "mean 0 and standard deviation 1 over the training split. log10: their logarithms, "
+        "standardised. none: as they are. Predictions and metrics are in the target's own unit in "
+        "any case.",
     )
     balance: Literal["none", "oversample", "balanced", "class_weights"] = Field(
         "none",
@@ -205,26 +221,6 @@ class AdamW(Adam):
     )
 
 
-class CategoricalCrossentropy(Section):
-    """For `task: classification`."""
-
-    name: Literal["categorical_crossentropy"] = "categorical_crossentropy"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-
-
-class BinaryCrossentropy(Section):
-    """For `task: binary`."""
-
-    name: Literal["binary_crossentropy"] = "binary_crossentropy"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-
-
-class MeanSquaredError(Section):
-    """For `task: regression`. Targets are standardised by the training split."""
-
-    name: Literal["mse"] = "mse"
-
-
 class EarlyStopping(Section):
     """Training ends when the monitored value has not improved for `patience` epochs."""
 
@@ -234,9 +230,6 @@ class EarlyStopping(Section):
 
 
 Optimizer = Annotated[Adam | AdamW, Field(discriminator="name")]
-Loss = Annotated[
-    CategoricalCrossentropy | BinaryCrossentropy | MeanSquaredError, Field(discriminator="name")
-]
 
 
 class Training(Section):

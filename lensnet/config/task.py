@@ -23,14 +23,19 @@ class TaskSpec:
         output_per_class: whether the network has an output for each class, and labels are one-hot;
             else both are one number.
         num_classes: how many classes the data must have; None for two or more.
-        loss: the name in `training.loss`.
+        loss: the name in `training.loss` that is the default.
+        other_losses: names that fit as well.
+        by_loss: what is otherwise with some of these, as the whole specification.
         training_metrics: `"module:function"`, from the number of classes to the Keras metrics
-            measured in each epoch.
+            measured in each epoch; for a task that learns targets, from 0 and the
+            `lensnet.config.target_transform.TargetTransform`.
         monitors: the columns of history.csv that can choose the best epoch, each with whether the
             smallest ("min") or the largest value ("max") is best.
         activation: what turns the network's outputs into probabilities; None where they are
             standardised targets, which are returned to their unit.
         output_name: what an export calls its output.
+        outputs_per_target: numbers that the network gives for a target; the first is the target.
+        output_columns: where an export is to give each column of the output by itself, their names.
         columns: `"module:class"` of the columns of predictions.csv and of scores, see
             `lensnet.prediction.columns`.
         metrics: `"module:function"`, from the labels or targets (N,) and the outputs (N, K) of the
@@ -58,6 +63,10 @@ class TaskSpec:
     rotation_sentence: str
     num_classes: int | None = None
     refused_augmentations: Mapping[str, str] = field(default_factory=dict)
+    other_losses: tuple[str, ...] = ()
+    by_loss: Mapping[str, TaskSpec] = field(default_factory=dict)
+    outputs_per_target: int = 1
+    output_columns: tuple[str, ...] = ()
 
     @property
     def predicts_classes(self) -> bool:
@@ -66,4 +75,13 @@ class TaskSpec:
 
     def num_outputs(self, num_classes: int) -> int:
         """Returns how many outputs the network has."""
-        return num_classes if self.output_per_class else 1
+        return num_classes if self.output_per_class else self.outputs_per_target
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The names in `training.loss` that fit."""
+        return (self.loss, *self.other_losses)
+
+    def with_loss(self, loss: str) -> TaskSpec:
+        """Returns what the task is when it is learned by a loss."""
+        return self.by_loss.get(loss, self)

@@ -14,6 +14,7 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.config.experiment import default_data_dir
 from lensnet.config.sections import Splits
+from lensnet.config.target_transform import TargetTransform
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
 from lensnet.data.pipeline.preprocessing import Preprocessing
@@ -174,6 +175,7 @@ class PreparedData:
             for name, part in parts.items()
         }
         self._check_parts()
+        self.target_transform = self._fit_target_transform()
         if self._index.quarantine:
             _logger.warning(
                 "%d bad files were left out; %s says why.",
@@ -323,6 +325,25 @@ class PreparedData:
             self._records["train"].images,
             repeat_channels=data.repeat_channels,
         )
+
+    def _fit_target_transform(self) -> TargetTransform | None:
+        """Returns in what form the targets are learned; None for classes.
+
+        Raises:
+            DataError: a target that has no logarithm.
+        """
+        if self.classes:
+            return None
+        name = self.experiment.data.target_transform
+        for records in self._records.values() if name == "log10" else ():
+            bad = np.flatnonzero(~(records.labels > 0))
+            if len(bad):
+                raise DataError(
+                    f"data.target_transform: log10 needs targets above 0; that of "
+                    f'"{records.ids[bad[0]]}" is {records.labels[bad[0]]:g} ({len(bad)} such). Use '
+                    "standardised, or leave these examples out."
+                )
+        return TargetTransform.fit(name, self._records["train"].labels)
 
     def _check_parts(self) -> None:
         """Checks the splits that are used, which slices may have made of those prepared.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         binary_metrics,
         classification_metrics,
         regression_metrics,
+        regression_metrics_with_sigma,
         true_positive_rate_at,
     )
 
@@ -30,6 +31,7 @@ __all__ = [
     "invariance",
     "metrics",
     "regression_metrics",
+    "regression_metrics_with_sigma",
     "rotation_report",
     "rotation_std",
     "true_positive_rate_at",
@@ -41,6 +43,7 @@ _HOMES = {
     "classification_metrics": "metrics",
     "expected_calibration_error": "calibration",
     "regression_metrics": "metrics",
+    "regression_metrics_with_sigma": "metrics",
     "rotation_report": "invariance",
     "rotation_std": "invariance",
     "true_positive_rate_at": "metrics",

@@ -147,8 +147,10 @@ def _invariance(
             width,
         )
         return None
-    target_std = None
+    target_std, columns = None, None
     if data.target_std is not None:
+        # Of a prediction, not of its sigma.
+        columns = 1
         # In units of the spread of what was to be predicted.
         target_std = float(np.std(data.examples("test").labels))
         if target_std == 0:
@@ -158,7 +160,9 @@ def _invariance(
     if precision == "float32":
         in_precision = in_full_float32(model)
     with in_precision as measured:
-        report = rotation_report(measured, images, rotations, target_std=target_std)
+        report = rotation_report(
+            measured, images, rotations, target_std=target_std, columns=columns
+        )
     if len(images) > 1 and report.is_constant:
         _log.warning(
             "All test images have the same score: the network tells none apart, and that scores "

@@ -115,6 +115,7 @@ def rotation_report(
     *,
     batch_size: int = 64,
     target_std: ArrayLike | None = None,
+    columns: int | None = None,
     progress: Progress | None = None,
 ) -> Invariance:
     """Put the images to a model under each rotation and measure how its answers change.
@@ -138,6 +139,7 @@ def rotation_report(
         batch_size: Images given to the model at once.
         target_std: For regression: standard deviation of the test targets, one number or shape
             (T,), in the unit of the predictions.
+        columns: How many columns of an answer to measure, from the first on; None for all.
         progress: Called as `progress(done, total)` after each batch and angle, in images rotated.
 
     Raises:
@@ -168,6 +170,7 @@ def rotation_report(
         batch = np.asarray(images[start:stop], dtype=np.float32)
         for index, rotated in enumerate(rotated_images(batch, len(angles))):
             given = _as_columns(answer(rotated), stop - start, float(angles[index]))
+            given = given[:, :columns]
             if target_std is None:
                 _check_probabilities(given)
             if outputs is None:

@@ -27,6 +27,7 @@ from lensnet.evaluation.checks import (
     IntArray,
     binary_labels_and_probabilities,
     binary_labels_and_scores,
+    finite_array,
     labels_and_probabilities,
     targets_and_predictions,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "classification_metrics",
     "expected_calibration_error",
     "regression_metrics",
+    "regression_metrics_with_sigma",
     "true_positive_rate_at",
 ]
 
@@ -164,6 +166,44 @@ def regression_metrics(targets: ArrayLike, predictions: ArrayLike) -> Metrics:
     metrics["rmse"] = math.sqrt(mse)
     if len(truth) >= 2 and (np.ptp(truth, axis=0) > 0).all():
         metrics["r2"] = float(sklearn.metrics.r2_score(truth, guess))
+    return metrics
+
+
+def regression_metrics_with_sigma(targets: ArrayLike, outputs: ArrayLike) -> Metrics:
+    """Measure the prediction of a quantity that comes with its standard deviation.
+
+    Args:
+        targets: Shape (N,), in any unit.
+        outputs: Predictions and their standard deviations in the same unit, shape (N, 2).
+
+    Returns:
+        What `regression_metrics` gives; `nll`, the mean negative logarithm of the Gaussian
+        likelihood of the targets (in nats; a target's unit enters through its logarithm); and
+        `coverage_68`, the share of targets within one standard deviation of the prediction, which
+        is 0.683 where errors are Gaussian and sigma is right.
+
+    Raises:
+        ValueError: Shapes disagree, a value is not finite, or a standard deviation is negative.
+
+    Example:
+        >>> metrics = regression_metrics_with_sigma([1.0, 2.0], [[1.0, 1.0], [4.0, 1.0]])
+        >>> round(metrics["nll"], 4), metrics["coverage_68"]
+        (1.9189, 0.5)
+    """
+    array = finite_array(outputs, "outputs")
+    if array.ndim != 2 or array.shape[1] != 2 or (array[:, 1] < 0).any():
+        raise ValueError(
+            "outputs must be predictions and standard deviations of 0 or more, shape (N, 2), but "
+            f"came as {array.shape}"
+        )
+    metrics = regression_metrics(targets, array[:, :1])
+    metrics |= dict.fromkeys(("nll", "coverage_68"))
+    if len(array):
+        # A sigma that single precision has rounded to zero is no certainty.
+        sigma = np.maximum(array[:, 1], np.finfo(np.float32).tiny)
+        pull = (np.asarray(targets, dtype=np.float64).reshape(-1) - array[:, 0]) / sigma
+        metrics["nll"] = float(np.mean(pull**2 / 2 + np.log(sigma) + math.log(2 * math.pi) / 2))
+        metrics["coverage_68"] = float(np.mean(np.abs(pull) <= 1))
     return metrics
 
 

@@ -28,7 +28,8 @@ def export_run(
 
     The export takes raw images, float32 (batch, height, width, channels) in the shape of
     the run's data, and gives probabilities (batch, classes), of class 1 alone for a binary task,
-    (batch, 1), or targets in their own unit, (batch, 1).
+    (batch, 1), or targets in their own unit, (batch, 1), and `sigma`, (batch, 1), where the run
+    predicts it.
 
     Args:
         run_dir: the run folder.
@@ -65,8 +66,11 @@ def _saved_model(predictor: Predictor, target: Path) -> None:
 
     @tf.function(input_signature=[signature])
     def serve(images: Any) -> dict[str, Any]:
-        name = predictor.experiment.task_spec.output_name
-        return {name: model(preprocessing(images), training=False)}
+        outputs = model(preprocessing(images), training=False)
+        task = predictor.experiment.task_spec
+        if not task.output_columns:
+            return {task.output_name: outputs}
+        return {name: outputs[:, at : at + 1] for at, name in enumerate(task.output_columns)}
 
     module = tf.Module()
     module.model = model  # so that its variables are saved

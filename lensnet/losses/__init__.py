@@ -8,8 +8,15 @@ from typing import Any
 import keras
 
 from lensnet.config.sections import Section
+from lensnet.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from lensnet.losses.gaussian import GaussianNegativeLogLikelihood
 
-__all__ = ["create"]
+__all__ = [
+    "BinaryFocalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "GaussianNegativeLogLikelihood",
+    "create",
+]
 
 _LOSSES: dict[str, Callable[..., keras.losses.Loss]] = {
     "categorical_crossentropy": lambda label_smoothing: keras.losses.CategoricalCrossentropy(
@@ -18,7 +25,12 @@ _LOSSES: dict[str, Callable[..., keras.losses.Loss]] = {
     "binary_crossentropy": lambda label_smoothing: keras.losses.BinaryCrossentropy(
         from_logits=True, label_smoothing=label_smoothing
     ),
+    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "mse": keras.losses.MeanSquaredError,
+    "mae": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+    "gaussian_nll": GaussianNegativeLogLikelihood,
 }
 
 

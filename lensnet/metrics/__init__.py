@@ -5,16 +5,19 @@ The measurements of a finished run are `lensnet.evaluation`'s.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import keras
 from keras import ops
 
+from lensnet.config.target_transform import TargetTransform
 from lensnet.config.task import TaskSpec
 from lensnet.registry import load_object
 
 __all__ = [
     "SoftmaxAUC",
+    "TargetMAE",
     "binary_metrics",
     "classification_metrics",
     "create",
@@ -75,23 +78,67 @@ def binary_metrics(num_classes: int = 2) -> list[keras.metrics.Metric]:
     ]
 
 
-def regression_metrics(num_classes: int = 0) -> list[keras.metrics.Metric]:
-    """Makes the metric of a quantity, in standard deviations of its target.
+@keras.saving.register_keras_serializable(package="lensnet")
+class TargetMAE(keras.metrics.MeanAbsoluteError):
+    """Mean absolute error in a target's own unit, of targets and outputs that are transformed.
+
+    Args:
+        is_logarithmic, mean, std: as of `lensnet.config.target_transform.TargetTransform`.
+        name: of the metric.
+
+    Example:
+
+    >>> metric = TargetMAE(std=0.5)
+    >>> metric.update_state([[1.0]], [[3.0, 0.1]])  # a column after the first is no prediction
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(
+        self,
+        is_logarithmic: bool = False,
+        mean: float = 0.0,
+        std: float = 1.0,
+        name: str = "mae",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self.transform = TargetTransform(is_logarithmic, mean, std)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        columns = (ops.convert_to_tensor(values)[..., :1] for values in (y_true, y_pred))
+        super().update_state(*map(self.transform.in_own_unit, columns), sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**asdict(self.transform), "name": self.name, "dtype": self.dtype}
+
+
+def regression_metrics(
+    num_classes: int = 0, transform: TargetTransform | None = None
+) -> list[keras.metrics.Metric]:
+    """Makes the metric of a quantity, in its own unit.
+
+    Args:
+        num_classes: none; metrics of all tasks are made alike.
+        transform: what is learned of the quantity; None for the quantity itself.
 
     Example:
 
     >>> [metric.name for metric in regression_metrics()]
     ['mae']
     """
-    return [keras.metrics.MeanAbsoluteError(name="mae")]
+    return [TargetMAE(**asdict(transform or TargetTransform()))]
 
 
-def create(task: TaskSpec, num_classes: int) -> list[keras.metrics.Metric]:
+def create(
+    task: TaskSpec, num_classes: int, transform: TargetTransform | None = None
+) -> list[keras.metrics.Metric]:
     """Makes the metrics of a task.
 
     Args:
         task: the task.
         num_classes: of the data, 0 where they have targets.
+        transform: what is learned of the targets.
 
     Example:
 
@@ -99,4 +146,5 @@ def create(task: TaskSpec, num_classes: int) -> list[keras.metrics.Metric]:
     >>> [metric.name for metric in create(registry.tasks.get("binary"), 2)]
     ['accuracy', 'auc']
     """
-    return load_object(task.training_metrics)(num_classes)
+    make = load_object(task.training_metrics)
+    return make(num_classes) if task.predicts_classes else make(num_classes, transform)

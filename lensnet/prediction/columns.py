@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["ClassColumns", "Columns", "TargetColumns"]
+__all__ = ["ClassColumns", "Columns", "TargetAndSigmaColumns", "TargetColumns"]
 
 
 class Columns(Protocol):
@@ -96,5 +96,23 @@ class TargetColumns:
         return outputs
 
     def cells(self, scores: np.ndarray) -> list[str]:
-        """Returns the prediction."""
-        return [f"{scores[0]:.7g}"]
+        """Returns the prediction, and what else stands beside it."""
+        return [f"{score:.7g}" for score in scores]
+
+
+class TargetAndSigmaColumns(TargetColumns):
+    """The prediction of a quantity and its standard deviation, in its own unit.
+
+    Args:
+        classes: none; columns of all kinds are made alike.
+
+    Example:
+
+    >>> columns = TargetAndSigmaColumns(())
+    >>> columns.names, columns.cells(np.array([12.5, 0.25]))
+    (['prediction', 'sigma'], ['12.5', '0.25'])
+    """
+
+    def __init__(self, classes: Sequence[str]):
+        super().__init__(classes)
+        self.names = self.score_names = ["prediction", "sigma"]

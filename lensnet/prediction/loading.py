@@ -20,7 +20,8 @@ def load(run_or_file: str | Path) -> keras.Model:
     What a run's model takes: images as the experiment's preprocessing gives them (resized,
     normalised), float32, (batch, height, width, channels). What it gives: probabilities, shape
     (batch, classes), of class 1 alone for a binary task, shape (batch, 1); or targets in their
-    own unit, shape (batch, 1). For raw images use `lensnet.prediction.Predictor` or an export.
+    own unit, shape (batch, 1), with sigma (batch, 2) where the loss was `gaussian_nll`. For raw
+    images use `lensnet.prediction.Predictor` or an export.
 
     Args:
         run_or_file: a run folder or a `.keras` file.

@@ -93,7 +93,7 @@ class Predictor:
 
         Returns:
             (batch, classes), or (batch, 1) for a binary task, the probability of class 1, and for
-            regression.
+            regression; (batch, 2), prediction and sigma, where its loss was `gaussian_nll`.
         """
         return np.asarray(self.model.predict_on_batch(self.preprocessing(images)))
 

@@ -73,6 +73,17 @@ GUIDES: dict[str, MetricGuide] = {
         "Share of the target's variance that is predicted; 0 is no better than always giving the "
         "mean.",
     ),
+    "nll": MetricGuide(
+        "Negative log likelihood",
+        "lower",
+        "Mean of −ln of the Gaussian likelihood of the target, in nats: of the prediction and its "
+        "stated sigma together.",
+    ),
+    "coverage_68": MetricGuide(
+        "Within one sigma",
+        "",
+        "Share of targets within the stated sigma of the prediction; 0.683 where sigma is right.",
+    ),
     "rotation_std": MetricGuide(
         "Rotation spread",
         "lower",

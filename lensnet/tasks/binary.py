@@ -10,6 +10,7 @@ TASK = TaskSpec(
     output_per_class=False,
     num_classes=2,
     loss="binary_crossentropy",
+    other_losses=("binary_focal_crossentropy",),
     training_metrics="lensnet.metrics:binary_metrics",
     monitors={"val_loss": "min", "val_accuracy": "max", "val_auc": "max"},
     activation="sigmoid",

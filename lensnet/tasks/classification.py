@@ -9,6 +9,7 @@ TASK = TaskSpec(
     learns="classes",
     output_per_class=True,
     loss="categorical_crossentropy",
+    other_losses=("categorical_focal_crossentropy",),
     training_metrics="lensnet.metrics:classification_metrics",
     monitors={"val_loss": "min", "val_accuracy": "max", "val_auc": "max"},
     activation="softmax",

@@ -1,14 +1,19 @@
-"""A quantity, such as a mass, whose targets are learned with mean 0 and standard deviation 1."""
+"""A quantity, such as a mass; by one loss with an uncertainty for each prediction."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from lensnet.config.task import TaskSpec
 
-TASK = TaskSpec(
+_OTHER_LOSSES = ("mae", "huber", "gaussian_nll")
+
+_WITHOUT_SIGMA = TaskSpec(
     name="regression",
     learns="targets",
     output_per_class=False,
     loss="mse",
+    other_losses=_OTHER_LOSSES,
     training_metrics="lensnet.metrics:regression_metrics",
     monitors={"val_loss": "min", "val_mae": "min"},
     activation=None,
@@ -25,3 +30,14 @@ TASK = TaskSpec(
         "fourier_mix": "leaves two parts of lenses, of which no target is true",
     },
 )
+
+_WITH_SIGMA = dataclasses.replace(
+    _WITHOUT_SIGMA,
+    outputs_per_target=2,
+    output_columns=("predictions", "sigma"),
+    columns="lensnet.prediction.columns:TargetAndSigmaColumns",
+    metrics="lensnet.evaluation.metrics:regression_metrics_with_sigma",
+    headline=("rmse", "r2", "coverage_68"),
+)
+
+TASK = dataclasses.replace(_WITHOUT_SIGMA, by_loss={"gaussian_nll": _WITH_SIGMA})

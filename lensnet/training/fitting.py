@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
 from lensnet.training.progress_bar import ProgressBar
 from lensnet.training.run_checkpoint import RunCheckpoint
+from lensnet.training.target_output import in_own_unit
 from lensnet.training.tracking import tracking_callbacks
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
             "counts": {split: data.counts(split) for split in ("train", "validation", "test")},
             "target_mean": data.target_mean,
             "target_std": data.target_std,
+            "target_transform": data.target_transform and asdict(data.target_transform),
             "preprocessing": data.preprocessing.to_dict(),
         },
     )
@@ -159,7 +162,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                 undecayed_variables(model),
             ),
             loss=losses.create(training.loss),
-            metrics=metrics.create(experiment.task_spec, len(data.classes)),
+            metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
             jit_compile=jit_compile(training.jit_compile),
         )
         checkpoint = RunCheckpoint(
@@ -240,13 +243,12 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
     Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
     """
     activation = experiment.task_spec.activation
-    if activation is None:
-        last: keras.Layer = keras.layers.Rescaling(
-            data.target_std, offset=data.target_mean, dtype="float32", name="target"
-        )
+    if data.target_transform is not None:
+        outputs = in_own_unit(model.output, data.target_transform)
     else:
         last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
-    finished = keras.Model(model.input, last(model.output), name=model.name)
+        outputs = last(model.output)
+    finished = keras.Model(model.input, outputs, name=model.name)
     group = experiment.evaluation.average_over
     if group == "none":
         return finished
@@ -254,11 +256,13 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
 
 
 def _standardized(batches: Any, data: PreparedData) -> Any:
-    """Regression learns targets of mean 0 and standard deviation 1."""
-    if data.target_std is None:
+    """Regression learns targets as `data.target_transform` says."""
+    transform = data.target_transform
+    if transform is None:
         return batches
-    mean, std = data.target_mean, data.target_std
-    return batches.map(lambda images, targets: (images, (targets - mean) / std))
+    return batches.map(
+        lambda images, targets: (images, transform.learned(targets, keras.ops.log10))
+    )
 
 
 def _measure(run: RunFolder, data: PreparedData) -> None:

@@ -119,6 +119,12 @@ def test_the_task_decides_the_default_loss(write):
             r"schedule\.decay_epochs: the learning rate is zero after 2 of 3 epochs; choose",
         ),
         ("training.schedule={name: step, decay_epochs: [3, 2]}", r"list of ascending epochs"),
+        (
+            "data.target_transform=log10",
+            r"target_transform: log10 is of the targets",
+        ),
+        ("training.loss.name=binary_focal", r'Did you mean "binary_focal_crossentropy"\?'),
+        ("training.loss.name=huber", r"allowed: binary_crossentropy, binary_focal_crossentropy"),
         ("training.schedule={name: cosin}", r'Did you mean "cosine"\?'),
         (
             "training.schedule={name: reduce_on_plateau, monitor: val_los}",

@@ -11,6 +11,7 @@ from lensnet.evaluation import (
     binary_metrics,
     classification_metrics,
     regression_metrics,
+    regression_metrics_with_sigma,
     true_positive_rate_at,
 )
 
@@ -256,3 +257,38 @@ def test_bad_regression_input():
 def test_negative_count_of_false_positives():
     with pytest.raises(ValueError, match="-1"):
         true_positive_rate_at([0, 1], [0.1, 0.2], -1)
+
+
+class TestRegressionWithSigma:
+    TARGETS = np.random.default_rng(1).normal(12, 0.5, 4000)
+
+    def outputs(self, scale):
+        """Predictions with Gaussian errors of 0.1, and the sigma that they claim."""
+        errors = np.random.default_rng(2).normal(0, 0.1, len(self.TARGETS))
+        return np.stack([self.TARGETS + errors, np.full(len(errors), 0.1 * scale)], axis=1)
+
+    def test_against_scipy(self):
+        from scipy.stats import norm
+
+        outputs = self.outputs(1.0)
+        metrics = regression_metrics_with_sigma(self.TARGETS, outputs)
+        expected = -norm.logpdf(self.TARGETS, outputs[:, 0], outputs[:, 1]).mean()
+        assert metrics["nll"] == pytest.approx(expected, rel=1e-9)
+        # Three standard errors of a share of 0.683 among 4000.
+        assert metrics["coverage_68"] == pytest.approx(0.6827, abs=0.022)
+        assert metrics["rmse"] == pytest.approx(0.1, rel=0.05)
+
+    def test_too_narrow_and_too_wide(self):
+        right, narrow, wide = (
+            regression_metrics_with_sigma(self.TARGETS, self.outputs(scale))
+            for scale in (1.0, 0.3, 3.0)
+        )
+        assert narrow["coverage_68"] < 0.3 and wide["coverage_68"] > 0.99
+        assert right["nll"] < min(narrow["nll"], wide["nll"])
+
+    def test_what_is_refused_and_undefined(self):
+        with pytest.raises(ValueError, match=r"shape \(N, 2\)"):
+            regression_metrics_with_sigma([1.0], [[1.0]])
+        with pytest.raises(ValueError, match="0 or more"):
+            regression_metrics_with_sigma([1.0], [[1.0, -1.0]])
+        assert regression_metrics_with_sigma([], np.empty((0, 2)))["nll"] is None

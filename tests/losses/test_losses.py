@@ -6,9 +6,14 @@ import pytest
 from sklearn.metrics import log_loss
 
 from lensnet import losses
-from lensnet.config.sections import (
+from lensnet.config.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    GaussianNLL,
+    Huber,
+    MeanAbsoluteError,
     MeanSquaredError,
 )
 
@@ -76,3 +81,93 @@ def test_mean_squared_error():
     assert value(MeanSquaredError(), targets, LOGITS[:, :1]) == pytest.approx(
         expected, rel=TOLERANCE
     )
+
+
+ONE_HOT = np.eye(3, dtype="float32")[LABELS]
+# As after MixUp: half of each label is another image's.
+MIXED = (ONE_HOT + ONE_HOT[::-1]) / 2
+PROBABILITIES = softmax(LOGITS.astype(float))
+BINARY = (LABELS > 0).astype("float32")[:, None]
+POSITIVE = 1 / (1 + np.exp(-LOGITS[:, :1].astype(float)))
+
+
+@pytest.mark.parametrize("labels", [ONE_HOT, MIXED], ids=["hard", "mixed"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_categorical_focal_loss(labels, gamma):
+    """Lin et al. 2017 (arXiv:1708.02002, equation 4), over the classes of a label."""
+    focus = (1 - PROBABILITIES) ** gamma
+    expected = -(labels * focus * np.log(PROBABILITIES)).sum(axis=1).mean()
+    found = value(CategoricalFocalCrossentropy(gamma=gamma), labels, LOGITS)
+    assert found == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.25])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_binary_focal_loss(gamma, alpha):
+    """Equation 5: p_t and alpha_t are those of the true class."""
+    true = np.where(BINARY == 1, POSITIVE, 1 - POSITIVE)
+    weight = 1.0 if alpha is None else np.where(BINARY == 1, alpha, 1 - alpha)
+    expected = (-weight * (1 - true) ** gamma * np.log(true)).mean()
+    section = BinaryFocalCrossentropy(gamma=gamma, alpha=alpha)
+    assert value(section, BINARY, LOGITS[:, :1]) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_focal_loss_at_gamma_0_is_the_cross_entropy(smoothing):
+    """Also where a probability is 0 in single precision, with smoothed and with mixed labels."""
+    sure = np.array([[0.0, 500.0, -30.0]], "float32")
+    options = {"label_smoothing": smoothing}
+    for labels, logits in ((MIXED, LOGITS), (np.eye(3, dtype="float32")[:1], sure)):
+        pairs = [
+            (CategoricalFocalCrossentropy, CategoricalCrossentropy, labels, logits),
+            (BinaryFocalCrossentropy, BinaryCrossentropy, labels[:, :1], logits[:, 1:2]),
+        ]
+        for focal, crossentropy, truth, outputs in pairs:
+            found = value(focal(gamma=0, **options), truth, outputs)
+            assert found == pytest.approx(value(crossentropy(**options), truth, outputs), rel=1e-6)
+
+
+def test_what_is_sure_and_wrong_has_a_gradient():
+    """Where Keras's focal losses, of clipped probabilities, have none."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Gradients are TensorFlow's here.")
+    import tensorflow as tf
+
+    for section in (BinaryFocalCrossentropy(), CategoricalFocalCrossentropy(gamma=0.5)):
+        logits = tf.Variable([[40.0, -40.0]] if section.name.startswith("cat") else [[-40.0]])
+        with tf.GradientTape() as tape:
+            loss = losses.create(section)(tf.constant([[0.0, 1.0]])[:, -logits.shape[1] :], logits)
+        np.testing.assert_allclose(tape.gradient(loss, logits)[0, -1], -1.0, rtol=1e-5)
+
+
+def test_losses_of_a_quantity():
+    targets = RNG.normal(0, 2, (20, 1)).astype("float32")
+    errors = np.abs(targets - LOGITS[:, :1]).astype(float)
+    found = value(MeanAbsoluteError(), targets, LOGITS[:, :1])
+    assert found == pytest.approx(errors.mean(), rel=TOLERANCE)
+    # Huber 1964: half the square up to delta, a line of slope delta beyond.
+    expected = np.where(errors <= 1.5, errors**2 / 2, 1.5 * (errors - 0.75)).mean()
+    found = value(Huber(delta=1.5), targets, LOGITS[:, :1])
+    assert found == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_gaussian_negative_log_likelihood():
+    """Against SciPy's density; the second output is the logarithm of the variance."""
+    from scipy.stats import norm
+
+    targets = RNG.normal(0, 1, (20, 1)).astype("float32")
+    outputs = RNG.normal(0, 1, (20, 2)).astype("float32")
+    wide = outputs.astype(float)
+    density = norm.logpdf(targets[:, 0], wide[:, 0], np.exp(wide[:, 1] / 2))
+    assert value(GaussianNLL(), targets, outputs) == pytest.approx(-density.mean(), rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [BinaryFocalCrossentropy(alpha=0.3), CategoricalFocalCrossentropy(gamma=1), GaussianNLL()],
+    ids=lambda section: section.name,
+)
+def test_a_loss_of_ours_is_saved_and_loaded(section):
+    made = losses.create(section)
+    again = keras.losses.deserialize(keras.losses.serialize(made))
+    assert type(again) is type(made) and again.get_config() == made.get_config()
