@@ -40,6 +40,7 @@ class CategoricalFocalCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
         labels = ops.cast(y_true, y_pred.dtype)
         if self.label_smoothing:
             classes = y_pred.shape[-1]
@@ -98,6 +99,7 @@ class BinaryFocalCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
         labels = ops.cast(y_true, y_pred.dtype)
         if self.label_smoothing:
             labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2

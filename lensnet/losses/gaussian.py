@@ -29,6 +29,7 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
         mean, log_variance = y_pred[..., :1], y_pred[..., 1:]
         residual = ops.cast(y_true, y_pred.dtype) - mean
         squares = ops.square(residual) * ops.exp(-log_variance)
