@@ -303,6 +303,15 @@ class Experiment(Section):
                     f"{self.data.balance} needs classes, and task {task.name} has none",
                 )
             )
+        several = ("mirrored", "multi_worker", "tpu")
+        if self.training.gradient_accumulation_steps > 1 and self.training.strategy in several:
+            found.append(
+                (
+                    ("training", "gradient_accumulation_steps"),
+                    f"Keras accumulates gradients on one device only, and strategy is "
+                    f"{self.training.strategy}: use auto or one_device, or leave it out",
+                )
+            )
         return found + self._schedule_problems()
 
     def _schedule_problems(self) -> list[Problem]:
@@ -326,6 +335,14 @@ class Experiment(Section):
                     f"the learning rate is zero after {zero_after:g} of {training.epochs} epochs; "
                     "choose a longer or slower decay, a final_fraction above 0 where the schedule "
                     "has one, or fewer training.epochs",
+                )
+            )
+        start = getattr(training.weight_averaging, "start_epoch", None)
+        if start is not None and start > training.epochs:
+            found.append(
+                (
+                    ("training", "weight_averaging", "start_epoch"),
+                    f"epoch {start} comes after the end of the training ({training.epochs})",
                 )
             )
         monitors = tuple(task.monitors)

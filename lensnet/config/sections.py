@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
+from lensnet.config.averaging import WeightAverage
 from lensnet.config.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -18,12 +19,15 @@ from lensnet.config.losses import (
     MeanSquaredError,
 )
 from lensnet.config.normalization import Normalization
+from lensnet.config.optimizers import Adam, AdamW, Optimizer
 from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Symmetry
 
 __all__ = [
+    "Adam",
+    "AdamW",
     "Augmentation",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
@@ -201,26 +205,6 @@ class Model(Section):
 # --- training -------------------------------------------------------------------------------------
 
 
-class Adam(Section):
-    """Adam (Kingma & Ba 2015)."""
-
-    name: Literal["adam"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
-    beta_1: float = Field(0.9, ge=0, lt=1)
-    beta_2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-7, gt=0)
-    clip_norm: float | None = Field(None, gt=0, description="Bound on the gradient's norm.")
-
-
-class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
-
-    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
-    weight_decay: float = Field(
-        1e-4, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
-    )
-
-
 class EarlyStopping(Section):
     """Training ends when the monitored value has not improved for `patience` epochs."""
 
@@ -229,16 +213,24 @@ class EarlyStopping(Section):
     min_delta: float = Field(0.0, ge=0)
 
 
-Optimizer = Annotated[Adam | AdamW, Field(discriminator="name")]
-
-
 class Training(Section):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(64, ge=1, description="Of all replicas together.")
     optimizer: Optimizer = Field(default_factory=AdamW)
+    gradient_accumulation_steps: int = Field(
+        1,
+        ge=1,
+        description="Batches whose mean gradient makes one step of the optimizer, as if they had "
+        "been one (but for normalisation by the batch). It must divide the batches of an epoch.",
+    )
     schedule: Schedule = Field(default_factory=CosineSchedule)
+    weight_averaging: WeightAverage | None = Field(
+        None,
+        description="Which mean of the weights is validated and saved, in place of the weights "
+        "that the training goes on with.",
+    )
     loss: Loss = Field(description="Default: the one that fits the task.")
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32",

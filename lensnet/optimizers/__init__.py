@@ -7,18 +7,29 @@ from typing import Any
 
 import keras
 
+from lensnet.config.optimizers import Muon
 from lensnet.config.sections import Section
-from lensnet.optimizers.scaled_adam import ScaledAdam, ScaledAdamW
+from lensnet.optimizers.ranger import Ranger
+from lensnet.optimizers.scaled import SCALED, ScaledAdam, ScaledAdamW
 
-__all__ = ["ScaledAdam", "ScaledAdamW", "create"]
+__all__ = ["Ranger", "ScaledAdam", "ScaledAdamW", "create"]
 
 _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
-}
-_SCALED_OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": ScaledAdam,
-    "adamw": ScaledAdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adadelta": keras.optimizers.Adadelta,
+    "adagrad": keras.optimizers.Adagrad,
+    "adamax": keras.optimizers.Adamax,
+    "nadam": keras.optimizers.Nadam,
+    "adafactor": keras.optimizers.Adafactor,
+    "ftrl": keras.optimizers.Ftrl,
+    "lion": keras.optimizers.Lion,
+    "lamb": keras.optimizers.Lamb,
+    "muon": keras.optimizers.Muon,
+    "schedule_free_adamw": keras.optimizers.ScheduleFreeAdamW,
+    "ranger": Ranger,
 }
 
 
@@ -27,6 +38,7 @@ def create(
     learning_rate: Any,
     factors: Mapping[str, float] | None = None,
     undecayed: Sequence[Any] = (),
+    gradient_accumulation_steps: int = 1,
 ) -> keras.optimizers.Optimizer:
     """Makes the optimizer that `training.optimizer` describes.
 
@@ -36,6 +48,7 @@ def create(
         factors: what to multiply the learning rate of a variable by, by the variable's path; 1
             for those that are not in it.
         undecayed: variables that weight decay leaves alone.
+        gradient_accumulation_steps: batches whose mean gradient makes one step.
 
     Example:
 
@@ -44,13 +57,18 @@ def create(
     0.01
     """
     options = section.model_dump()
-    name = options.pop("name")
+    kind = _OPTIMIZERS[options.pop("name")]
     options["learning_rate"] = learning_rate
     options["global_clipnorm"] = options.pop("clip_norm")
-    if factors:
-        made = _SCALED_OPTIMIZERS[name](factors=factors, **options)
-    else:
-        made = _OPTIMIZERS[name](**options)
+    options["clipvalue"] = options.pop("clip_value")
+    if gradient_accumulation_steps > 1:
+        options["gradient_accumulation_steps"] = gradient_accumulation_steps
+    if isinstance(section, Muon):
+        options["adam_weight_decay"] = options["weight_decay"]
+    made = SCALED[kind](factors=factors, **options) if factors else kind(**options)
     if made.weight_decay:
         made.exclude_from_weight_decay(var_list=list(undecayed))
+    elif kind is not keras.optimizers.AdamW:
+        # Not to subtract zeros from every weight at each step; AdamW insists on a number.
+        made.weight_decay = None
     return made

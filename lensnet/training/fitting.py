@@ -20,6 +20,7 @@ from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged, accelerate
 from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder, default_run_dir
+from lensnet.training.accumulation import check_accumulation
 from lensnet.training.companions import companions_of
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
@@ -73,6 +74,7 @@ def fit(
     strategy = create_strategy(experiment.training.strategy)
     data = prepare(experiment)
     _check_averaging(experiment, data)
+    check_accumulation(experiment, data, strategy)
     resolved = experiment.resolved(data.splits)
     with contextlib.ExitStack() as stack:
         if not is_chief(strategy):
@@ -153,13 +155,14 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             epochs=training.epochs,
             steps_per_epoch=steps_per_epoch,
         )
-        companions = companions_of(experiment, schedule)
+        companions = companions_of(experiment, schedule, model)
         model.compile(
             optimizer=optimizers.create(
                 training.optimizer,
                 schedule,
                 learning_rate_factors(model, training.learning_rate_factors),
                 undecayed_variables(model),
+                training.gradient_accumulation_steps,
             ),
             loss=losses.create(training.loss),
             metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import time
@@ -15,6 +16,7 @@ from lensnet.config.sections import EarlyStopping
 from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
+from lensnet.training.weight_averaging import WeightAveraging
 
 __all__ = ["Companion", "RunCheckpoint"]
 
@@ -116,7 +118,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self._judge(epoch, values[self.monitor])
         self.ended = epoch + 1 == self.params["epochs"] or self._should_stop()
         if self.epochs_since_best == 0:
-            with files.replacing(self.run.model_file) as temporary:
+            with files.replacing(self.run.model_file) as temporary, self._weights_to_save():
                 self.finished_model().save(temporary)
         self._write_history()
         state = {
@@ -131,6 +133,10 @@ class RunCheckpoint(keras.callbacks.Callback):
         save_checkpoint(self.run.checkpoint_file, self.model, state, more)
         if self._should_stop():
             self.model.stop_training = True
+
+    def _weights_to_save(self) -> contextlib.AbstractContextManager[None]:
+        averaging = [c for c in self.companions if isinstance(c, WeightAveraging)]
+        return averaging[0].applied() if averaging else contextlib.nullcontext()
 
     @property
     def _companions_variables(self) -> list[Any]:

@@ -125,6 +125,16 @@ def test_the_task_decides_the_default_loss(write):
         ),
         ("training.loss.name=binary_focal", r'Did you mean "binary_focal_crossentropy"\?'),
         ("training.loss.name=huber", r"allowed: binary_crossentropy, binary_focal_crossentropy"),
+        (
+            "training={strategy: mirrored, gradient_accumulation_steps: 2}",
+            r"gradient_accumulation_steps: Keras accumulates gradients on one device only",
+        ),
+        (
+            "training.weight_averaging={name: swa, start_epoch: 4}",
+            r"start_epoch: epoch 4 comes after the end of the training \(3\)",
+        ),
+        ("training.optimizer.name=rangr", r'Did you mean "ranger"\?'),
+        ("training.optimizer={clip_norm: 1, clip_value: 1}", r"clip_norm or clip_value, not both"),
         ("training.schedule={name: cosin}", r'Did you mean "cosine"\?'),
         (
             "training.schedule={name: reduce_on_plateau, monitor: val_los}",

@@ -17,7 +17,7 @@ from lens_images import experiment_on
 
 from lensnet import config
 from lensnet.config import Experiment
-from lensnet.errors import LensnetError, RunError
+from lensnet.errors import ConfigurationError, LensnetError, RunError
 from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.export import export_run
 from lensnet.prediction import Predictor, load, score_files
@@ -142,7 +142,20 @@ class TestResume:
     """A run stopped after any epoch and resumed ends with the weights of one never stopped."""
 
     SECTIONS: ClassVar = {
-        "training": {"epochs": 3},
+        # Each part of the recipe has a state: moments and slow weights, sums of gradients, what
+        # the schedule waits for and has lowered, the mean of the weights.
+        "training": {
+            "epochs": 3,
+            "optimizer": {"name": "ranger", "weight_decay": 0.01},
+            "gradient_accumulation_steps": 2,
+            "schedule": {
+                "name": "reduce_on_plateau",
+                "patience": 1,
+                "min_delta": 10,
+                "warmup_epochs": 1,
+            },
+            "weight_averaging": {"name": "ema", "decay": 0.9},
+        },
         # Dropout draws random numbers, whose state must be taken up too, and batch normalisation
         # has moving statistics.
         "model": {"backbone": "tiny", "head": {"units": [8], "dropout": 0.5}},
@@ -157,8 +170,8 @@ class TestResume:
     def stop_after(self, monkeypatch, epochs):
         save = run_checkpoint.save_checkpoint
 
-        def save_then_stop(path, model, state):
-            save(path, model, state)
+        def save_then_stop(path, model, state, more):
+            save(path, model, state, more)
             if len(state["history"]) == epochs:
                 raise KeyboardInterrupt
 
@@ -188,6 +201,13 @@ class TestResume:
         same = experiment(image_folder, data_dir, **self.SECTIONS)
         with pytest.raises(RunError, match="last.npz cannot be read"):
             fit(same, run, resume=True)
+
+
+def test_accumulation_that_does_not_divide_the_epoch(image_folder, data_dir, tmp_path):
+    three = experiment(image_folder, data_dir, training={"gradient_accumulation_steps": 3})
+    with pytest.raises(ConfigurationError, match=r"3 does not divide the 4 .* Allowed .*: 1, 2, 4"):
+        fit(three, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_early_stopping_keeps_the_best_epoch(image_folder, data_dir, tmp_path):

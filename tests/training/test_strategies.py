@@ -32,7 +32,11 @@ fit(experiment, sys.argv[2])
     "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )
 def test_two_mirrored_devices(image_folder, data_dir, tmp_path, precision):
-    training = {"strategy": "mirrored", "precision": precision}
+    training = {
+        "strategy": "mirrored",
+        "precision": precision,
+        "weight_averaging": {"name": "ema", "decay": 0.5},
+    }
     content = experiment_on(image_folder, data_dir, training=training)
     run = tmp_path / "run"
     done = subprocess.run(

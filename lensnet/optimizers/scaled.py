@@ -1,4 +1,4 @@
-"""Adam and AdamW whose learning rate is another for some variables."""
+"""Optimizers whose learning rate is another for some variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Any
 
 import keras
 
-__all__ = ["ScaledAdam", "ScaledAdamW"]
+from lensnet.optimizers.ranger import Ranger
+
+__all__ = ["SCALED", "ScaledAdam", "ScaledAdamW"]
+
+# Muon's decay of what it leaves to AdamW has a name of its own.
+_DECAYS = ("weight_decay", "adam_weight_decay")
 
 
 class _ScaledUpdates:
@@ -19,7 +24,10 @@ class _ScaledUpdates:
     """
 
     factors: dict[str, float]
-    weight_decay: Any
+
+    def __init__(self, factors: Mapping[str, float], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.factors = dict(factors)
 
     def _backend_update_step(
         self, grads: Iterable[Any], trainable_variables: Iterable[Any], learning_rate: Any
@@ -32,15 +40,19 @@ class _ScaledUpdates:
             )
 
     def _apply_weight_decay(self, variables: Iterable[Any]) -> None:
-        whole = self.weight_decay
-        if not whole:
+        whole = {name: getattr(self, name, None) for name in _DECAYS}
+        if not any(whole.values()):
             return
         for factor, group in self._by_factor(variables, lambda variable: variable).items():
             # Keras takes the learning rate from the optimizer here, so that the factor goes in
             # with what it is multiplied by.
-            self.weight_decay = whole * factor
+            for name, decay in whole.items():
+                if decay:
+                    setattr(self, name, decay * factor)
             super()._apply_weight_decay(group)  # type: ignore[misc]
-        self.weight_decay = whole
+        for name, decay in whole.items():
+            if decay:
+                setattr(self, name, decay)
 
     def _by_factor(
         self, items: Iterable[Any], variable_of: Callable[[Any], Any]
@@ -49,6 +61,9 @@ class _ScaledUpdates:
         for item in items:
             groups[self.factors.get(variable_of(item).path, 1.0)].append(item)
         return groups
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factors": self.factors}  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -65,13 +80,6 @@ class ScaledAdam(_ScaledUpdates, keras.optimizers.Adam):
     >>> ScaledAdam.from_config(optimizer.get_config()).factors
     {'dense/kernel': 0.1}
     """
-
-    def __init__(self, factors: Mapping[str, float], **kwargs: Any):
-        super().__init__(**kwargs)
-        self.factors = dict(factors)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factors": self.factors}
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -91,9 +99,40 @@ class ScaledAdamW(_ScaledUpdates, keras.optimizers.AdamW):
     0.01
     """
 
-    def __init__(self, factors: Mapping[str, float], **kwargs: Any):
-        super().__init__(**kwargs)
-        self.factors = dict(factors)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factors": self.factors}
+def _scaled(base: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """Makes and registers the class that is to another optimizer what ScaledAdam is to Adam."""
+    members = {
+        "__doc__": f"{base.__name__} with a factor on the learning rate of each variable.",
+        "__module__": __name__,
+    }
+    made = type(f"Scaled{base.__name__}", (_ScaledUpdates, base), members)
+    registered: type[keras.optimizers.Optimizer] = keras.saving.register_keras_serializable(
+        package="lensnet"
+    )(made)
+    return registered
+
+
+SCALED: dict[type[keras.optimizers.Optimizer], type[keras.optimizers.Optimizer]] = {
+    keras.optimizers.Adam: ScaledAdam,
+    keras.optimizers.AdamW: ScaledAdamW,
+    **{
+        base: _scaled(base)
+        for base in (
+            keras.optimizers.SGD,
+            keras.optimizers.RMSprop,
+            keras.optimizers.Adadelta,
+            keras.optimizers.Adagrad,
+            keras.optimizers.Adamax,
+            keras.optimizers.Nadam,
+            keras.optimizers.Adafactor,
+            keras.optimizers.Ftrl,
+            keras.optimizers.Lion,
+            keras.optimizers.Lamb,
+            keras.optimizers.Muon,
+            keras.optimizers.ScheduleFreeAdamW,
+            Ranger,
+        )
+    },
+}
+"""For each optimizer, the one with factors."""

@@ -1,0 +1,235 @@
+"""The sections of `training.optimizer`: Keras's optimizers by name, and Ranger.
+
+Keys and defaults are Keras's (`lensnet.optimizers`), but for `clip_norm` and `clip_value`, which
+every one takes, and `weight_decay`, which is decoupled in every one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lensnet.config.section import Section
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "ClippedOptimizer",
+    "DecayingOptimizer",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "Ranger",
+    "ScheduleFreeAdamW",
+]
+
+_Rate = Annotated[float, Field(ge=0, lt=1)]
+_Positive = Annotated[float, Field(gt=0)]
+_NotNegative = Annotated[float, Field(ge=0)]
+
+
+class ClippedOptimizer(Section):
+    """What every optimizer has: a learning rate, and a bound on the gradient."""
+
+    learning_rate: float = Field(
+        1e-3, gt=0, description="The largest; training.schedule says how it changes."
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="Bound on the norm of the whole gradient."
+    )
+    clip_value: float | None = Field(
+        None, gt=0, description="Bound on each number of the gradient, instead."
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> ClippedOptimizer:
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("set clip_norm or clip_value, not both")
+        return self
+
+
+class DecayingOptimizer(ClippedOptimizer):
+    """An optimizer with decoupled weight decay."""
+
+    weight_decay: float = Field(
+        0.0, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
+    )
+
+
+class Adam(ClippedOptimizer):
+    """Adam (Kingma & Ba 2015)."""
+
+    name: Literal["adam"] = "adam"
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+    amsgrad: bool = False
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    weight_decay: float = Field(
+        1e-4, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
+    )
+
+
+class SGD(DecayingOptimizer):
+    """Gradient descent, with momentum (Polyak 1964) or Nesterov's."""
+
+    name: Literal["sgd"] = "sgd"
+    learning_rate: float = Field(0.01, gt=0)
+    momentum: _Rate = 0.0
+    nesterov: bool = False
+
+
+class RMSprop(DecayingOptimizer):
+    """RMSprop (Hinton 2012)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    rho: _Rate = 0.9
+    momentum: _Rate = 0.0
+    epsilon: _Positive = 1e-7
+    centered: bool = False
+
+
+class Adadelta(DecayingOptimizer):
+    """Adadelta (Zeiler 2012). The paper's learning rate is 1."""
+
+    name: Literal["adadelta"] = "adadelta"
+    rho: _Rate = 0.95
+    epsilon: _Positive = 1e-7
+
+
+class Adagrad(DecayingOptimizer):
+    """Adagrad (Duchi et al. 2011)."""
+
+    name: Literal["adagrad"] = "adagrad"
+    initial_accumulator_value: _NotNegative = 0.1
+    epsilon: _Positive = 1e-7
+
+
+class Adamax(DecayingOptimizer):
+    """Adam with the maximum norm (Kingma & Ba 2015, section 7)."""
+
+    name: Literal["adamax"] = "adamax"
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+
+
+class Nadam(DecayingOptimizer):
+    """Adam with Nesterov's momentum (Dozat 2015)."""
+
+    name: Literal["nadam"] = "nadam"
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+
+
+class Adafactor(DecayingOptimizer):
+    """Adafactor (Shazeer & Stern 2018), whose steps are in proportion to the weights."""
+
+    name: Literal["adafactor"] = "adafactor"
+    beta_2_decay: float = Field(-0.8, lt=0)
+    epsilon_1: _Positive = 1e-30
+    epsilon_2: _Positive = 1e-3
+    clip_threshold: _Positive = 1.0
+
+
+class Ftrl(ClippedOptimizer):
+    """Follow the regularised leader (McMahan et al. 2013)."""
+
+    name: Literal["ftrl"] = "ftrl"
+    learning_rate_power: float = Field(-0.5, le=0)
+    initial_accumulator_value: _NotNegative = 0.1
+    l1_regularization_strength: _NotNegative = 0.0
+    l2_regularization_strength: _NotNegative = 0.0
+    l2_shrinkage_regularization_strength: _NotNegative = 0.0
+    beta: _NotNegative = 0.0
+
+
+class Lion(DecayingOptimizer):
+    """Lion (Chen et al. 2023). Its learning rate is three to ten times smaller than AdamW's."""
+
+    name: Literal["lion"] = "lion"
+    learning_rate: float = Field(1e-4, gt=0)
+    beta_1: float = Field(0.9, gt=0, le=1)
+    beta_2: float = Field(0.99, gt=0, le=1)
+
+
+class Lamb(DecayingOptimizer):
+    """LAMB, for large batches (You et al. 2020)."""
+
+    name: Literal["lamb"] = "lamb"
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+
+
+class Muon(DecayingOptimizer):
+    """Muon (Jordan et al. 2024) for dense kernels; AdamW for all else, convolutions too."""
+
+    name: Literal["muon"] = "muon"
+    momentum: _Rate = 0.95
+    nesterov: bool = True
+    ns_steps: int = Field(5, ge=1, description="Newton-Schulz iterations.")
+    rms_rate: float | None = Field(0.2, gt=0)
+    adam_beta_1: _Rate = 0.9
+    adam_beta_2: _Rate = 0.999
+    adam_lr_ratio: _Positive = 1.0
+    epsilon: _Positive = 1e-7
+
+
+class ScheduleFreeAdamW(DecayingOptimizer):
+    """AdamW that needs no schedule (Defazio et al. 2024): take `schedule: {name: constant}`."""
+
+    name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
+    learning_rate: float = Field(2.5e-3, gt=0)
+    beta_1: float = Field(0.9, gt=0, lt=1)
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-8
+
+
+class Ranger(DecayingOptimizer):
+    """Rectified Adam (Liu et al. 2020) inside Lookahead (Zhang et al. 2019)."""
+
+    name: Literal["ranger"] = "ranger"
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+    sync_period: int = Field(6, ge=1, description="Steps between those of the slow weights.")
+    slow_step_size: float = Field(
+        0.5, gt=0, le=1, description="Share of the way that the slow weights go."
+    )
+
+
+Optimizer = Annotated[
+    Adam
+    | AdamW
+    | SGD
+    | RMSprop
+    | Adadelta
+    | Adagrad
+    | Adamax
+    | Nadam
+    | Adafactor
+    | Ftrl
+    | Lion
+    | Lamb
+    | Muon
+    | ScheduleFreeAdamW
+    | Ranger,
+    Field(discriminator="name"),
+]
