@@ -282,8 +282,23 @@ class PreparedData:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
+        return self._stream(batch_size).batches(first_epoch, epochs)
+
+    def training_batch_examples(self, batch_size: int, epoch: int, step: int) -> Examples:
+        """Returns ids and labels or targets of one batch of `training_batches`, before any mixing.
+
+        Args:
+            batch_size: as of `training_batches`.
+            epoch: the batch's epoch, from 0.
+            step: its place in the epoch, from 0.
+        """
+        records = self._records["train"]
+        positions = self._stream(batch_size).positions(epoch, step)
+        return Examples(records.ids[positions], records.labels[positions])
+
+    def _stream(self, batch_size: int) -> TrainingStream:
         weights = self.class_weights
-        stream = TrainingStream(
+        return TrainingStream(
             self._split_data("train"),
             batch_size,
             seed=self.experiment.seed,
@@ -291,7 +306,6 @@ class PreparedData:
             balance=self._balance,
             class_weights=None if weights is None else np.array(weights, np.float32),
         )
-        return stream.batches(first_epoch, epochs)
 
     @functools.cached_property
     def _balance(self) -> Oversampling | Balancing | None:

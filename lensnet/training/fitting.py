@@ -26,6 +26,7 @@ from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.multi_worker import fitting_with_workers, is_chief
+from lensnet.training.non_finite import NonFiniteGuard
 from lensnet.training.progress_bar import ProgressBar
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
@@ -188,6 +189,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
         *data.image_shape[:2],
         steps_per_epoch,
     )
+    guard = NonFiniteGuard(experiment, data, run)
     bar = ProgressBar(training.epochs, steps_per_epoch)
     batches = data.training_batches(
         training.batch_size, first_epoch=checkpoint.next_epoch, epochs=training.epochs
@@ -202,7 +204,13 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
                 validation_data=_standardized(
                     data.batches("validation", training.batch_size), data
                 ),
-                callbacks=[*companions, checkpoint, bar, *tracking_callbacks(experiment, run.path)],
+                callbacks=[
+                    guard,
+                    *companions,
+                    checkpoint,
+                    bar,
+                    *tracking_callbacks(experiment, run.path),
+                ],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,

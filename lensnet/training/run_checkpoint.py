@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -13,7 +12,6 @@ import keras
 
 from lensnet import files
 from lensnet.config.sections import EarlyStopping
-from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 from lensnet.training.weight_averaging import WeightAveraging
@@ -103,12 +101,6 @@ class RunCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Seven digits are what single precision has.
         values = {name: float(f"{float(value):.7g}") for name, value in (logs or {}).items()}
-        if not math.isfinite(values["loss"]):
-            raise LensnetError(
-                f"The training loss became {values['loss']} in epoch {epoch + 1}. Try a lower "
-                "training.optimizer.learning_rate, a warm-up (training.schedule.warmup_epochs), "
-                "or training.optimizer.clip_norm=1."
-            )
         seconds = round(time.monotonic() - self._epoch_start, 3)
         # Of the next step. The callbacks that come after this one are to see it as well.
         values["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")

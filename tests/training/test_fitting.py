@@ -17,6 +17,7 @@ from lens_images import experiment_on
 
 from lensnet import config
 from lensnet.config import Experiment
+from lensnet.data import prepare
 from lensnet.errors import ConfigurationError, LensnetError, RunError
 from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.export import export_run
@@ -240,8 +241,14 @@ def test_a_loss_that_is_not_finite_ends_with_advice(image_folder, data_dir, tmp_
             "schedule": {"name": "constant"},
         },
     )
-    with pytest.raises(LensnetError, match="Try a lower training.optimizer.learning_rate"):
+    message = r"epoch 1, step 2\. .*non_finite_batch.csv .* Try a lower .*, or .*clip_norm=1\."
+    with pytest.raises(LensnetError, match=message):
         fit(exploding, tmp_path / "run")
+    listed = rows(tmp_path / "run" / "non_finite_batch.csv")
+    data = prepare(exploding)
+    assert {row["id"] for row in listed} <= set(data.examples("train").ids)
+    assert [row["step"] for row in listed] == ["1"] * 8 + ["2"] * 8
+    assert all(row["label"] == row["id"].split("/")[0] for row in listed)
 
 
 @pytest.mark.parametrize(
@@ -374,6 +381,7 @@ import json, os, signal, sys
 import tiny_backbone
 tiny_backbone.register()
 from lensnet.config import Experiment
+from lensnet.data import prepare
 from lensnet.training import fit, run_checkpoint
 class DiesInEpoch(run_checkpoint.RunCheckpoint):
     def on_train_batch_end(self, batch, logs=None):

@@ -68,13 +68,8 @@ class TrainingStream:
         labels = self.data.all_labels
         keys = in_memory(stable_hashes(self.data.records.ids))
         images = self.data.all_images if self.data.is_cached else None
-        by_position = images is not None or isinstance(self.balance, Balancing)
+        by_position = self._is_by_position
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
-
-        def epoch_of_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-            if by_position:
-                return self._epoch_by_position(keys, epoch)
-            return self._epoch_on_disk(keys, epoch)
 
         def load(
             records: tf.Tensor, positions: tf.Tensor, seeds: tf.Tensor
@@ -92,11 +87,34 @@ class TrainingStream:
 
         batches = (
             tf.data.Dataset.range(first_epoch, epochs)
-            .flat_map(epoch_of_batches)
+            .flat_map(lambda epoch: self._epoch(keys, epoch))
             .map(load, num_parallel_calls=self.data.workers(self.batch_size))
         )
         steps = -(-self.examples_per_epoch // self.batch_size)
         return self.data.finished(batches, (epochs - first_epoch) * steps, self.batch_size)
+
+    def positions(self, epoch: int, step: int) -> np.ndarray:
+        """Returns which examples a batch has, by their place in the split, int64.
+
+        Args:
+            epoch: its epoch, from 0.
+            step: its place in the epoch, from 0.
+        """
+        keys = in_memory(stable_hashes(self.data.records.ids))
+        batches = self._epoch(keys, tf.constant(epoch, tf.int64)).skip(step).take(1)
+        _, positions, _ = next(iter(batches))
+        return np.asarray(positions)
+
+    @property
+    def _is_by_position(self) -> bool:
+        """Whether images are found by their place in the split."""
+        return self.data.is_cached or isinstance(self.balance, Balancing)
+
+    def _epoch(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches (records or nothing, positions, seeds) of an epoch."""
+        if self._is_by_position:
+            return self._epoch_by_position(keys, epoch)
+        return self._epoch_on_disk(keys, epoch)
 
     def _epoch_by_position(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         """Returns batches (nothing, positions, seeds): the images are found by their position."""

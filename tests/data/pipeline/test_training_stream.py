@@ -74,6 +74,19 @@ def test_an_epoch_does_not_depend_on_those_before(data, options):
                 np.testing.assert_array_equal(part, same)
 
 
+@pytest.mark.parametrize("balance", ["none", "oversample", "balanced"])
+def test_which_examples_a_batch_has(data, balance):
+    """The images of any batch are those of the ids that are told for it."""
+    data = data(balance=balance)
+    epochs = epochs_of(data, collect(data.training_batches(SIZE, epochs=2)))
+    known = data.examples("train")
+    for epoch, step in ((0, 0), (1, 2), (1, len(epochs[1]) - 1)):
+        told = data.training_batch_examples(SIZE, epoch, step)
+        places = identify(data, epochs[epoch][step][0])
+        np.testing.assert_array_equal(told.ids, known.ids[places])
+        np.testing.assert_array_equal(told.labels, known.labels[places])
+
+
 def test_each_epoch_has_every_example_once_in_another_order(data):
     data = data()
     count = len(data.examples("train").ids)
