@@ -34,6 +34,7 @@ __all__ = [
     "ConstantSchedule",
     "CosineSchedule",
     "Data",
+    "DropBlock",
     "Evaluation",
     "Head",
     "MeanSquaredError",
@@ -168,6 +169,16 @@ class Head(Section):
     )
 
 
+class DropBlock(Section):
+    """Drops square blocks of maps in training, fields as a whole (Ghiasi et al. 2018)."""
+
+    rate: float = Field(0.1, gt=0, lt=1, description="Share of the pixels that is dropped.")
+    block_size: int = Field(7, ge=1, description="Side of the blocks, in pixels of the map.")
+    stages: int = Field(
+        2, ge=1, description="How many of the network's last stages: after each normalisation."
+    )
+
+
 class Model(Section):
     """The network."""
 
@@ -189,6 +200,15 @@ class Model(Section):
         "timm/<name>.<tag>.",
     )
     head: Head = Field(default_factory=lambda: Head())
+    l2: float = Field(
+        0.0,
+        ge=0,
+        description="Factor of the sum of squares of the kernels, of convolutions and of the head, "
+        "that is added to the loss. Decoupled weight decay is the optimizer's.",
+    )
+    drop_block: DropBlock | None = Field(
+        None, description="DropBlock in the last stages. Default: none."
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="What the backbone's family takes beside these."
     )

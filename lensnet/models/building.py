@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +11,11 @@ import keras
 
 from lensnet import registry
 from lensnet.config.backbone import BackboneSpec
-from lensnet.config.sections import Head
+from lensnet.config.sections import DropBlock, Head
 from lensnet.errors import ConfigurationError, did_you_mean
 from lensnet.models.heads import add_head
 from lensnet.models.kit import Kit
+from lensnet.models.kit.drop_block import drop_block_places, with_drop_block
 from lensnet.models.stages import stage_outputs
 
 __all__ = ["build_network"]
@@ -28,6 +30,8 @@ def build_network(
     head: Head | Mapping[str, Any] | None = None,
     activation: str | None = None,
     features_only: bool | Sequence[str] = False,
+    l2: float = 0.0,
+    drop_block: DropBlock | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Builds a network.
@@ -35,7 +39,8 @@ def build_network(
     Args:
         spec: of the zoo.
         kit: of the network's symmetry and width.
-        input_shape, num_outputs, head, activation, features_only: as of `lensnet.models.create`.
+        input_shape, num_outputs, head, activation, features_only, l2, drop_block: as of
+            `lensnet.models.create`.
         options: of the family.
 
     Returns:
@@ -63,13 +68,27 @@ def build_network(
             f"A symmetric network needs square images; got {height} x {width} pixels."
         )
     image = keras.Input((height, width, channels), name="image")
-    features = registry.load_object(spec.build)(kit, image, **spec.variant, **options)
+    build = functools.partial(registry.load_object(spec.build), **spec.variant, **options)
+    if drop_block is not None:
+        kit = _dropping(spec, kit, drop_block, build, input_shape)
+    features = build(kit.with_weight_decay(l2), image)
     if features_only:
         return _stages_model(image, features, features_only, spec.name)
     features = kit.invariant(features, name="global_pool")
-    outputs = add_head(features, num_outputs, head, activation)
+    outputs = add_head(features, num_outputs, head, activation, l2)
     # The name of a preset may be a path.
     return keras.Model(image, outputs, name=re.sub(r"[^\w.-]", "_", spec.name))
+
+
+def _dropping(
+    spec: BackboneSpec, kit: Kit, section: DropBlock, build: Any, shape: tuple[int, int, int]
+) -> Any:
+    """The kit with DropBlock in the last stages."""
+    try:
+        places = drop_block_places(build, kit, shape, section.stages)
+    except ValueError as error:
+        raise ConfigurationError(f'model.drop_block: "{spec.name}" takes none: {error}.') from None
+    return with_drop_block(kit, section, places)
 
 
 def _stages_model(

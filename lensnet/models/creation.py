@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from lensnet import registry
-from lensnet.config.sections import Head
+from lensnet.config.sections import DropBlock, Head
 from lensnet.models.building import build_network
 from lensnet.models.kit import make_kit
 from lensnet.models.weights import load_weights
@@ -29,6 +29,8 @@ def create(
     head: Head | Mapping[str, Any] | None = None,
     activation: str | None = None,
     features_only: bool | Sequence[str] = False,
+    l2: float = 0.0,
+    drop_block: DropBlock | Mapping[str, Any] | None = None,
     **family_options: Any,
 ) -> keras.Model:
     """Creates a network.
@@ -48,6 +50,11 @@ def create(
         features_only: give the maps at the end of each stage, or of the stages named, instead of
             logits, as a dictionary by the stages' names. A map of a symmetric network turns with
             the image; its channels are fields.
+        l2: factor of the sum of squares of the kernels, of convolutions and of the head, that is
+            added to the loss.
+        drop_block: DropBlock in the last stages; the keys of `model.drop_block`. A network without
+            symmetry then has a layer of lensnet's, which does nothing at inference and which
+            `lensnet.layers.fold` leaves out.
         **family_options: what the family takes; see `lensnet models`.
 
     Returns:
@@ -74,6 +81,8 @@ def create(
         head=head,
         activation=activation,
         features_only=features_only,
+        l2=l2,
+        drop_block=None if drop_block is None else DropBlock.model_validate(drop_block),
         options=family_options,
     )
     if weights is not None:

@@ -19,6 +19,7 @@ def add_head(
     num_outputs: int,
     head: Head | Mapping[str, Any] | None = None,
     activation: str | None = None,
+    l2: float = 0.0,
 ) -> Any:
     """Adds dense layers with ReLU, normalisation and dropout, and the output layer.
 
@@ -30,6 +31,7 @@ def add_head(
         num_outputs: units of the output layer.
         head: the configuration's `model.head`, or a mapping with its keys.
         activation: of the output; None for logits.
+        l2: factor of the sum of squared kernel weights in the loss.
 
     Returns:
         tensor (batch, num_outputs), in float32 whatever the precision of the rest.
@@ -38,10 +40,13 @@ def add_head(
         pydantic.ValidationError: a key of `head` that does not exist, or a value out of range.
     """
     config = head if isinstance(head, Head) else Head.model_validate(dict(head or {}))
+    decay = keras.regularizers.L2(l2) if l2 else None
     x = features
     for number, units in enumerate(config.units, start=1):
         name = f"{HEAD_PREFIX}dense{number}"
-        x = keras.layers.Dense(units, kernel_initializer="he_normal", name=name)(x)
+        x = keras.layers.Dense(
+            units, kernel_initializer="he_normal", kernel_regularizer=decay, name=name
+        )(x)
         if config.normalization == "batch":
             x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}.bn")(x)
         x = keras.layers.Activation("relu", name=f"{name}.relu")(x)
@@ -49,7 +54,9 @@ def add_head(
             x = keras.layers.Dropout(config.dropout, name=f"{name}.dropout")(x)
     if config.dropout and not config.units:
         x = keras.layers.Dropout(config.dropout, name=f"{HEAD_PREFIX}dropout")(x)
-    x = keras.layers.Dense(num_outputs, dtype="float32", name=f"{HEAD_PREFIX}logits")(x)
+    x = keras.layers.Dense(
+        num_outputs, kernel_regularizer=decay, dtype="float32", name=f"{HEAD_PREFIX}logits"
+    )(x)
     if activation is not None:
         x = keras.layers.Activation(activation, dtype="float32", name=f"{HEAD_PREFIX}output")(x)
     return x

@@ -233,6 +233,8 @@ def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
         width_policy=section.width_policy,
         weights=section.weights,
         head=section.head,
+        l2=section.l2,
+        drop_block=section.drop_block,
         **section.options,
     )
 
