@@ -20,9 +20,19 @@ __all__ = [
 
 
 class LensnetError(Exception):
-    """Base of the errors that a user can cause and mend. Exit code 1."""
+    """Base of the errors that a user can cause and mend. Exit code 1.
+
+    Args:
+        message: what was given, what is allowed, what to do.
+        key: the dotted key of the experiment file that is to blame, where it is one, such as
+            `"training.epochs"`; the command line then says in which line it stands.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, key: str | None = None):
+        super().__init__(message)
+        self.key = key
 
 
 class ConfigurationError(LensnetError):

@@ -48,6 +48,7 @@ def command(
         lensnet fit --resume --run-dir runs/d4
     """
     from lensnet import config
+    from lensnet.errors import LensnetError
     from lensnet.run_folder import RunFolder, default_run_dir
 
     if print_schema:
@@ -70,5 +71,12 @@ def command(
 
     from lensnet.training import fit
 
-    run = fit(loaded, run_dir, resume=resume, overwrite=overwrite)
+    try:
+        run = fit(loaded, run_dir, resume=resume, overwrite=overwrite)
+    except LensnetError as error:
+        if error.key is None:
+            raise
+        # What only the data could tell is said as all else about the file is.
+        place = config.place_of(error.key, experiment, overrides)
+        raise type(error)(f"{place}: {error}") from None
     print_results(run)

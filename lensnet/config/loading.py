@@ -16,7 +16,7 @@ from lensnet.config.documents import Document, dump, parse_document, parse_value
 from lensnet.config.experiment import Experiment
 from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
-__all__ = ["json_schema", "load", "to_yaml", "validate"]
+__all__ = ["json_schema", "load", "place_of", "to_yaml", "validate"]
 
 
 def load(
@@ -35,7 +35,24 @@ def load(
             a line for every problem, with file, line, key and what is allowed.
         DataError: the user's directory that it names is missing or holds no images.
     """
-    path = Path(path)
+    return validate(_read(Path(path), overrides), check_source=check_source)
+
+
+def place_of(key: str, path: str | Path, overrides: Sequence[str] = ()) -> str:
+    """Returns where a key stands, as messages name it: `file.yaml:12`, or the override.
+
+    Args:
+        key: dotted; of one that is missing, the place of its section is given.
+        path: the YAML file.
+        overrides: as of `load`.
+
+    Raises:
+        ConfigurationError: the file is missing or not YAML.
+    """
+    return _read(Path(path), overrides).place(tuple(key.split(".")))
+
+
+def _read(path: Path, overrides: Sequence[str]) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -45,7 +62,7 @@ def load(
     document = parse_document(text, str(path))
     for override in overrides:
         _override(document, override)
-    return validate(document, check_source=check_source)
+    return document
 
 
 def validate(document: Document, *, check_source: bool = True) -> Experiment:

@@ -355,7 +355,8 @@ class PreparedData:
                 raise DataError(
                     f"data.target_transform: log10 needs targets above 0; that of "
                     f'"{records.ids[bad[0]]}" is {records.labels[bad[0]]:g} ({len(bad)} such). Use '
-                    "standardised, or leave these examples out."
+                    "standardised, or leave these examples out.",
+                    key="data.target_transform",
                 )
         return TargetTransform.fit(name, self._records["train"].labels)
 

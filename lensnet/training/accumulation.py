@@ -33,12 +33,14 @@ def check_accumulation(experiment: Experiment, data: PreparedData, strategy: Any
         raise ConfigurationError(
             f"{key}: Keras accumulates gradients on one device only, and here are "
             f"{strategy.num_replicas_in_sync}. Set training.strategy=one_device, or leave the key "
-            "out: the devices share training.batch_size."
+            "out: the devices share training.batch_size.",
+            key=key,
         )
     batches = data.steps_per_epoch(training.batch_size)
     if batches % steps:
         divisors = [str(number) for number in range(1, batches + 1) if batches % number == 0]
         raise ConfigurationError(
             f"{key}: {steps} does not divide the {batches} batches of {training.batch_size} images "
-            f"in an epoch. Allowed with this training.batch_size: {', '.join(divisors)}."
+            f"in an epoch. Allowed with this training.batch_size: {', '.join(divisors)}.",
+            key=key,
         )

@@ -246,7 +246,9 @@ def _check_averaging(experiment: Experiment, data: PreparedData) -> None:
     if group in ("c4", "d4") and height != width:
         raise ConfigurationError(
             f"evaluation.average_over: {group} rotates images by 90 degrees, which must be square; "
-            f"these have {height} x {width} pixels. Cut them to squares, or use none, c2, d1 or d2."
+            f"these have {height} x {width} pixels. Cut them to squares, or use none, c2, d1 or "
+            "d2.",
+            key="evaluation.average_over",
         )
 
 

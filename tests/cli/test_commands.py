@@ -218,3 +218,20 @@ def test_the_quickstart_is_a_valid_experiment():
     root = Path(__file__).parent.parent.parent
     for path in sorted((root / "experiments").glob("*.yaml")):
         assert config.load(path).name
+
+
+def test_what_only_the_data_can_tell_has_its_line_too(lensnet, experiment, tmp_path):
+    """Thirty-two images in batches of eight: three batches a step do not make whole epochs."""
+    text = experiment.read_text().replace(
+        "  batch_size: 8\n", "  batch_size: 8\n  gradient_accumulation_steps: 3\n"
+    )
+    experiment.write_text(text)
+    line = text[: text.index("gradient_acc")].count("\n") + 1
+    run = ("--run-dir", tmp_path / "run")
+    code, _, err = lensnet("fit", experiment, *run)
+    assert code == 2
+    key = "training.gradient_accumulation_steps"
+    assert f"{experiment}:{line}: {key}: 3 does not divide the 4 batches" in err
+    code, _, err = lensnet("fit", experiment, *run, "--set", f"{key}=5")
+    assert code == 2 and f"--set {key}=5: {key}: 5 does not divide" in err
+    assert not (tmp_path / "run").exists()

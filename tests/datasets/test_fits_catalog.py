@@ -35,12 +35,11 @@ def write_table(path, rows, columns=None):
 
 @pytest.fixture
 def prepare_catalogue(make_experiment):
-    def prepared(source_dir, task="classification", **options):
+    def prepared(source_dir, task="classification", transform="standardised", **options):
         # A tenth of a few rows may be none.
         splits = {"train": 0.4, "validation": 0.3, "test": 0.3}
-        made = make_experiment(
-            "fits_catalog", task, source_dir=source_dir, options=options, splits=splits
-        )
+        options = {"options": options, "splits": splits, "target_transform": transform}
+        made = make_experiment("fits_catalog", task, source_dir=source_dir, **options)
         return prepare(made)
 
     return prepared
@@ -87,6 +86,13 @@ def test_targets(survey, prepare_catalogue, read_back):
     assert {name: record.value for name, record in records.items()} == {
         f"images/J{index}_r": pytest.approx(0.1 * index) for index in range(30)
     }
+
+
+def test_targets_that_have_no_logarithm(survey, prepare_catalogue):
+    with pytest.raises(DataError, match=r'targets above 0; that of "images/J0_r" is 0 \(1 such\)'):
+        prepare_catalogue(survey, "regression", "log10", target_column="z", **BANDS)
+    data = prepare_catalogue(survey, "regression", target_column="z", **BANDS)
+    assert data.target_transform.std == pytest.approx(data.examples("train").labels.std())
 
 
 def test_copies_of_one_object_share_a_split(survey, prepare_catalogue, read_back):

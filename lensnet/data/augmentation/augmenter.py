@@ -50,17 +50,20 @@ def check_augmentations(chosen: Sequence[Augmentation], shape: Shape) -> None:
         if name == "rotate90" and height != width:
             raise ConfigurationError(
                 f"data.augmentation: rotate90 needs square images; these have {height} x {width} "
-                "pixels. Leave it out, or set data.image_size."
+                "pixels. Leave it out, or set data.image_size.",
+                key="data.augmentation",
             )
         if name == "band_dropout" and bands == 1:
             raise ConfigurationError(
                 "data.augmentation: band_dropout needs several bands; these images have one. "
-                "Leave it out."
+                "Leave it out.",
+                key="data.augmentation",
             )
         if augmentation.shift is not None and augmentation.shift.pixels >= min(height, width):
             raise ConfigurationError(
                 f"data.augmentation: shift by {augmentation.shift.pixels:g} pixels would move "
-                f"images of {height} x {width} pixels out of sight. Lower shift.pixels."
+                f"images of {height} x {width} pixels out of sight. Lower shift.pixels.",
+                key="data.augmentation",
             )
 
 
