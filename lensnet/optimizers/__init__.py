@@ -11,8 +11,9 @@ from lensnet.config.optimizers import Muon
 from lensnet.config.sections import Section
 from lensnet.optimizers.ranger import Ranger
 from lensnet.optimizers.scaled import SCALED, ScaledAdam, ScaledAdamW
+from lensnet.optimizers.schedule_free import ScheduleFreeAdamW
 
-__all__ = ["Ranger", "ScaledAdam", "ScaledAdamW", "create"]
+__all__ = ["Ranger", "ScaledAdam", "ScaledAdamW", "ScheduleFreeAdamW", "create"]
 
 _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
@@ -28,7 +29,7 @@ _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "lion": keras.optimizers.Lion,
     "lamb": keras.optimizers.Lamb,
     "muon": keras.optimizers.Muon,
-    "schedule_free_adamw": keras.optimizers.ScheduleFreeAdamW,
+    "schedule_free_adamw": ScheduleFreeAdamW,
     "ranger": Ranger,
 }
 

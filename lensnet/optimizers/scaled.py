@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from lensnet.optimizers.ranger import Ranger
+from lensnet.optimizers.schedule_free import ScheduleFreeAdamW
 
 __all__ = ["SCALED", "ScaledAdam", "ScaledAdamW"]
 
@@ -130,7 +131,7 @@ SCALED: dict[type[keras.optimizers.Optimizer], type[keras.optimizers.Optimizer]]
             keras.optimizers.Lion,
             keras.optimizers.Lamb,
             keras.optimizers.Muon,
-            keras.optimizers.ScheduleFreeAdamW,
+            ScheduleFreeAdamW,
             Ranger,
         )
     },

@@ -76,7 +76,7 @@ def test_it_learns_and_its_configuration_round_trips(section):
 
 @pytest.mark.parametrize(
     "section",
-    # The weights of the schedule-free one are a mean with those before the decay.
+    # The weights of the schedule-free one are a mean: see its own test.
     [
         kind
         for kind in SECTIONS
