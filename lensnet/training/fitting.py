@@ -156,7 +156,7 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             epochs=training.epochs,
             steps_per_epoch=steps_per_epoch,
         )
-        companions = companions_of(experiment, schedule, model)
+        companions = companions_of(experiment, data, schedule, model)
         model.compile(
             optimizer=optimizers.create(
                 training.optimizer,

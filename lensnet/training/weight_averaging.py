@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 
 from lensnet.config.averaging import ExponentialAverage, StochasticAverage
+from lensnet.training.batch_statistics import batch_statistics, normalizations_of
 
 __all__ = ["WeightAveraging"]
 
@@ -16,16 +17,19 @@ __all__ = ["WeightAveraging"]
 class WeightAveraging(keras.callbacks.Callback):
     """Keeps an exponential or a plain mean of a model's weights.
 
-    The statistics of normalisations are averaged like the weights, as timm does and PyTorch's
-    `AveragedModel` with `use_buffers`; the paper of SWA takes them anew from the data. Keras's
-    `use_ema` averages trainable weights alone, begins at random weights, and its
-    `SwapEMAWeights` rounds the weights that the training goes on with.
+    The statistics of normalisations are averaged like the weights by an exponential average, as
+    timm does, whose steps lie close together; for a plain mean they are taken anew from the
+    epoch's images (Izmailov et al. 2018, algorithm 1). Keras's `use_ema` averages trainable weights
+    alone, begins at random weights, and its `SwapEMAWeights` rounds the weights that the training
+    goes on with.
 
     Args:
         section: which mean.
         model: made in the scope of its strategy, where this is made, too.
         epochs: of the whole training.
         batches_per_step: whose gradients make one step of the optimizer.
+        images_of: gives the batches of images of an epoch, counted from 0; needed for a plain mean
+            of a model with normalisations.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class WeightAveraging(keras.callbacks.Callback):
         model: keras.Model,
         epochs: int,
         batches_per_step: int = 1,
+        images_of: Callable[[int], Iterable[Any]] | None = None,
     ):
         super().__init__()
         self.section = section
         self.epochs = epochs
         self.batches_per_step = batches_per_step
+        self.images_of = images_of
         self.count = 0
         self._epoch = 0
         self._weights = [weight for weight in model.weights if "float" in str(weight.dtype)]
@@ -73,6 +79,7 @@ class WeightAveraging(keras.callbacks.Callback):
             # Before the validation, which is to see the mean with this epoch in it.
             if self._epoch >= self.section.first_epoch(self.epochs):
                 self._average(1 / (self.count + 1))
+                self._take_statistics()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._swapped = self.applied()
@@ -93,6 +100,18 @@ class WeightAveraging(keras.callbacks.Callback):
             yield
         finally:
             self._assign(own)
+
+    def _take_statistics(self) -> None:
+        """Gives the mean the statistics that its own normalisations see."""
+        layers = normalizations_of(self.model)
+        if not layers or self.images_of is None:
+            return
+        with self.applied():
+            taken = batch_statistics(self.model, self.images_of(self._epoch - 1))
+        averages = {id(w): own for w, own in zip(self._weights, self.variables, strict=True)}
+        for layer, (mean, variance) in zip(layers, taken, strict=True):
+            averages[id(layer.moving_mean)].assign(mean)
+            averages[id(layer.moving_variance)].assign(variance)
 
     def _assign(self, values: list[Any]) -> None:
         for weight, value in zip(self._weights, values, strict=True):
