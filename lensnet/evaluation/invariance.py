@@ -78,6 +78,7 @@ def rotation_std(
     *,
     batch_size: int = 64,
     target_std: ArrayLike | None = None,
+    columns: int | None = None,
     progress: Progress | None = None,
 ) -> float:
     """Return by how much a model's scores spread when its images are rotated.
@@ -104,6 +105,7 @@ def rotation_std(
         rotations,
         batch_size=batch_size,
         target_std=target_std,
+        columns=columns,
         progress=progress,
     ).rotation_std
 
@@ -139,7 +141,8 @@ def rotation_report(
         batch_size: Images given to the model at once.
         target_std: For regression: standard deviation of the test targets, one number or shape
             (T,), in the unit of the predictions.
-        columns: How many columns of an answer to measure, from the first on; None for all.
+        columns: How many columns of an answer to measure, from the first on; None for all. 1 for
+            predictions that come with their sigma.
         progress: Called as `progress(done, total)` after each batch and angle, in images rotated.
 
     Raises:

@@ -95,7 +95,8 @@ class Ranger(keras.optimizers.Optimizer):
     def _look_ahead(self, slow: Any, variable: Any, fast: Any) -> None:
         steps = self.iterations + 1
         # The slow weights begin where the fast ones do, whatever was loaded before the first step.
-        before = ops.where(ops.equal(steps, 1), variable, slow)
+        held = (ops.convert_to_tensor(each) for each in (variable, slow))
+        before = ops.where(ops.equal(steps, 1), *held)
         is_due = ops.equal(steps % self.sync_period, 0)
         after = ops.where(is_due, before + self.slow_step_size * (fast - before), before)
         self.assign(slow, after)

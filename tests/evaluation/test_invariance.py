@@ -232,3 +232,15 @@ def test_keras_model_in_inference_mode():
     logits = images.mean(axis=(1, 2)) @ kernel + bias
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(report.outputs[0], expected, atol=1e-6)
+
+
+def test_the_sigma_of_a_prediction_is_not_measured():
+    """A column that changes with the rotation, beside a prediction that does not."""
+    images = np.random.default_rng(0).uniform(size=(6, 8, 8, 1)).astype(np.float32)
+
+    def model(x):
+        return np.stack([x.mean(axis=(1, 2, 3)), x[:, 0, 0, 0]], axis=1)
+
+    report = rotation_report(model, images, target_std=0.1, columns=1)
+    assert report.rotation_std < 1e-5 and report.outputs.shape == (4, 6, 1)
+    assert rotation_report(model, images, target_std=0.1).rotation_std > 0.1
