@@ -29,7 +29,8 @@ def command(run: Path, format_name: str, output: Path | None, overwrite: bool) -
     """Export the best model of RUN together with its preprocessing.
 
     The export takes raw images, (batch, height, width, channels) in float32, and gives
-    probabilities or targets. A SavedModel is loaded by plain TensorFlow:
+    probabilities, or targets (predictions, and sigma where the run has it). A SavedModel is loaded
+    by plain TensorFlow:
 
     \b
         model = tf.saved_model.load(path).signatures["serving_default"]

@@ -29,9 +29,10 @@ def command(
     Images must have the shape of those the run was trained on; they are preprocessed as those
     were. Where the run stacks bands from several files, so does this. A run that was trained by a
     table (fits_catalog) takes tables, CSV or FITS, with the same columns; they need no label.
-    Writes a row an image. Files that cannot be used are listed with the reason in OUTPUT's
-    neighbour *.quarantine.csv, and images of which masked or not finite pixels have been filled in
-    *.filled.csv.
+    Writes a row an image: class and scores, or the prediction of a quantity, with its sigma where
+    the run was trained by gaussian_nll. Files that cannot be used are listed with the reason in
+    OUTPUT's neighbour *.quarantine.csv, and images of which masked or not finite pixels have been
+    filled in *.filled.csv.
 
     \b
     Examples:

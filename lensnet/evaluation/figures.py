@@ -17,6 +17,7 @@ from lensnet.evaluation.class_figures import (
 from lensnet.evaluation.image_figures import display_image, example_gallery
 from lensnet.evaluation.regression_figures import regression_scatter
 from lensnet.evaluation.rotation_figures import rotation_profile
+from lensnet.evaluation.sigma_figures import pull_histogram
 from lensnet.evaluation.style import save
 from lensnet.evaluation.training_figures import training_curves
 
@@ -24,6 +25,7 @@ __all__ = [
     "confusion_matrix",
     "display_image",
     "example_gallery",
+    "pull_histogram",
     "regression_scatter",
     "reliability_diagram",
     "roc_curve",

@@ -48,7 +48,7 @@ def figures_of_targets(
 
     Args:
         targets: (N,), in any unit.
-        outputs: predictions in the same unit, (N, 1).
+        outputs: predictions in the same unit, (N, 1), or with their sigma, (N, 2).
         images: not needed.
         classes: none.
 
@@ -58,4 +58,9 @@ def figures_of_targets(
     >>> list(figures_of_targets(targets, targets[:, None], np.empty(0), ()))
     ['regression_scatter']
     """
-    return {"regression_scatter": draw.regression_scatter(targets, outputs[:, 0])}
+    drawn = {"regression_scatter": draw.regression_scatter(targets, outputs[:, 0])}
+    if outputs.shape[1] > 1:
+        # A sigma that single precision has rounded to zero is drawn as the smallest there is.
+        sigma = np.maximum(outputs[:, 1], np.finfo(np.float32).tiny)
+        drawn["pull_histogram"] = draw.pull_histogram(targets, outputs[:, 0], sigma)
+    return drawn

@@ -34,10 +34,10 @@ def score_files(
     """Scores every image in files, folders and tables, and writes a CSV file.
 
     A row an image: id, file, the predicted class and a score column a class, or the prediction of
-    a regression. Beside it, files that cannot be used are listed with their reason in
-    `*.quarantine.csv`, and images of which some pixels were masked or not finite and have been
-    filled, as in training, in `*.filled.csv`. All are written whole or not at all; memory does not
-    grow with the number of images.
+    a regression, with `sigma` where its loss was `gaussian_nll`. Beside it, files that cannot be
+    used are listed with their reason in `*.quarantine.csv`, and images of which some pixels were
+    masked or not finite and have been filled, as in training, in `*.filled.csv`. All are written
+    whole or not at all; memory does not grow with the number of images.
 
     Args:
         run_dir: the run folder.

@@ -30,6 +30,11 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Predicted against true values of the test images; below, the residuals "
         "with their running median.",
     ),
+    "pull_histogram": (
+        "Uncertainty",
+        "Errors of the test images in units of the stated sigma. Wider than the unit "
+        "Gaussian is too sure, narrower too cautious.",
+    ),
     "score_histogram": (
         "Scores",
         "Scores of the test images, by true class. Counts are logarithmic, so that "

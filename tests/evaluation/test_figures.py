@@ -11,6 +11,7 @@ from lensnet.evaluation.figures import (
     confusion_matrix,
     display_image,
     example_gallery,
+    pull_histogram,
     regression_scatter,
     reliability_diagram,
     roc_curve,
@@ -301,3 +302,14 @@ def test_users_settings_are_neither_used_nor_changed(tmp_path):
         before = dict(matplotlib.rcParams)
         assert save(small_figure(), tmp_path / "b.png", dpi=60).read_bytes() == plain
         assert dict(matplotlib.rcParams) == before
+
+
+def test_pulls_are_drawn_in_units_of_sigma():
+    """Half of them within one sigma, and one far beyond the figure, in its outermost bar."""
+    figure = pull_histogram([0.0] * 4, [0.5, -0.5, 2.0, 99.0], [1.0] * 4)
+    axes = figure.axes[0]
+    assert axes.get_title(loc="left").startswith("50% within one sigma")
+    heights = [bar.get_height() * bar.get_width() for bar in axes.patches]
+    assert sum(heights) == pytest.approx(1) and heights[-1] == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="above 0"):
+        pull_histogram([0.0], [0.0], [0.0])

@@ -60,6 +60,7 @@ def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path, has_si
     validation = json.loads((run / "metrics.json").read_text())["validation"]
     assert float(best["val_mae"]) == pytest.approx(validation["mae"], rel=1e-3)
     assert ("sigma" in predictions[0]) is has_sigma
+    assert (run / "figures" / "pull_histogram.png").is_file() is has_sigma
     if has_sigma:
         within = [abs(e) <= float(row["sigma"]) for e, row in zip(errors, predictions, strict=True)]
         assert metrics["coverage_68"] == pytest.approx(np.mean(within))
