@@ -77,6 +77,12 @@ class CatalogueSource(FileSource):
         for row in open_catalogue(self.table).rows():
             yield self._example(self._id(row), row, self._problem(row))
 
+    def named_files(self) -> Iterator[Sequence[Path]]:
+        """Yields the files that each row names, and the mosaics; see `FileSource`."""
+        for example in self.rows():
+            names = self.options.mosaics or example.files
+            yield [path for path, _ in self._parts(names)] if names else []
+
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the name, size and time of the table, the mosaics, and each file."""
         yield str(self.root.resolve())

@@ -65,7 +65,9 @@ def command(
 
     from lensnet.cli.results import print_results
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.missing_files import check_named_files
 
+    check_named_files(loaded)
     start_tensorflow()
 
     from lensnet.training import fit

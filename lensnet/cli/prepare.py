@@ -46,7 +46,9 @@ def command(
     loaded = config.load(experiment, overrides)
 
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.missing_files import check_named_files
 
+    check_named_files(loaded)
     start_tensorflow()
 
     from lensnet.cli.results import table

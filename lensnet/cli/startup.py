@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
 __all__ = ["start_tensorflow"]
+
+_log = logging.getLogger(__name__)
 
 
 def start_tensorflow() -> None:
@@ -18,6 +21,7 @@ def start_tensorflow() -> None:
     standard error, whatever `TF_CPP_MIN_LOG_LEVEL` is. They would stand between the user and the
     progress of the command.
     """
+    _log.info("Starting TensorFlow ...")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _native_standard_error_aside():
         import tensorflow as tf

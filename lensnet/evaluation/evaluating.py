@@ -6,6 +6,7 @@ import contextlib
 import csv
 import logging
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,8 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
         _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
         drawn = load_object(task.figures)(examples.labels, outputs, images, data.classes)
         _save_figures(run, drawn, invariance)
-    result = {"validation": validation, "test": test, "timing": _timing(run, data)}
+    timing = _timing(run, data) | {"milliseconds_for_one_image": _latency_ms(model, data)}
+    result = {"validation": validation, "test": test, "timing": timing}
     run.write_json("metrics.json", result)
     return result
 
@@ -175,6 +177,18 @@ def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:
         "seconds": round(sum(seconds), 3),
         "train_images_per_second": round(images / sum(seconds), 1),
     }
+
+
+def _latency_ms(model: Any, data: PreparedData, calls: int = 10) -> float:
+    """The median time in which the model answers for one preprocessed image, after the first."""
+    image = np.zeros((1, *data.image_shape), "float32")
+    model.predict_on_batch(image)
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        model.predict_on_batch(image)
+        seconds.append(time.perf_counter() - start)
+    return round(1e3 * float(np.median(seconds)), 2)
 
 
 def _write_predictions(

@@ -136,6 +136,13 @@ class FileSource(FileLoader, abc.ABC):
         """Returns None, for only the images tell their shape; see `Source`."""
         return None
 
+    def named_files(self) -> Iterator[Sequence[Path]]:
+        """Yields the files of each example, where the user has named them in a table.
+
+        Nothing, where listing folders has found them.
+        """
+        return iter(())
+
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the directory, and the name, size and time of each file."""
         yield str(self.root.resolve())
