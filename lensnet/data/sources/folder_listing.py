@@ -12,22 +12,26 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lensnet.config.folder_layout import ClassFolder
+from lensnet.csv_tables import name_as_text
 from lensnet.data.files.band_pattern import BandPattern
-from lensnet.data.files.decoding import image_ending
+from lensnet.data.files.decoding import image_ending, image_kind
 from lensnet.errors import DataError
 
 __all__ = [
     "Example",
     "Listing",
     "group_bands",
+    "images_below",
     "list_folder",
     "list_folders",
-    "readable",
+    "unread_kinds",
+    "walk_files",
     "walk_images",
 ]
 
@@ -77,11 +81,13 @@ class Listing:
         examples: in a stable order.
         left_out: those image files, relative to the source.
         left_out_because: why they are part of none, after "they".
+        remarks: what else the user should know of how the source was understood, in sentences.
     """
 
     examples: tuple[Example, ...]
     left_out: tuple[str, ...] = ()
     left_out_because: str = "are of none of the bands asked for"
+    remarks: tuple[str, ...] = ()
 
 
 def list_folder(
@@ -132,14 +138,18 @@ def list_folders(
     """
     examples: list[Example] = []
     left_out: list[str] = []
+    names_in: dict[ClassFolder, list[str]] = {}
+    unread: Counter[str] = Counter()
     empty = {folder.label: folder.path for folder in reversed(folders)}
-    for path, label, split in ((f.path, f.label, f.split) for f in folders):
+    for folder in folders:
+        path, label, split = folder.path, folder.label, folder.split
         if not (root / path).is_dir():
             continue
-        found, others = _list_class(root, path, bands)
+        names = names_in[folder] = list(images_below(root / path, unread))
+        found, others = _list_class(path, names, bands)
         left_out += others
         examples += [
-            Example(readable(name), files, label=label, split=split, problem=problem)
+            Example(name_as_text(name), files, label=label, split=split, problem=problem)
             for name, files, problem in found
         ]
         if found:
@@ -147,7 +157,91 @@ def list_folders(
     for folder in folders:
         if folder.label in empty:
             raise DataError(_empty_class(root, folder.label or folder.path, bands, left_out))
-    return Listing(tuple(examples), tuple(left_out))
+    remarks = (
+        _loose(root),
+        _kinds(root, names_in),
+        unread_kinds(root, unread),
+        _nested(root, names_in),
+    )
+    return Listing(tuple(examples), tuple(left_out), remarks=tuple(filter(None, remarks)))
+
+
+def images_below(folder: Path, unread: Counter[str]) -> Iterator[str]:
+    """Yields the image files below a folder, and counts the others.
+
+    Args:
+        folder: the folder.
+        unread: how many files there are of each ending that is no image's; added to.
+    """
+    for name in walk_files(folder):
+        if image_ending(name):
+            yield name
+        else:
+            unread[os.path.splitext(name)[1].lower()] += 1
+
+
+def _loose(root: Path) -> str | None:
+    """Says how many images are of no class because they lie in no folder."""
+    loose = [entry.name for entry in os.scandir(root) if entry.is_file() and image_kind(entry.name)]
+    if not loose:
+        return None
+    first = name_as_text(min(loose))
+    return f"{len(loose)} image files lie in no class folder of {root}, such as {first}: left out."
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    """Returns counts in words, the largest first."""
+    ordered = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count} {kind or 'without an ending'}" for kind, count in ordered)
+
+
+def _kinds(root: Path, names_in: Mapping[ClassFolder, Sequence[str]]) -> str | None:
+    """Says where images are of more than one kind: by that a network may tell classes apart."""
+    kinds = {
+        folder: Counter(image_kind(name) or "" for name in names)
+        for folder, names in names_in.items()
+    }
+    together = sum(kinds.values(), Counter())
+    if len(together) < 2:
+        return None
+    words = f"The images in {root} are of more than one kind: {_counted(together)}."
+    of_label: dict[str, set[str]] = {}
+    for folder, of_folder in kinds.items():
+        of_label.setdefault(folder.label or "", set()).update(of_folder)
+    if len({frozenset(of_class) for of_class in of_label.values()}) > 1:
+        words += " Not every class has each, so that a network may tell the kinds apart instead."
+    return words
+
+
+def unread_kinds(root: Path, unread: Mapping[str, int]) -> str | None:
+    """Says how many files of other kinds there are.
+
+    Args:
+        root: where they are.
+        unread: how many there are of each ending.
+    """
+    if not unread:
+        return None
+    return (
+        f"Files in {root} that are not read, because of their endings: {_counted(unread)}. Images "
+        "are .npy, .npz, FITS, .png and .jpg files."
+    )
+
+
+def _nested(root: Path, names_in: Mapping[ClassFolder, Sequence[str]]) -> str | None:
+    """Says where all class folders hold the same folders, as folders of splits do."""
+    below = [
+        {name.partition("/")[0] for name in names if "/" in name} for names in names_in.values()
+    ]
+    if len(below) < 2 or not below[0] or any(folders != below[0] for folders in below):
+        return None
+    classes = ", ".join(name_as_text(folder.path) for folder in names_in)
+    return (
+        f"All class folders in {root} ({classes}) hold the same folders "
+        f"({', '.join(map(name_as_text, sorted(below[0])))}), which are taken as parts of the "
+        "classes. If they are the classes, and the folders around them splits, name those train, "
+        "validation and test."
+    )
 
 
 def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Sequence[str]) -> str:
@@ -159,16 +253,16 @@ def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Se
             "Set data.options.bands and file_pattern to the names of the files."
         )
     return (
-        f"{where} holds no image. Put .npy, .fits or .png files into it; image_folder can leave a "
-        "class out, with data.options.classes."
+        f"{where} holds no image. Put .npy, FITS, .png or .jpg files into it; image_folder can "
+        "leave a class out, with data.options.classes."
     )
 
 
 def _list_class(
-    root: Path, below: str, bands: BandPattern | None
+    below: str, images: Sequence[str], bands: BandPattern | None
 ) -> tuple[list[_Found], list[str]]:
     """Returns (id, files, problem) for each image of a class folder, and the files left out."""
-    names = [f"{below}/{name}" for name in walk_images(root / below)]
+    names = [f"{below}/{name}" for name in images]
     if bands is not None:
         return group_bands(names, bands)
     found: list[_Found] = []
@@ -226,27 +320,63 @@ def group_bands(names: Sequence[str], bands: BandPattern) -> tuple[list[_Found],
 
 
 def walk_images(directory: Path) -> Iterator[str]:
-    """Yields the image files below a directory, by name, relative to it in POSIX form.
+    """Yields the image files below a directory; see `walk_files`."""
+    return (name for name in walk_files(directory) if image_ending(name))
+
+
+def walk_files(directory: Path) -> Iterator[str]:
+    """Yields the files below a directory, by name, relative to it in POSIX form.
 
     Directories are listed as they are come to, so that a tree of millions of files is never held
-    at once. Files stand before the directories beside them.
+    at once. Files, and folders that are named like images, stand before the directories beside
+    them. A linked directory is gone through like any other, but none twice: where a link leads
+    back into the tree, or to above it, what it leads to has its place already.
 
     Raises:
         DataError: the directory cannot be listed.
     """
+    real = os.path.realpath(directory)
+    return _walk(os.fspath(directory), real, real, {real})
+
+
+def _walk(directory: str, real: str, top: str, taken: set[str]) -> Iterator[str]:
+    """Yields the files below a directory.
+
+    Args:
+        directory: its path.
+        real: the same without links.
+        top: where it all began, without links.
+        taken: the trees that are gone through, by their real paths; linked ones are added.
+    """
     try:
         with os.scandir(directory) as entries:
-            listed = sorted((entry.name, _is_directory(entry)) for entry in entries)
+            listed = sorted(
+                (entry.name, _is_directory(entry), entry.is_symlink()) for entry in entries
+            )
     except OSError as error:
-        raise DataError(f"{directory} cannot be listed: {error.strerror or error}.") from None
-    listed = [(name, is_dir) for name, is_dir in listed if not name.startswith(".")]
-    for name, _ in listed:
-        if image_ending(name):
+        path = name_as_text(directory)
+        raise DataError(f"{path} cannot be listed: {error.strerror or error}.") from None
+    listed = [entry for entry in listed if not entry[0].startswith(".")]
+    for name, is_dir, _ in listed:
+        if image_ending(name) or not is_dir:
             yield name
-    for name, is_dir in listed:
-        if is_dir and not image_ending(name) and not os.path.islink(directory / name):
-            for below in walk_images(directory / name):
-                yield f"{name}/{below}"
+    for name, is_dir, is_link in listed:
+        if not is_dir or image_ending(name):
+            continue
+        path = os.path.join(directory, name)
+        real_path = os.path.realpath(path) if is_link else os.path.join(real, name)
+        if is_link:
+            if _lies_in(top, real_path) or any(_lies_in(real_path, tree) for tree in taken):
+                continue
+            taken.add(real_path)
+        elif real_path in taken:
+            continue
+        for below in _walk(path, real_path, top, taken):
+            yield f"{name}/{below}"
+
+
+def _lies_in(path: str, tree: str) -> bool:
+    return path == tree or path.startswith(tree.rstrip(os.sep) + os.sep)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -255,12 +385,3 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
     except OSError:
         # A link that leads in a circle, or to where one may not look: reading it will say so.
         return False
-
-
-def readable(name: str) -> str:
-    """Returns a file's name as text that can be written, whatever bytes it is made of.
-
-    >>> readable("lens\\udcff")
-    'lens\\\\xff'
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

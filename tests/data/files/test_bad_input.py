@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lensnet.csv_tables import name_from_text, read_dicts
 from lensnet.data import BadFileError, prepare, read_image
 from lensnet.data.files import decoding
 from lensnet.datasets.image_folder.image_folder_dataset_builder import Builder
@@ -152,15 +153,21 @@ def test_what_the_system_refuses():
 
 
 def test_names_of_any_script(write_folder, make_experiment):
-    source = write_folder({"Größe": 20, "линза": 20})
+    source = write_folder({"Größe": 20, "линза": 20, "four": 20, "=1+1": 20})
     (source / "линза" / "3.npy").rename(source / "линза" / "DESJ0329−2820 ⊙, «3».npy")
     with open(os.fsencode(source / "Größe") + b"/bad\xff.npy", "wb"):
         pass
+    # Nor need the names of folders be text; and what is a formula elsewhere is a name here.
+    (source / "four").rename(source / os.fsdecode(b"\xfe"))
+    (source / "=1+1" / "3.npy").rename(source / "=1+1" / "a\rb\n.npy")
     data = prepare(make_experiment(source, options={"max_bad": 0.05}))
-    assert data.classes == ("Größe", "линза")
+    assert data.classes == ("=1+1", "Größe", "\\xfe", "линза")
+    rows = {row["id"]: row for row in read_dicts(data.directory / "examples.csv")}
+    assert rows["линза/DESJ0329−2820 ⊙, «3»"]["label"] == "линза" and len(rows) == 80
+    assert rows["=1+1/a\rb\n"]["label"] == "=1+1"
+    assert all((source / name_from_text(row["file"])).is_file() for row in rows.values())
     with open(data.directory / "examples.csv", encoding="utf-8", newline="") as file:
-        rows = {row["id"]: row for row in csv.DictReader(file)}
-    assert rows["линза/DESJ0329−2820 ⊙, «3»"]["label"] == "линза" and len(rows) == 40
+        assert not any(cell.startswith("=") for row in csv.reader(file) for cell in row)
     recorded = [record["id"].numpy().decode() for record in data.builder.as_dataset(split="train")]
     assert recorded == list(data.examples("train").ids)
     # The name that is no text in any script can still be written, and told.
