@@ -151,7 +151,9 @@ class CatalogueSource(FileSource):
         ra, dec = row.cell(self.options.ra_column), row.cell(self.options.dec_column)
         if not ra or not dec:
             return "it has no position"
-        return f'its position is "{ra}", "{dec}", not right ascension and declination in degrees'
+        reason = f'its position is "{ra}", "{dec}", not right ascension and declination in degrees'
+        commas = "," in ra or "," in dec
+        return f"{reason}: decimals stand behind a point, not a comma" if commas else reason
 
     def _position(self, row: Row) -> tuple[float, float] | None:
         if not self.options.cuts:

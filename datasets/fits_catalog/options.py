@@ -182,10 +182,18 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
         return SourceLayout(())
     if options.classes is not None:
         return SourceLayout(tuple(options.classes))
-    labels = {label_name(row.cell(options.label_column)) for row in table.rows() if not row.problem}
+    labels: set[str] = set()
+    fault = ""
+    for row in table.rows():
+        if row.problem is None:
+            labels.add(label_name(row.cell(options.label_column)))
+        elif not fault:
+            fault = f" Of other rows the first fault is: {row.place}: {row.problem}."
     classes = tuple(sorted(labels - {""}))
     if not classes:
-        raise DataError(f'The column "{options.label_column}" of {table.path} holds no label.')
+        raise DataError(
+            f'The column "{options.label_column}" of {table.path} holds no label.{fault}'
+        )
     return SourceLayout(classes)
 
 

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, HduOrList, SourceLayout
+from lensnet.config.folder_layout import split_of_folder
 from lensnet.csv_tables import name_as_text
 from lensnet.errors import DataError, did_you_mean
 
-__all__ = ["SPECS", "Options", "inspect", "split_folders", "split_of_folder"]
-
-# What people call a split, and the name it has in lensnet.
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "validate": "validation",
-    "dev": "validation",
-    "development": "validation",
-    "eval": "validation",
-    "evaluation": "validation",
-    "test": "test",
-    "testing": "test",
-    "holdout": "test",
-}
-_KINDS = "images?|imgs?|pictures|cutouts|datasets?|data|sets?|splits?|samples?|files|folder"
-_WITH_WORDS = re.compile(f"^({_KINDS})|({_KINDS})$")
-
-
-def split_of_folder(name: str) -> str | None:
-    """Returns the split that a folder's name says, with or without words such as "set" and "data".
-
-    >>> [split_of_folder(name) for name in ("train_set", "TestData", "dev", "set-val", "lens")]
-    ['train', 'test', 'validation', 'validation', None]
-    """
-    word, shorter = "", re.sub(r"[\W_]+", "", name.lower())
-    while shorter != word:
-        word = shorter
-        if word in _SPLITS:
-            return _SPLITS[word]
-        shorter = _WITH_WORDS.sub("", word, count=1)
-    return None
+__all__ = ["SPECS", "Options", "inspect", "split_folders"]
 
 
 class Options(FileOptions):

@@ -109,6 +109,7 @@ def find_images(source_dir: Path, options: Options) -> StoredArray:
             "stack, or the directory that holds it."
         )
     if source_dir.is_file():
+        _refuse_npz(source_dir)
         if not source_dir.name.lower().endswith(ENDINGS):
             raise DataError(f"{source_dir} is not one of {', '.join(ENDINGS)}.")
         return _array_of(source_dir, options)
@@ -120,6 +121,9 @@ def find_images(source_dir: Path, options: Options) -> StoredArray:
         arrays = [array for path in files for array in arrays_in(path)]
         many = [array.path for array in arrays if len(array.shape) >= 3]
         stacks = _usual(many, [path.stem for path in many], _IMAGES)
+    if not files:
+        for path in sorted(source_dir.iterdir()):
+            _refuse_npz(path)
     if len(stacks) != 1:
         listed = f": {', '.join(path.name for path in files)}" if files else ""
         raise DataError(
@@ -127,6 +131,15 @@ def find_images(source_dir: Path, options: Options) -> StoredArray:
             "data.options.images, or let data.source_dir be the file."
         )
     return _array_of(stacks[0], options)
+
+
+def _refuse_npz(path: Path) -> None:
+    """Says what to do with an .npz file, none of whose arrays can be read in parts."""
+    if path.name.lower().endswith(".npz"):
+        raise DataError(
+            f"{path} packs each array as a whole: unpack them once, in Python by "
+            "`for name, array in np.load(FILE).items(): np.save(name, array)`."
+        )
 
 
 def _array_of(path: Path, options: Options) -> StoredArray:
@@ -210,19 +223,22 @@ class _Known:
         if self._rows is not None:
             self._table.need(name, option)
             return [row.cell(name) for row in self._rows]
-        if self.images.name:
-            return self._read(find_array(arrays_in(self.images.path), name, option))
         path = self.root / name
         if not path.is_file() and (self.root / f"{name}.npy").is_file():
             path = self.root / f"{name}.npy"
         if not path.is_file():
+            if self.images.name:
+                return self._read(find_array(arrays_in(self.images.path), name, option))
             raise DataError(f"{self.root} holds no file {name}, which {option} names.")
-        if not path.name.lower().endswith(".npy"):
+        if not path.name.lower().endswith(ENDINGS):
             raise DataError(
-                f"{path}, which {option} names, is not an .npy file. A table is named by "
-                f"data.options.table, and its column by {option}."
+                f"{path}, which {option} names, is not one of {', '.join(ENDINGS)}. A table is "
+                f"named by data.options.table, and its column by {option}."
             )
-        return self._read(arrays_in(path)[0])
+        arrays = arrays_in(path)
+        if len(arrays) != 1:
+            raise DataError(f"{path}, which {option} names, holds {len(arrays)} arrays, not one.")
+        return self._read(arrays[0])
 
     def usual_labels(self) -> list[str] | None:
         """Returns what is called as labels usually are; None if nothing is."""

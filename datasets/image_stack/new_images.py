@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +66,5 @@ def _is_stack(path: Path) -> bool:
 
 def _loaded(source: StackSource) -> Iterator[Loaded]:
     examples = source.examples()
-    with contextlib.closing(source.stack):
-        while some := list(itertools.islice(examples, _AT_ONCE)):
-            yield from source.load(some)
+    while some := list(itertools.islice(examples, _AT_ONCE)):
+        yield from source.load(some)

@@ -8,7 +8,7 @@ from lensnet.config.dataset import FileOptions
 
 __all__ = ["Options"]
 
-_WHERE = "A dataset of the HDF5 file, an .npy file below source_dir, or a column of the table"
+_WHERE = "A dataset of the HDF5 file, a file of one array beside it, or a column of the table"
 
 
 class Options(FileOptions):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ class StackSource(FileSource):
         contents = contents_of(source_dir, options, labelled=labelled)
         root = source_dir.parent if source_dir.is_file() else source_dir
         super().__init__(root, options, classes=contents.classes)
-        self.stack = ImageStack(contents.images)
+        self.array = contents.images
         self.files = tuple(os.path.relpath(path, root) for path in contents.files)
         self._contents: Contents | None = contents
         self._open = functools.partial(contents_of, source_dir, options, labelled=labelled)
@@ -64,7 +65,7 @@ class StackSource(FileSource):
         """Yields the images one by one, whether or not they share an id."""
         contents = self._contents or self._open()
         name = os.path.relpath(contents.images.path, self.root)
-        for index in range(len(self.stack)):
+        for index in range(self.array.shape[0]):
             problem = contents.problems.get(index)
             known = contents.ids[index] if contents.ids is not None else str(index)
             label = target = None
@@ -107,7 +108,7 @@ class StackSource(FileSource):
         Raises:
             DataError: their channels cannot be told.
         """
-        array = self.stack.array
+        array = self.array
         try:
             image = channels_last(np.broadcast_to(np.zeros((), array.dtype), array.shape[1:]))
         except ValueError as error:
@@ -122,22 +123,30 @@ class StackSource(FileSource):
 
         From a file that unpacks many images at once, what lies together is read together.
         """
-        if self.stack.images_together == 1:
-            yield from read_ahead(self.load_one, examples, ahead=ahead)
-            return
-        wanted = list(examples)
-        good = [example for example in wanted if example.problem is None]
-        images = self.stack.images([_index_of(example) for example in good])
-        for example in wanted:
+        # Opened for this alone, so that it is closed however many others read of the same file.
+        with contextlib.closing(ImageStack(self.array)) as stack:
+            if stack.images_together == 1:
+                read = functools.partial(self._read_from, stack)
+                yield from read_ahead(lambda e: self.load_one(e, read), examples, ahead=ahead)
+            else:
+                yield from self._load_in_chunks(stack, list(examples))
+
+    def _load_in_chunks(self, stack: ImageStack, examples: Sequence[Example]) -> Iterator[Loaded]:
+        good = [_index_of(example) for example in examples if example.problem is None]
+        images = stack.images(good)
+        for example in examples:
             if example.problem is not None:
                 yield self.load_one(example)
                 continue
-            pixels = next(images)
-            yield self.load_one(example, functools.partial(self._decoded, pixels=pixels))
+            yield self.load_one(example, functools.partial(self._decoded, pixels=next(images)))
 
     def read(self, example: Example) -> DecodedImage:
         """Returns an image of the stack; see `FileLoader`."""
-        (pixels,) = self.stack.images([_index_of(example)])
+        with contextlib.closing(ImageStack(self.array)) as stack:
+            return self._read_from(stack, example)
+
+    def _read_from(self, stack: ImageStack, example: Example) -> DecodedImage:
+        (pixels,) = stack.images([_index_of(example)])
         return self._decoded(example, pixels)
 
     def _decoded(self, example: Example, pixels: np.ndarray | ValueError) -> DecodedImage:

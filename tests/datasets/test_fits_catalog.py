@@ -215,6 +215,13 @@ def test_labels_that_are_one_number(tmp_path):
         assert problems[4:6] == [f"table.csv line {line}: it has no label" for line in (6, 7)]
 
 
+def test_the_fault_of_all_rows_is_named(tmp_path):
+    """And not that there would be no labels."""
+    (tmp_path / "table.csv").write_text("file,kind\na.npy,lens,x\nb.npy,other,y\n")
+    with pytest.raises(DataError, match="line 2: it has 3 cells, where the header has 2"):
+        CatalogueSource(tmp_path / "table.csv", Options(label_column="kind"))
+
+
 def test_a_decimal_comma_is_named(tmp_path):
     (tmp_path / "table.csv").write_text("file;z\na.npy;0,5\n")
     (example,) = CatalogueSource(tmp_path / "table.csv", Options(target_column="z")).list().examples

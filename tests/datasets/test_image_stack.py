@@ -73,6 +73,16 @@ def test_images_come_in_the_order_asked_for(tmp_path, monkeypatch, window):
     assert source.known_shape() == (9, 10, 3)
 
 
+def test_labels_in_a_file_of_their_own(tmp_path):
+    """As patches of slides come: two HDF5 files, of arrays of four axes each."""
+    write_hdf5(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["y"] = KINDS.reshape(-1, 1, 1, 1)
+    source = StackSource(tmp_path, Options(images="x.h5", labels="y.h5"))
+    assert [int(example.label) for example in source.list().examples] == KINDS.tolist()
+    assert loaded(source)[1] == {}
+
+
 def save(folder, **arrays):
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
@@ -201,6 +211,7 @@ def cut(path):
         (lambda p: save(p, a=IMAGES, b=IMAGES), {}, "holds 2 stacks of images: a.npy, b.npy"),
         (lambda p: save(p, X=IMAGES[:, 0, 0], y=KINDS), {"images": "X.npy"}, "holds 0 arrays that"),
         (lambda p: save(p, X=np.ones((5, 7, 7, 7)), y=KINDS[:5]), {}, "does not tell the channels"),
+        (lambda p: np.savez(p / "X.npz", X=IMAGES), {}, "unpack them once, in Python"),
         (pickled, {}, "arrays in .*X.npy cannot be read"),
         (cut, {}, "arrays in .*X.npy cannot be read"),
         (

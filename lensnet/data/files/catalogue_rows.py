@@ -142,6 +142,8 @@ def translate_table_errors(path: Path) -> Iterator[None]:
     """Turns what goes wrong when a table is read into words."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"The catalogue {path} is not UTF-8 text: save it as such.") from error
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"The catalogue {path} cannot be read ({first_words(error)}).") from error
 

@@ -102,7 +102,10 @@ class CsvCatalogue(Catalogue):
                 cells = dict(zip(self.columns, texts, strict=False))
                 problem = f"it has {len(row)} cells, where the header has {width}"
                 if len(row) > width:
-                    problem += f'; a cell that holds a "{form.separator}" must stand in quotes'
+                    problem += (
+                        f': a cell that holds a "{form.separator}" must stand in quotes, and each '
+                        "column needs a name"
+                    )
                 whole = len(row) == width
                 yield Row(f"{self.path.name} line {line[0]}", cells, None if whole else problem)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -226,10 +226,16 @@ def decode_bands(
         ValueError: there are not as many HDUs as paths.
     """
     hdus = [hdu] * len(paths) if hdu is None or isinstance(hdu, int | str) else list(hdu)
-    planes = (
-        (path, _stored_array(path, part).pixels) for path, part in zip(paths, hdus, strict=True)
-    )
-    return stack_bands(planes, max_nonfinite=max_nonfinite, mask_value=mask_value)
+    orientations: set[int] = set()
+
+    def planes() -> Iterator[tuple[str | os.PathLike[str], np.ndarray]]:
+        for path, part in zip(paths, hdus, strict=True):
+            stored = _stored_array(path, part)
+            orientations.add(stored.orientation)
+            yield path, stored.pixels
+
+    found = stack_bands(planes(), max_nonfinite=max_nonfinite, mask_value=mask_value)
+    return found._replace(orientation=max(orientations))
 
 
 def stack_bands(

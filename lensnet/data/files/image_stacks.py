@@ -82,6 +82,8 @@ class StoredArray:
             DataError: there is not one value for each image, or it cannot be read.
         """
         values = self.read()
+        if values.ndim > 2 and math.prod(values.shape[1:]) == 1:
+            values = values.reshape(-1)
         if values.ndim == 2:
             values = values[:, 0] if values.shape[1] == 1 else _from_one_hot(values)
         if values.ndim != 1 or values.dtype.kind not in "SUObiuf":
@@ -147,7 +149,7 @@ def find_array(arrays: Sequence[StoredArray], name: str, option: str) -> StoredA
 class ImageStack:
     """The images of an array, opened when the first is asked for.
 
-    Its methods may be called from several threads. A copy in another process opens the file anew.
+    Its methods may be called from several threads once it is open.
 
     Args:
         array: (N, ...), N images.
@@ -156,9 +158,6 @@ class ImageStack:
     def __init__(self, array: StoredArray):
         self.array = array
         self._opened: tuple[Any, Any] | None = None
-
-    def __len__(self) -> int:
-        return self.array.shape[0]
 
     @property
     def images_together(self) -> int:
@@ -214,9 +213,6 @@ class ImageStack:
     def _take(self, place: slice) -> np.ndarray:
         found = self._source[place]
         return np.asarray(found if self.array.field is None else found[self.array.field])
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
 
 
 def _from_one_hot(values: np.ndarray) -> np.ndarray:

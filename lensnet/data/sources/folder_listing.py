@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lensnet.config.folder_layout import ClassFolder
+from lensnet.config.folder_layout import ClassFolder, split_of_folder
 from lensnet.csv_tables import name_as_text
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending, image_kind
@@ -235,12 +235,14 @@ def _nested(root: Path, names_in: Mapping[ClassFolder, Sequence[str]]) -> str | 
     ]
     if len(below) < 2 or not below[0] or any(folders != below[0] for folders in below):
         return None
-    classes = ", ".join(name_as_text(folder.path) for folder in names_in)
+    outer = ", ".join(name_as_text(folder.path) for folder in names_in)
+    inner = ", ".join(name_as_text(name) for name in sorted(below[0]))
+    words = f"All class folders in {root} ({outer}) hold the same folders ({inner})"
+    if all(map(split_of_folder, below[0])):
+        return f"{words}, which no split follows: folders of splits hold those of the classes."
     return (
-        f"All class folders in {root} ({classes}) hold the same folders "
-        f"({', '.join(map(name_as_text, sorted(below[0])))}), which are taken as parts of the "
-        "classes. If they are the classes, and the folders around them splits, name those train, "
-        "validation and test."
+        f"{words}, which are taken as parts of the classes. If they are the classes, and the "
+        "folders around them splits, name those train, validation and test."
     )
 
 

@@ -84,7 +84,8 @@ def test_a_cell_too_many_shifts_none(tmp_path):
     (tmp_path / "table.csv").write_text("file,z\na.npy,0,5\nb.npy,0,7\n")
     for row in open_catalogue(tmp_path / "table.csv").rows():
         assert row.problem == (
-            'it has 3 cells, where the header has 2; a cell that holds a "," must stand in quotes'
+            'it has 3 cells, where the header has 2: a cell that holds a "," must stand in quotes, '
+            "and each column needs a name"
         )
         assert row.cells["file"].endswith(".npy")
 
@@ -197,12 +198,13 @@ def test_a_number_is_one_label_however_written():
     [
         ("table.csv", b"", "is empty"),
         ("table.csv", b"a,b,a\n", 'more than one column "a"'),
-        ("table.csv", b"a,b\n\xff\xfe,1\n", "cannot be read"),
+        ("table.csv", b"a,b\n\xff\xfe,1\n", "is not UTF-8 text: save it as such"),
+        ("table.csv", "a,b\n1,2\n".encode("utf-16"), "is not UTF-8 text: save it as such"),
         ("table.fits", b"SIMPLE", "cannot be read"),
         ("table.txt", b"a,b\n", r"is not one of \.csv, \.tsv, \.fits"),
         ("table.csv", None, "does not exist"),
     ],
-    ids=["empty", "doubled", "binary", "damaged", "ending", "missing"],
+    ids=["empty", "doubled", "Latin 1", "UTF-16", "damaged", "ending", "missing"],
 )
 @pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
 def test_what_is_no_table(tmp_path, name, content, message):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lensnet.data import BadFileError, read_bands, read_example, read_image
 from lensnet.data.files import decoding
-from lensnet.data.files.decoding import decode, image_ending
+from lensnet.data.files.decoding import decode, decode_bands, image_ending
 from lensnet.errors import DataError
 
 # What is wrong with a file is said by the exception; astropy says it by warnings too.
@@ -302,8 +302,11 @@ def test_the_orientation_tag_turns_nothing(tmp_path, name):
     decoded = decode(tmp_path / name)
     assert decoded.orientation == 6 and decoded.image.shape == (48, 40, 3)
     assert np.abs(decoded.image - COLOUR).mean() < 2
-    Image.fromarray(COLOUR).save(tmp_path / name)
+    grey = Image.fromarray(COLOUR[..., 0])
+    grey.save(tmp_path / name)
     assert decode(tmp_path / name).orientation == 1
+    grey.save(tmp_path / f"r{name}", exif=exif)
+    assert decode_bands([tmp_path / name, tmp_path / f"r{name}"]).orientation == 6
 
 
 def test_jpegs_that_cannot_serve(tmp_path):

@@ -176,6 +176,9 @@ def test_class_folders_that_look_like_splits(touch):
     assert "name those train, validation and test" in remark
     touch("run1/maybe/1.npy")
     assert list_folder(root, ("run1", "run2")).remarks == ()
+    touch("lens/train/1.npy", "lens/test/1.npy", "other/train/1.npy", "other/test/1.npy")
+    (remark,) = list_folder(root, ("lens", "other")).remarks
+    assert "hold the same folders (test, train), which no split follows" in remark
 
 
 def test_a_folder_that_cannot_be_listed(tmp_path):
