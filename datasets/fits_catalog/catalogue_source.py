@@ -13,7 +13,7 @@ import numpy as np
 
 from lensnet.csv_tables import name_as_text
 from lensnet.data.files.bad_file import BadFileError
-from lensnet.data.files.catalogues import Row, label_name, number_of
+from lensnet.data.files.catalogues import Row, label_name, number_of, written
 from lensnet.data.files.decoding import DecodedImage, image_ending, stack_bands
 from lensnet.data.files.fits_files import HduName
 from lensnet.data.files.mosaics import CutoutSize, Mosaic, opened, split_hdu
@@ -102,7 +102,7 @@ class CatalogueSource(FileSource):
             files=tuple(row.cell(column) for column in options.files if row.cell(column)),
             label=self._class_of.get(label_name(row.cell(options.label_column))),
             target=_number(row.cell(options.target_column)),
-            group=row.cell(options.group_column),
+            group=written(row.cell(options.group_column)),
             problem=problem and f"{row.place}: {problem}",
             position=self._position(row),
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from lensnet.csv_tables import name_as_text
 from lensnet.data.files.bad_file import BadFileError
-from lensnet.data.files.catalogues import label_name, number_of
+from lensnet.data.files.catalogues import label_name, number_of, written
 from lensnet.data.files.decoding import DecodedImage
 from lensnet.data.files.image_stacks import ImageStack
 from lensnet.data.files.pixels import channels_last, validate_and_fill
@@ -90,7 +90,7 @@ class StackSource(FileSource):
                 files=(f"{name}[{index}]",),
                 label=label,
                 target=target,
-                group=group,
+                group=written(group),
                 problem=problem,
             )
 

@@ -1,6 +1,7 @@
 """Images that a table names, or says the positions of."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -466,3 +467,20 @@ def test_the_task_needs_what_the_table_offers(survey, task, column):
     ((key, message),) = experiment.problems()
     assert key == ("task",) and f"not what {task} needs" in message
     assert isinstance(experiment.dataset_options, DatasetOptions)
+
+
+def test_names_in_a_fits_table_need_not_be_text(tmp_path):
+    """Written in the days of Latin 1: files are found, and what is written can be."""
+    names = [b"a\xf6.npy", "b\u00f6.npy".encode(), b"c.npy"]
+    for name in names:
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            np.save(file, pixels(0, 0))
+    kinds = np.array([b"Gr\xf6\xdfe", b"klein", b"klein"])
+    Table({"file": np.array(names), "kind": kinds}).write(tmp_path / "table.fits")
+    options = Options(label_column="kind", group_column="kind")
+    source = CatalogueSource(tmp_path / "table.fits", options)
+    assert source.classes == (r"Gr\xf6\xdfe", "klein")
+    examples = source.list().examples
+    assert [example.id for example in examples] == [r"a\xf6", "bö", "c"]
+    assert [example.group for example in examples] == [r"Gr\xf6\xdfe", "klein", "klein"]
+    assert [item.error for item in source.load(examples)] == [None] * 3

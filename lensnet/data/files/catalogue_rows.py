@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensnet.csv_tables import name_as_text
 from lensnet.data.files.bad_file import first_words
 from lensnet.errors import DataError, did_you_mean
 
@@ -21,6 +22,7 @@ __all__ = [
     "number_of",
     "tidy_cell",
     "translate_table_errors",
+    "written",
 ]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -30,6 +32,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 # among them: none of these writes it, and it may well be the name of a class.
 _MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "--"})
 _NOT_A_NUMBER = frozenset({"nan", "+nan", "-nan"})
+_LONGEST = max(map(len, _MISSING | _NOT_A_NUMBER))
 
 # Whole numbers up to here are told apart by double precision.
 _LARGEST_WHOLE = 2.0**53
@@ -42,7 +45,23 @@ def tidy_cell(text: str) -> str:
     ['lens', '', '', 'none']
     """
     text = text.strip()
+    # No such word is longer; most cells are.
+    if len(text) > _LONGEST:
+        return text
     return "" if text in _MISSING or text.lower() in _NOT_A_NUMBER else text
+
+
+def written(cell: str) -> str:
+    """Returns a cell as text that can be written, where it may hold bytes that are none.
+
+    >>> print(written("Gr\\udcf6\\udcdfe"), written("Größe"))
+    Gr\\xf6\\xdfe Größe
+    """
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return name_as_text(cell)
+    return cell
 
 
 def label_name(cell: str) -> str:
@@ -53,7 +72,7 @@ def label_name(cell: str) -> str:
     """
     # Digits alone may be a code, such as 001, and not a number.
     if cell.isdecimal() or not _NUMBER.fullmatch(cell):
-        return cell
+        return written(cell)
     number = float(cell)
     if number.is_integer() and abs(number) < _LARGEST_WHOLE:
         return str(int(number))
@@ -130,9 +149,12 @@ class Catalogue(abc.ABC):
         """
         if column not in self.columns:
             named = [name for name in self.columns if name]
+            hint = ""
+            if len(named) == 1 and " " in named[0]:
+                hint = " Cells are parted by commas, semicolons or tabs, and not by blanks."
             raise DataError(
                 f'{self.path} has no column "{column}".{did_you_mean(column, named)} '
-                f"It has: {', '.join(named)}. {option} says which one to take."
+                f"It has: {', '.join(named)}. {option} says which one to take.{hint}"
             )
         return column
 

@@ -17,7 +17,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from lensnet.data.files.catalogue_rows import Catalogue, Row, label_name, number_of
+from lensnet.data.files.catalogue_rows import (
+    Catalogue,
+    Row,
+    label_name,
+    number_of,
+    written,
+)
 from lensnet.data.files.csv_catalogue import CsvCatalogue
 from lensnet.data.files.fits_catalogue import FitsCatalogue
 from lensnet.errors import DataError
@@ -30,6 +36,7 @@ __all__ = [
     "label_name",
     "number_of",
     "open_catalogue",
+    "written",
 ]
 
 TEXT_ENDINGS = (".csv", ".tsv")
