@@ -17,10 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lensnet.config.folder_layout import ClassFolder, split_of_folder
+from lensnet.config.folder_layout import ClassFolder
 from lensnet.csv_tables import name_as_text
 from lensnet.data.files.band_pattern import BandPattern
-from lensnet.data.files.decoding import image_ending, image_kind
+from lensnet.data.files.decoding import image_ending
+from lensnet.data.sources.folder_remarks import counted, folder_remarks
 from lensnet.errors import DataError
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "images_below",
     "list_folder",
     "list_folders",
-    "unread_kinds",
     "walk_files",
     "walk_images",
 ]
@@ -156,14 +156,10 @@ def list_folders(
             empty.pop(label, None)
     for folder in folders:
         if folder.label in empty:
-            raise DataError(_empty_class(root, folder.label or folder.path, bands, left_out))
-    remarks = (
-        _loose(root),
-        _kinds(root, names_in),
-        unread_kinds(root, unread),
-        _nested(root, names_in),
-    )
-    return Listing(tuple(examples), tuple(left_out), remarks=tuple(filter(None, remarks)))
+            name = folder.label or folder.path
+            raise DataError(_empty_class(root, name, bands, left_out, unread))
+    remarks = folder_remarks(root, names_in, unread)
+    return Listing(tuple(examples), tuple(left_out), remarks=remarks)
 
 
 def images_below(folder: Path, unread: Counter[str]) -> Iterator[str]:
@@ -180,73 +176,13 @@ def images_below(folder: Path, unread: Counter[str]) -> Iterator[str]:
             unread[os.path.splitext(name)[1].lower()] += 1
 
 
-def _loose(root: Path) -> str | None:
-    """Says how many images are of no class because they lie in no folder."""
-    loose = [entry.name for entry in os.scandir(root) if entry.is_file() and image_kind(entry.name)]
-    if not loose:
-        return None
-    first = name_as_text(min(loose))
-    return f"{len(loose)} image files lie in no class folder of {root}, such as {first}: left out."
-
-
-def _counted(kinds: Mapping[str, int]) -> str:
-    """Returns counts in words, the largest first."""
-    ordered = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{count} {kind or 'without an ending'}" for kind, count in ordered)
-
-
-def _kinds(root: Path, names_in: Mapping[ClassFolder, Sequence[str]]) -> str | None:
-    """Says where images are of more than one kind: by that a network may tell classes apart."""
-    kinds = {
-        folder: Counter(image_kind(name) or "" for name in names)
-        for folder, names in names_in.items()
-    }
-    together = sum(kinds.values(), Counter())
-    if len(together) < 2:
-        return None
-    words = f"The images in {root} are of more than one kind: {_counted(together)}."
-    of_label: dict[str, set[str]] = {}
-    for folder, of_folder in kinds.items():
-        of_label.setdefault(folder.label or "", set()).update(of_folder)
-    if len({frozenset(of_class) for of_class in of_label.values()}) > 1:
-        words += " Not every class has each, so that a network may tell the kinds apart instead."
-    return words
-
-
-def unread_kinds(root: Path, unread: Mapping[str, int]) -> str | None:
-    """Says how many files of other kinds there are.
-
-    Args:
-        root: where they are.
-        unread: how many there are of each ending.
-    """
-    if not unread:
-        return None
-    return (
-        f"Files in {root} that are not read, because of their endings: {_counted(unread)}. Images "
-        "are .npy, .npz, FITS, .png and .jpg files."
-    )
-
-
-def _nested(root: Path, names_in: Mapping[ClassFolder, Sequence[str]]) -> str | None:
-    """Says where all class folders hold the same folders, as folders of splits do."""
-    below = [
-        {name.partition("/")[0] for name in names if "/" in name} for names in names_in.values()
-    ]
-    if len(below) < 2 or not below[0] or any(folders != below[0] for folders in below):
-        return None
-    outer = ", ".join(name_as_text(folder.path) for folder in names_in)
-    inner = ", ".join(name_as_text(name) for name in sorted(below[0]))
-    words = f"All class folders in {root} ({outer}) hold the same folders ({inner})"
-    if all(map(split_of_folder, below[0])):
-        return f"{words}, which no split follows: folders of splits hold those of the classes."
-    return (
-        f"{words}, which are taken as parts of the classes. If they are the classes, and the "
-        "folders around them splits, name those train, validation and test."
-    )
-
-
-def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Sequence[str]) -> str:
+def _empty_class(
+    root: Path,
+    label: str,
+    bands: BandPattern | None,
+    left_out: Sequence[str],
+    unread: Mapping[str, int],
+) -> str:
     where = f'The class folder "{label}" in {root}'
     if bands is not None and any(f"{label}/" in name for name in left_out):
         return (
@@ -254,9 +190,10 @@ def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Se
             f'"{bands.file_pattern}" (a file there: {next(n for n in left_out if label in n)}). '
             "Set data.options.bands and file_pattern to the names of the files."
         )
+    others = f" In all folders lie {counted(unread)}." if unread else ""
     return (
-        f"{where} holds no image. Put .npy, FITS, .png or .jpg files into it; image_folder can "
-        "leave a class out, with data.options.classes."
+        f"{where} holds no image.{others} Put .npy, FITS, .png or .jpg files into it; image_folder "
+        "can leave a class out, with data.options.classes."
     )
 
 

@@ -24,8 +24,8 @@ from lensnet.data.sources.folder_listing import (
     Example,
     group_bands,
     images_below,
-    unread_kinds,
 )
+from lensnet.data.sources.folder_remarks import unread_kinds
 from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 

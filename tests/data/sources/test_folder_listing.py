@@ -45,7 +45,8 @@ def test_split_folders(touch):
 
 def test_an_empty_class_is_named(touch):
     root = touch("a/1.npy", "b/notes.txt")
-    with pytest.raises(DataError, match='class folder "b" in .* holds no image') as caught:
+    expected = 'class folder "b" in .* holds no image. In all folders lie 1 .txt'
+    with pytest.raises(DataError, match=expected) as caught:
         list_folder(root, ("a", "b"))
     assert caught.value.exit_code == 3
 
