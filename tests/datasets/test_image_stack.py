@@ -181,6 +181,34 @@ def test_a_damaged_part_of_a_file(tmp_path):
     assert len(images) == COUNT - 7
 
 
+@pytest.mark.parametrize("name", ["a.h5", "X.npy", "y.npy"])
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+def test_changed_files_are_read_or_refused(tmp_path, name):
+    """Whatever bytes are changed, most of them in headers."""
+    random = np.random.default_rng(len(name))
+    if name == "a.h5":
+        original = write_hdf5(tmp_path / name, ans=KINDS).read_bytes()
+    else:
+        save(tmp_path, X=IMAGES, y=KINDS)
+        original = (tmp_path / name).read_bytes()
+    outcomes = set()
+    for _ in range(60):
+        content = bytearray(original)
+        for _ in range(random.integers(1, 4)):
+            head = 2500 if name == "a.h5" else 128
+            place = random.integers(head if random.random() < 0.7 else len(content))
+            content[place] = random.integers(256)
+        (tmp_path / name).write_bytes(content)
+        try:
+            images, reasons = loaded(StackSource(tmp_path, Options()))
+        except DataError:
+            outcomes.add("refused")
+        else:
+            assert len(images) + len(reasons) > 0
+            outcomes.add("read")
+    assert outcomes == {"read", "refused"}
+
+
 def test_a_stack_that_has_changed_is_another(tmp_path):
     save(tmp_path, X=IMAGES, y=KINDS)
     source = StackSource(tmp_path, Options())

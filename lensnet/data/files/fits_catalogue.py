@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any, final
 
 import numpy as np
 
+from lensnet.data.files.bad_file import first_words
 from lensnet.data.files.catalogue_rows import (
     Catalogue,
     Row,
     check_unique,
     tidy_cell,
-    translate_table_errors,
 )
 from lensnet.errors import DataError
 
@@ -32,13 +33,14 @@ class FitsCatalogue(Catalogue):
         Raises:
             DataError: it is not a FITS file, or holds no table.
         """
-        columns = tuple(str(column.name) for column in cls._table(path).columns)
+        with _translated(path):
+            columns = tuple(str(column.name) for column in cls._table(path).columns)
         check_unique(path, columns)
         return cls(path, columns)
 
     def rows(self) -> Iterator[Row]:
         """Yields the rows in their order; see `Catalogue`."""
-        with translate_table_errors(self.path):
+        with _translated(self.path):
             table = self._table(self.path)
             columns = [
                 (name, values, _missing(table, name))
@@ -56,11 +58,32 @@ class FitsCatalogue(Catalogue):
     def _table(path: Path) -> Any:
         from astropy.io import fits
 
-        with translate_table_errors(path), fits.open(path, memmap=False) as hdus:
+        with _translated(path), fits.open(path, memmap=False) as hdus:
             for hdu in hdus:
-                if isinstance(hdu, fits.BinTableHDU | fits.TableHDU) and hdu.data is not None:
-                    return hdu
+                if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                    _name_columns(hdu.header)
+                    if hdu.data is not None:
+                        return hdu
         raise DataError(f"The catalogue {path} holds no table.")
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turns what goes wrong when a table is read into words."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        # astropy fails in many ways on damaged headers.
+        raise DataError(f"The catalogue {path} cannot be read ({first_words(error)}).") from error
+
+
+def _name_columns(header: Any) -> None:
+    """Gives columns that have no name one by their place, for astropy reads no others."""
+    for place in range(1, int(header.get("TFIELDS", 0)) + 1):
+        if not str(header.get(f"TTYPE{place}", "")).strip():
+            header[f"TTYPE{place}"] = f"col{place}"
 
 
 def _values(data: Any, name: str) -> Any:

@@ -250,5 +250,8 @@ def _translated(path: Path) -> Iterator[None]:
     """Turns what goes wrong when arrays are read into words."""
     try:
         yield
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, TypeError) as error:
+    except DataError:
+        raise
+    except Exception as error:
+        # h5py and NumPy's parser of headers fail in many ways on damaged files.
         raise DataError(f"The arrays in {path} cannot be read ({first_words(error)}).") from error

@@ -164,6 +164,20 @@ def test_what_is_masked_is_missing(tmp_path):
         assert {float(cell) for cell in rows[2].values()} == {9.0}, name
 
 
+def test_a_fits_column_without_a_name(tmp_path):
+    """The standard does not ask for names."""
+    Table({"first": [1, 2], "name": ["a", "b"]}).write(tmp_path / "table.fits")
+    content = (tmp_path / "table.fits").read_bytes()
+    start = content.index(b"TTYPE1")
+    (tmp_path / "table.fits").write_bytes(content[:start] + b" " * 80 + content[start + 80 :])
+    table = open_catalogue(tmp_path / "table.fits")
+    assert table.columns == ("col1", "name")
+    assert [row.cells for row in table.rows()] == [
+        {"col1": "1", "name": "a"},
+        {"col1": "2", "name": "b"},
+    ]
+
+
 def test_masks_are_of_the_numbers_as_stored(tmp_path):
     """Unsigned integers are stored with an offset, and TNULL is one before it is added."""
     stored = np.array([5, 32768 - 99, 7], np.uint16)
@@ -212,6 +226,31 @@ def test_what_is_no_table(tmp_path, name, content, message):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(open_catalogue(tmp_path / name).rows())
+
+
+@pytest.mark.parametrize("name", ["table.fits", "table.csv"])
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning:astropy")
+def test_changed_tables_are_read_or_refused(tmp_path, name):
+    """Whatever bytes are changed, in headers or below."""
+    table = masked_columns()
+    table.write(tmp_path / name)
+    original = (tmp_path / name).read_bytes()
+    random = np.random.default_rng(len(name))
+    outcomes = set()
+    for _ in range(150):
+        content = bytearray(original)
+        for _ in range(random.integers(1, 6)):
+            place = random.integers(min(len(content), 3 * 2880))
+            content[place] = random.choice(list(b"0123456789-;,\n#=\t '\"\xff\0AIJKL"))
+        (tmp_path / name).write_bytes(content)
+        try:
+            list(open_catalogue(tmp_path / name).rows())
+            outcomes.add("read")
+        except DataError as error:
+            assert "\n" not in str(error)
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
 
 
 def test_an_image_is_no_table(tmp_path):
