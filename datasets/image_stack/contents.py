@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lensnet.data.files.catalogues import label_name, number_of, open_catalogue
+from lensnet.data.files.catalogues import TEXT_ENDINGS, label_name, number_of, open_catalogue
 from lensnet.data.files.image_stacks import (
     ENDINGS,
     HDF5_ENDINGS,
@@ -22,6 +22,9 @@ __all__ = ["Contents", "contents_of", "find_images"]
 # What people call the arrays, in lower case, the first that there is being taken.
 _IMAGES = ("x", "images", "image", "data")
 _LABELS = ("y", "labels", "label", "ans", "classes")
+
+# What may stand behind the name that an option gives a file of one array.
+_FILES = ("", ".npy")
 
 
 @dataclass(frozen=True)
@@ -189,10 +192,12 @@ class _Known:
         self.files = [images.path]
         self.problems: dict[int, str] = {}
         self._rows = None
-        if options.table is not None:
-            path = root / options.table
-            names = (options.labels, options.targets, options.ids, options.groups)
-            self._table = open_catalogue(path, [name for name in names if name is not None])
+        named = (options.labels, options.targets, options.ids, options.groups)
+        names = [name for name in named if name is not None]
+        table = options.table or self._only_table(names)
+        if table is not None:
+            path = root / table
+            self._table = open_catalogue(path, names)
             self._rows = list(self._table.rows())
             self._check(path.name, len(self._rows))
             self.files.append(path)
@@ -201,6 +206,14 @@ class _Known:
                 for place, row in enumerate(self._rows)
                 if row.problem
             }
+
+    def _only_table(self, names: Sequence[str]) -> str | None:
+        """Returns the only table beside an .npy file where what is asked for is in no file."""
+        in_files = any((self.root / f"{name}{end}").is_file() for name in names for end in _FILES)
+        if not names or in_files or self.images.name:
+            return None
+        tables = [path.name for path in self.root.iterdir() if path.suffix.lower() in TEXT_ENDINGS]
+        return tables[0] if len(tables) == 1 else None
 
     @property
     def choices(self) -> list[str]:
@@ -223,10 +236,9 @@ class _Known:
         if self._rows is not None:
             self._table.need(name, option)
             return [row.cell(name) for row in self._rows]
-        path = self.root / name
-        if not path.is_file() and (self.root / f"{name}.npy").is_file():
-            path = self.root / f"{name}.npy"
-        if not path.is_file():
+        paths = [self.root / f"{name}{ending}" for ending in _FILES]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             if self.images.name:
                 return self._read(find_array(arrays_in(self.images.path), name, option))
             raise DataError(f"{self.root} holds no file {name}, which {option} names.")

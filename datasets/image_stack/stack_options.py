@@ -23,7 +23,8 @@ class Options(FileOptions):
     table: str | None = Field(
         None,
         description="A table, CSV or FITS, below source_dir, with a row for each image, in their "
-        "order. What the options below name are then its columns.",
+        "order. What the options below name are then its columns. Default: the only .csv or .tsv "
+        "file beside an .npy file, where they name no files.",
     )
     labels: str | None = Field(
         None,
