@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lensnet.csv_tables import name_as_text
+from lensnet.csv_tables import name_as_text, name_from_text
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.catalogues import Row, label_name, number_of, written
 from lensnet.data.files.decoding import DecodedImage, image_ending, stack_bands
@@ -99,7 +99,7 @@ class CatalogueSource(FileSource):
         options = self.options
         return Example(
             id=name_as_text(name),
-            files=tuple(row.cell(column) for column in options.files if row.cell(column)),
+            files=tuple(self._file(row.cell(name)) for name in options.files if row.cell(name)),
             label=self._class_of.get(label_name(row.cell(options.label_column))),
             target=_number(row.cell(options.target_column)),
             group=written(row.cell(options.group_column)),
@@ -107,12 +107,18 @@ class CatalogueSource(FileSource):
             position=self._position(row),
         )
 
+    def _file(self, cell: str) -> str:
+        """Returns the name of a file, of which lensnet itself may have made a text in a table."""
+        if "\\x" in cell and not os.path.exists(self.root / split_hdu(cell)[0]):
+            return name_from_text(cell)
+        return cell
+
     def _id(self, row: Row) -> str:
         options = self.options
         if options.id_column is not None:
             return row.cell(options.id_column) or row.place
         if options.files:
-            path, hdu = split_hdu(row.cell(options.files[0]))
+            path, hdu = split_hdu(self._file(row.cell(options.files[0])))
             stem = path[: len(path) - len(image_ending(path) or "")]
             return (stem if hdu is None else f"{stem}[{hdu}]") or row.place
         ra, dec = row.cell(options.ra_column), row.cell(options.dec_column)

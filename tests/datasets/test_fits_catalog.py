@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 
 from lensnet.config import Experiment
 from lensnet.config.dataset import DatasetOptions
+from lensnet.csv_tables import name_as_text, writing_table
 from lensnet.data import prepare
 from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
 from lensnet.datasets.fits_catalog.options import Options
@@ -484,3 +485,9 @@ def test_names_in_a_fits_table_need_not_be_text(tmp_path):
     assert [example.id for example in examples] == [r"a\xf6", "bö", "c"]
     assert [example.group for example in examples] == [r"Gr\xf6\xdfe", "klein", "klein"]
     assert [item.error for item in source.load(examples)] == [None] * 3
+    # As lensnet writes them, the names lead to the files, too.
+    with writing_table(tmp_path / "again.csv", ["file"]) as table:
+        table.rows([name_as_text(os.fsdecode(name))] for name in names)
+    again = CatalogueSource(tmp_path / "again.csv", Options(), labelled=False)
+    assert [example.id for example in again.rows()] == [example.id for example in examples]
+    assert [item.error for item in again.load(again.rows())] == [None] * 3
