@@ -173,7 +173,8 @@ class CatalogueSource(FileSource):
         named = {os.path.normpath(split_hdu(name)[0]) for name in files}
         named |= {os.path.normpath(split_hdu(name)[0]) for name in self.options.mosaics or ()}
         named.add(os.path.relpath(self.table, self.root))
-        for name in walk_images(self.root):
+        # What links lead to, such as a whole archive, is not searched for what nobody asked for.
+        for name in walk_images(self.root, through_links=False):
             if os.path.normpath(name) not in named:
                 yield name
 

@@ -258,12 +258,13 @@ def group_bands(names: Sequence[str], bands: BandPattern) -> tuple[list[_Found],
     return found, others
 
 
-def walk_images(directory: Path) -> Iterator[str]:
+def walk_images(directory: Path, *, through_links: bool = True) -> Iterator[str]:
     """Yields the image files below a directory; see `walk_files`."""
-    return (name for name in walk_files(directory) if image_ending(name))
+    files = walk_files(directory, through_links=through_links)
+    return (name for name in files if image_ending(name))
 
 
-def walk_files(directory: Path) -> Iterator[str]:
+def walk_files(directory: Path, *, through_links: bool = True) -> Iterator[str]:
     """Yields the files below a directory, by name, relative to it in POSIX form.
 
     Directories are listed as they are come to, so that a tree of millions of files is never held
@@ -271,21 +272,26 @@ def walk_files(directory: Path) -> Iterator[str]:
     them. A linked directory is gone through like any other, but none twice: where a link leads
     back into the tree, or to above it, what it leads to has its place already.
 
+    Args:
+        directory: the directory.
+        through_links: whether to go through linked directories.
+
     Raises:
         DataError: the directory cannot be listed.
     """
     real = os.path.realpath(directory)
-    return _walk(os.fspath(directory), real, real, {real})
+    return _walk(os.fspath(directory), real, real, {real} if through_links else None)
 
 
-def _walk(directory: str, real: str, top: str, taken: set[str]) -> Iterator[str]:
+def _walk(directory: str, real: str, top: str, taken: set[str] | None) -> Iterator[str]:
     """Yields the files below a directory.
 
     Args:
         directory: its path.
         real: the same without links.
         top: where it all began, without links.
-        taken: the trees that are gone through, by their real paths; linked ones are added.
+        taken: the trees that are gone through, by their real paths; linked ones are added. None
+            where no linked one is gone through.
     """
     try:
         with os.scandir(directory) as entries:
@@ -305,10 +311,12 @@ def _walk(directory: str, real: str, top: str, taken: set[str]) -> Iterator[str]
         path = os.path.join(directory, name)
         real_path = os.path.realpath(path) if is_link else os.path.join(real, name)
         if is_link:
-            if _lies_in(top, real_path) or any(_lies_in(real_path, tree) for tree in taken):
+            if taken is None or _lies_in(top, real_path):
+                continue
+            if any(_lies_in(real_path, tree) for tree in taken):
                 continue
             taken.add(real_path)
-        elif real_path in taken:
+        elif taken is not None and real_path in taken:
             continue
         for below in _walk(path, real_path, top, taken):
             yield f"{name}/{below}"

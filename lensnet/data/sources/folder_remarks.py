@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,12 +37,13 @@ def folder_remarks(
 def _loose(root: Path, folders: Iterable[ClassFolder]) -> str | None:
     """Says how many images are of no class because they lie beside the class folders."""
     parents = {folder.path.rpartition("/")[0] for folder in folders if folder.label is not None}
-    loose = [
-        f"{parent}/{entry.name}" if parent else entry.name
-        for parent in parents
-        for entry in os.scandir(root / parent)
-        if entry.is_file() and image_kind(entry.name)
-    ]
+    loose: list[str] = []
+    for parent in sorted(parents):
+        # Whoever may read the class folders may not list what is beside them.
+        with contextlib.suppress(OSError), os.scandir(root / parent) as entries:
+            for entry in entries:
+                if image_kind(entry.name) and entry.is_file():
+                    loose.append(f"{parent}/{entry.name}" if parent else entry.name)
     if not loose:
         return None
     first = name_as_text(min(loose))

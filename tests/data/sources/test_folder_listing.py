@@ -147,6 +147,7 @@ def test_a_linked_folder_is_part_of_its_class(touch):
         (root / "classes" / "a" / name).symlink_to(root / target)
     found = [example.id for example in list_folder(root / "classes", ("a",)).examples]
     assert found == ["a/0", "a/first/2", "a/own/3", "a/second/1"]
+    assert list(walk_images(root / "classes", through_links=False)) == ["a/0.npy", "a/own/3.npy"]
 
 
 def test_what_a_user_should_know_of_the_folders(touch):
