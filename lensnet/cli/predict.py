@@ -28,9 +28,10 @@ def command(
 
     Images must have the shape of those the run was trained on; they are preprocessed as those
     were. Where the run stacks bands from several files, so does this. A run that was trained by a
-    table (fits_catalog) takes tables, CSV or FITS, with the same columns; they need no label.
-    Writes a row an image. Files that cannot be used are listed with the reason in OUTPUT's
-    neighbour *.quarantine.csv, and images of which masked or not finite pixels have been filled in
+    table (fits_catalog) takes tables, CSV or FITS, with the same columns, and one that was trained
+    by a stack (image_stack) takes HDF5 and .npy files of many images; neither needs labels. Writes
+    a row an image. Files that cannot be used are listed with the reason in OUTPUT's neighbour
+    *.quarantine.csv, and images of which masked or not finite pixels have been filled in
     *.filled.csv.
 
     \b

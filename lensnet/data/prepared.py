@@ -14,6 +14,7 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.config.experiment import default_data_dir
 from lensnet.config.sections import Splits
+from lensnet.csv_tables import name_as_text
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
 from lensnet.data.pipeline.preprocessing import Preprocessing
@@ -24,6 +25,8 @@ from lensnet.data.records.index import Index, Quarantined, read_index
 from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
+from lensnet.data.sources.folder_listing import Listing
+from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.data.sources.splits import SPLITS, SplitPlan, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
@@ -84,14 +87,8 @@ def prepare(
         splits=experiment.data.splits,
         seed=experiment.data_seed,
     )
-    if config.listing is not None and config.listing.left_out:
-        _logger.warning(
-            "%d image files in %s are left out, such as %s: they %s.",
-            len(config.listing.left_out),
-            experiment.source_dir,
-            config.listing.left_out[0],
-            config.listing.left_out_because,
-        )
+    if config.listing is not None:
+        _say_what_is_odd(config.listing, experiment.source_dir)
     directory = prepared_directory(
         builder_class, config, experiment.data_dir, beam_options=beam_options
     )
@@ -187,6 +184,8 @@ class PreparedData:
                 self._index.num_filled,
                 self.directory / "examples.csv",
             )
+        if self._index.num_oriented:
+            _logger.warning(ORIENTATION_IGNORED, self._index.num_oriented)
         self.preprocessing = preprocessing or self._fit_preprocessing()
         if self.preprocessing.native_shape != self.native_shape:
             raise DataError(
@@ -347,6 +346,19 @@ class PreparedData:
             },
             self.classes,
         )
+
+
+def _say_what_is_odd(listing: Listing, source_dir: Path | None) -> None:
+    if listing.left_out:
+        _logger.warning(
+            "%d image files in %s are left out, such as %s: they %s.",
+            len(listing.left_out),
+            source_dir,
+            name_as_text(listing.left_out[0]),
+            listing.left_out_because,
+        )
+    for remark in listing.remarks:
+        _logger.warning("%s", remark)
 
 
 def _checked(split: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from lensnet import files
+from lensnet.csv_tables import writing_table
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
 from lensnet.evaluation.invariance import Invariance, rotation_report
@@ -194,13 +194,13 @@ def _latency_ms(model: Any, data: PreparedData, calls: int = 10) -> float:
 def _write_predictions(
     run: RunFolder, columns: Columns, examples: Any, outputs: np.ndarray
 ) -> None:
-    with files.replacing(run.predictions_file) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["id", columns.truth, *columns.names])
-            scores = columns.scores(outputs)
-            for name, label, row in zip(examples.ids, examples.labels, scores, strict=True):
-                writer.writerow([name, columns.truth_cell(label), *columns.cells(row)])
+    header = ["id", columns.truth, *columns.names]
+    is_target = examples.labels.dtype.kind == "f"
+    numbers = [*columns.score_names, *([columns.truth] if is_target else [])]
+    with writing_table(run.predictions_file, header, numbers) as table:
+        scores = columns.scores(outputs)
+        for name, label, row in zip(examples.ids, examples.labels, scores, strict=True):
+            table.row([name, columns.truth_cell(label), *columns.cells(row)])
 
 
 def _save_figures(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,10 @@ import numpy as np
 
 from lensnet import files
 from lensnet.config import Experiment
+from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, writing_table
 from lensnet.data import FileReader, read_inputs
 from lensnet.data.sources.inputs import Input, OpenTable
+from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.errors import DataError, RunError
 from lensnet.prediction.predictor import Predictor
 from lensnet.progress import track
@@ -63,7 +64,7 @@ def score_files(
             raise RunError(f"{path} exists already. Replace it by --overwrite.")
     if not output.parent.is_dir():
         raise RunError(f"There is no folder {output.parent} to write {output.name} into.")
-    scored = 0
+    scored = oriented = 0
     bad: list[Input] = []
     filled: list[tuple[str, str, int]] = []
     batches = read_inputs(
@@ -74,17 +75,22 @@ def score_files(
         open_table=_opener(predictor.experiment),
     )
     with files.replacing(output) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["id", "file", *predictor.columns.names])
+        with open_for_writing(temporary) as stream:
+            columns = predictor.columns
+            table = TableWriter(stream, ["id", "file", *columns.names], columns.score_names)
             for batch in track(batches, "Scoring images", count=len):
                 good = [item for item in batch if item.image is not None]
                 bad += [item for item in batch if item.image is None]
                 scored += len(good)
-                filled += [(item.id, item.path, item.filled) for item in good if item.filled]
+                oriented += sum(item.orientation != 1 for item in good)
+                filled += [
+                    (item.id, name_as_text(item.path), item.filled) for item in good if item.filled
+                ]
                 if good:
-                    writer.writerows(_rows(predictor, good))
-        reasons = [(item.path, item.error.reason if item.error else "") for item in bad]
+                    table.rows(_rows(predictor, good))
+        reasons = [
+            (name_as_text(item.path), item.error.reason if item.error else "") for item in bad
+        ]
         _write_list(quarantine, ("file", "reason"), reasons)
         _write_list(gaps, ("id", "file", "filled_pixels"), filled)
         if not scored:
@@ -101,6 +107,8 @@ def score_files(
             len(filled),
             gaps,
         )
+    if oriented:
+        _log.warning(ORIENTATION_IGNORED, oriented)
     _log.info("%d images scored: %s", scored, output)
     return scored
 
@@ -108,7 +116,10 @@ def score_files(
 def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
     scores = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
     cells = predictor.columns.cells
-    return [[item.id, item.path, *cells(row)] for item, row in zip(good, scores, strict=True)]
+    return [
+        [item.id, name_as_text(item.path), *cells(row)]
+        for item, row in zip(good, scores, strict=True)
+    ]
 
 
 def _opener(experiment: Experiment) -> OpenTable | None:
@@ -125,8 +136,5 @@ def _write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[obje
     if not rows:
         path.unlink(missing_ok=True)
         return
-    with files.replacing(path) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(columns)
-            writer.writerows(rows)
+    with writing_table(path, columns) as table:
+        table.rows(rows)

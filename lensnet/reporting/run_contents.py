@@ -23,6 +23,7 @@ import yaml
 
 from lensnet import registry
 from lensnet.config.task import TaskSpec
+from lensnet.csv_tables import read_dicts
 from lensnet.errors import RunError
 
 Row = dict[str, str]
@@ -185,10 +186,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for row in csv.DictReader(file):
-            # A row cut short has None for values, one too long a None key.
-            yield {key: value or "" for key, value in row.items() if key is not None}
+    yield from read_dicts(path)
 
 
 def _history(path: Path, problems: list[str]) -> list[Row]:

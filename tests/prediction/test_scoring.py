@@ -1,9 +1,11 @@
 import csv
+import os
 import shutil
 
 import numpy as np
 import pytest
 
+from lensnet.csv_tables import name_from_text, read_dicts
 from lensnet.errors import DataError, RunError
 from lensnet.prediction import Predictor, score_files
 
@@ -44,6 +46,43 @@ def test_bad_files_are_listed_and_the_rest_is_scored(tiny_run, image_folder, tmp
     bad = {row["file"].split("/")[-1]: row["reason"] for row in quarantine}
     assert set(bad) == {"cut.npy", "large.npy"}
     assert "(40, 40, 1)" in bad["large.npy"] and "(32, 32, 1)" in bad["large.npy"]
+
+
+def test_names_that_are_not_text_and_names_that_are_formulas(tiny_run, image_folder, tmp_path):
+    """All are scored; the tables hold no formula, and every name reads back to its file."""
+    names = [
+        b"good.npy",
+        b"\xff.npy",
+        b"=cmd.npy",
+        b"@SUM(1).npy",
+        b"-2.npy",
+        b"+1.npy",
+        b"\tt.npy",
+    ]
+    names += ["héllo.npy".encode(), b"two\nlines.npy", b"a\rb.npy", rb"\xff.npy"]
+    folder = os.fsencode(tmp_path / "inputs")
+    os.mkdir(folder)
+    for name in names:
+        shutil.copyfile(image_folder / "ring" / "0.npy", os.path.join(folder, name))
+    for name in (b"\xfe.npy", b"=bad.npy"):
+        with open(os.path.join(folder, name), "wb"):
+            pass
+    assert score_files(tiny_run, [os.fsdecode(folder)], tmp_path / "scores.csv") == len(names)
+    scored = list(read_dicts(tmp_path / "scores.csv"))
+    assert len(scored) == len(names)
+    assert {os.fsencode(name_from_text(row["file"])) for row in scored} == {
+        os.path.join(folder, name) for name in names
+    }
+    assert {os.fsencode(name_from_text(row["id"])) + b".npy" for row in scored} == set(names)
+    bad = [row["file"] for row in read_dicts(tmp_path / "scores.quarantine.csv")]
+    assert {os.path.basename(os.fsencode(name_from_text(file))) for file in bad} == {
+        b"\xfe.npy",
+        b"=bad.npy",
+    }
+    with open(tmp_path / "scores.csv", encoding="utf-8", newline="") as stream:
+        assert not any(
+            cell[:1] in "=+-@\t\r\n" for row in csv.reader(stream) for cell in row if cell
+        )
 
 
 def test_nothing_usable_writes_no_scores(tiny_run, tmp_path):

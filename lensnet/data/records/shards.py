@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_datasets.core import file_adapters, writer
 
+from lensnet.csv_tables import open_for_writing
 from lensnet.data.files.fits_files import without_astropy_warnings
-from lensnet.data.records.index import IndexWriter, open_list
+from lensnet.data.records.index import IndexWriter
 from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import ConfigurationError
@@ -84,7 +85,7 @@ class ShardWriter:
                 stack.enter_context(replacing(name, durable=False))
                 for name in (shard.path, *shard.indexes)
             )
-            with open_list(good) as good_file, open_list(bad) as bad_file:
+            with open_for_writing(good) as good_file, open_for_writing(bad) as bad_file:
                 index = IndexWriter(good_file, bad_file, has_targets=not self.source.classes)
                 records = self._records(shard, loading, index)
                 writer.ExampleWriter(self.file_format).write(path, records)

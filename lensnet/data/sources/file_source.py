@@ -13,7 +13,7 @@ from lensnet.data.files.decoding import DecodedImage
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.reading_ahead import read_ahead
-from lensnet.data.sources.source import FILLED, Loaded, Shape
+from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded, Shape
 from lensnet.data.sources.splits import SplitPlan
 
 __all__ = ["FileLoader", "FileSource"]
@@ -90,6 +90,8 @@ class FileLoader:
             known[named[0] if named else f"value_{place}"] = number
         if decoded.filled:
             known[FILLED] = decoded.filled
+        if decoded.orientation != 1:
+            known[ORIENTATION] = decoded.orientation
         return Loaded(example, image=decoded.image, target=target, metadata=known)
 
     def _named(self, path: str) -> str:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lensnet.csv_tables import name_as_text
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
 from lensnet.data.sources.file_source import FileLoader
-from lensnet.data.sources.folder_listing import Example, group_bands, readable, walk_images
-from lensnet.data.sources.source import FILLED, Loaded
+from lensnet.data.sources.folder_listing import (
+    Example,
+    group_bands,
+    images_below,
+)
+from lensnet.data.sources.folder_remarks import unread_kinds
+from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 
 __all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
+
+_log = logging.getLogger(__name__)
 
 OpenTable = Callable[[Path], Iterator[Loaded] | None]
 """Loads what a table of images names; None for what is not a table."""
@@ -38,6 +48,7 @@ class Input:
         image: (H, W, C) float32, raw; None for a bad file.
         error: what is wrong with it; None for a good one.
         filled: how many of its pixels were gaps and have been filled.
+        orientation: what its file says of how to turn it, 1 to 8, which nobody does; 1 for not.
     """
 
     id: str
@@ -45,6 +56,7 @@ class Input:
     image: np.ndarray | None = None
     error: BadFileError | None = None
     filled: int = 0
+    orientation: int = 1
 
 
 def read_inputs(
@@ -105,8 +117,9 @@ def read_inputs(
 
 def _input_of(loaded: Loaded, file: str) -> Input:
     filled = int(loaded.metadata.get(FILLED, 0))
+    orientation = int(loaded.metadata.get(ORIENTATION, 1))
     error = loaded.error and BadFileError(file, loaded.error.reason)
-    return Input(loaded.example.id, file, loaded.image, error, filled)
+    return Input(loaded.example.id, file, loaded.image, error, filled, orientation)
 
 
 def _check_there(paths: Iterable[Path]) -> None:
@@ -137,13 +150,16 @@ def list_inputs(
             continue
         for folder in group:
             found = False
-            images = walk_images(folder)
+            unread: Counter[str] = Counter()
+            images = images_below(folder, unread)
             # Bands that lie apart come together only once all files are known.
             together = [list(images)] if bands is not None and bands.apart else None
             for names in together or _by_directory(images):
                 for example in _examples(names, bands, f"{folder.as_posix()}/"):
                     found = True
                     yield example
+            if words := unread_kinds(folder, unread):
+                _log.warning("%s", words)
             if not found:
                 wanted = f" of the bands {', '.join(bands.bands)}" if bands else ""
                 raise DataError(f"The folder {folder} holds no image{wanted}.")
@@ -163,8 +179,8 @@ def _examples(names: Sequence[str], bands: BandPattern | None, prefix: str) -> I
     """Yields what files listed together hold, the prefix being no part of their ids."""
     if bands is not None:
         for name, files, problem in group_bands(names, bands)[0]:
-            yield Example(readable(name), tuple(prefix + f for f in files), problem=problem)
+            yield Example(name_as_text(name), tuple(prefix + f for f in files), problem=problem)
         return
     for name in names:
         ending = image_ending(name) or ""
-        yield Example(readable(name[: len(name) - len(ending)]), (prefix + name,))
+        yield Example(name_as_text(name[: len(name) - len(ending)]), (prefix + name,))
