@@ -24,7 +24,7 @@ from lensnet.data.records.index import Index, Quarantined, read_index
 from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
-from lensnet.data.sources.splits import SPLITS, SplitPlan, check_splits
+from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
 
@@ -82,7 +82,8 @@ def prepare(
         experiment.dataset_options,
         source_dir=experiment.source_dir,
         splits=experiment.data.splits,
-        seed=experiment.data_seed,
+        seed=experiment.data.seed,
+        stratify=experiment.data.stratify,
     )
     if config.listing is not None and config.listing.left_out:
         _logger.warning(
@@ -95,8 +96,8 @@ def prepare(
     directory = prepared_directory(
         builder_class, config, experiment.data_dir, beam_options=beam_options
     )
-    plan = SplitPlan.make(config.plan_splits, config.found.splits, config.seed)
-    return PreparedData(experiment, open_directory(directory), preprocessing, plan.named)
+    splits = config.plan_for(config.found).named
+    return PreparedData(experiment, open_directory(directory), preprocessing, splits)
 
 
 def open_prepared(

@@ -176,7 +176,7 @@ class TestResume:
 
     def test_another_experiment_is_refused(self, whole, image_folder, data_dir):
         other = experiment(image_folder, data_dir, **{**self.SECTIONS, "seed": 1})
-        with pytest.raises(RunError, match="started with other values of data.seed, seed"):
+        with pytest.raises(RunError, match="started with other values of seed;"):
             fit(other, whole, resume=True)
 
     def test_a_damaged_checkpoint(self, whole, image_folder, data_dir, tmp_path):

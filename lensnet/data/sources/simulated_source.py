@@ -58,10 +58,9 @@ class SimulatedSource:
             )
         )
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an image; see `Source`."""
-        stream, _, index = example.id.rpartition("/")
-        return plan.assign_simulated(stream, int(index))
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split of each image; see `Source`."""
+        return plan.assign_simulated(examples)
 
     def known_shape(self) -> Shape:
         """Returns the shape that the simulator says; see `Source`."""
