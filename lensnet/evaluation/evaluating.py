@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lensnet import files
+from lensnet.config.task import TaskSpec
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
+from lensnet.evaluation.caveats import why_undefined
 from lensnet.evaluation.invariance import Invariance, rotation_report
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
@@ -34,11 +36,18 @@ _log = logging.getLogger(__name__)
 # Test images are kept at hand for rotating them; above this they are kept on disk.
 _MEMORY_BYTES = 1 << 30
 
+_CONSTANT = (
+    "All test images have the same score: the network tells none apart, and that scores stay when "
+    "images rotate says nothing. Has it been trained for too few steps?"
+)
+
 
 def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, Any]:
     """Measures a run's best model on the validation and the test split.
 
-    Writes `metrics.json`, `predictions.csv` and the figures into the run folder.
+    Writes `metrics.json`, `predictions.csv` and the figures into the run folder. A metric that has
+    no value is null there, and `undefined` says why; `warnings` holds what must be said beside the
+    metrics, which is logged as well.
 
     Args:
         run: the run folder.
@@ -59,16 +68,34 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     with _outputs(model, data, "validation", keep_images=False) as (outputs, _):
         examples = data.examples("validation")
         validation = metrics(examples.labels, outputs)
+        undefined = {"validation": why_undefined(validation, examples.labels, data.classes)}
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
         test = metrics(examples.labels, outputs)
-        invariance = _invariance(run, data, model, images, experiment.evaluation.rotations)
-        if invariance is not None:
+        undefined["test"] = why_undefined(test, examples.labels, data.classes)
+        warnings = _warnings(task, examples.labels, outputs, data.classes)
+        invariance = None
+        try:
+            invariance = _invariance(data, model, images, experiment.evaluation.rotations)
             test.update(invariance.metrics())
+            if len(images) > 1 and invariance.is_constant:
+                warnings.append(_CONSTANT)
+        except DataError as error:
+            test["rotation_std"] = None
+            why = str(error).rstrip(".")
+            undefined["test"]["rotation_std"] = why[:1].lower() + why[1:]
         _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
         drawn = load_object(task.figures)(examples.labels, outputs, images, data.classes)
         _save_figures(run, drawn, invariance)
-    result = {"validation": validation, "test": test, "timing": _timing(run, data)}
+    for words in warnings:
+        _log.warning("%s", words)
+    result = {
+        "validation": validation,
+        "test": test,
+        "timing": _timing(run, data),
+        "undefined": undefined,
+        "warnings": warnings,
+    }
     run.write_json("metrics.json", result)
     return result
 
@@ -81,15 +108,13 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
         rotations: number of angles, 360 / rotations degrees apart.
 
     Raises:
-        DataError: the images are not square and the angles need them to be.
+        DataError: the images are not square and the angles need them to be, or all targets of a
+            regression are equal.
     """
     data = _open_data(run)
     model = accelerate(load(run.path))
     with _outputs(model, data, "test", keep_images=True) as (_, images):
-        invariance = _invariance(run, data, model, images, rotations)
-    if invariance is None:
-        raise DataError("The rotation-invariance cannot be measured on these test images.")
-    return invariance
+        return _invariance(data, model, images, rotations)
 
 
 def _open_data(run: RunFolder) -> PreparedData:
@@ -131,31 +156,29 @@ def _outputs(
         yield np.concatenate(outputs), images
 
 
-def _invariance(
-    run: RunFolder, data: PreparedData, model: Any, images: np.ndarray, rotations: int
-) -> Invariance | None:
+def _warnings(
+    task: TaskSpec, labels: np.ndarray, outputs: np.ndarray, classes: Sequence[str]
+) -> list[str]:
+    """What must be said beside the metrics of the test split."""
+    return [] if task.warnings is None else load_object(task.warnings)(labels, outputs, classes)
+
+
+def _invariance(data: PreparedData, model: Any, images: np.ndarray, rotations: int) -> Invariance:
+    """Rotates the test images.
+
+    Raises:
+        DataError: nothing could be said of them so.
+    """
     height, width = data.image_shape[:2]
     if height != width and rotations % 4 == 0:
-        _log.warning(
-            "Images of %d x %d pixels cannot be rotated by 90 degrees: rotation_std is left out.",
-            height,
-            width,
-        )
-        return None
+        raise DataError(f"Images of {height} x {width} pixels cannot be rotated by 90 degrees.")
     target_std = None
     if data.target_std is not None:
         # In units of the spread of what was to be predicted.
         target_std = float(np.std(data.examples("test").labels))
         if target_std == 0:
-            _log.warning("All test targets are equal: rotation_std is left out.")
-            return None
-    report = rotation_report(model, images, rotations, target_std=target_std)
-    if len(images) > 1 and report.is_constant:
-        _log.warning(
-            "All test images have the same score: the network tells none apart, and that scores "
-            "stay when images rotate says nothing. Has it been trained for too few steps?"
-        )
-    return report
+            raise DataError("All test targets are equal, and have no spread to compare with.")
+    return rotation_report(model, images, rotations, target_std=target_std)
 
 
 def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:

@@ -79,6 +79,10 @@ class TestRunFolder:
         assert set(metrics["test"]) == expected | {"rotation_std", "rotation_flip_rate"}
         assert metrics["test"]["rotation_std"] <= 1e-5
         assert metrics["test"]["rotation_flip_rate"] == 0
+        # Twelve test images, six of each class.
+        assert metrics["test"]["tpr10"] is None
+        reason = 'it needs 10 images of "blob", and there are 6'
+        assert metrics["undefined"] == {key: {"tpr10": reason} for key in ("validation", "test")}
         assert metrics["timing"]["seconds"] > 0
         assert metrics["timing"]["train_images_per_second"] > 0
 
@@ -270,9 +274,11 @@ def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, ca
         head = next(layer for layer in reversed(model.layers) if layer.weights)
         head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
         model.save(run.path / "model.keras")
-    metrics = evaluate_run(run)["test"]
-    assert metrics["rotation_std"] <= 1e-5
-    assert ("the network tells none apart" in caplog.text) is is_constant
+    measured = evaluate_run(run)
+    assert measured["test"]["rotation_std"] <= 1e-5
+    said = [words for words in measured["warnings"] if "the network tells none apart" in words]
+    assert bool(said) is is_constant
+    assert all(words in caplog.text for words in measured["warnings"])
 
 
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
