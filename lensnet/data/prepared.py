@@ -86,10 +86,11 @@ def prepare(
         stratify=experiment.data.stratify,
     )
     if config.listing is not None and config.listing.left_out:
+        source_dir = experiment.source_dir
         _logger.warning(
             "%d image files in %s are left out, such as %s: they %s.",
             len(config.listing.left_out),
-            experiment.source_dir,
+            source_dir.parent if source_dir is not None and source_dir.is_file() else source_dir,
             config.listing.left_out[0],
             config.listing.left_out_because,
         )

@@ -114,7 +114,7 @@ def test_a_mask_over_most_of_an_image_or_all_of_a_band(ground, make_experiment):
         make_experiment("lens_finding/ground", "binary", source_dir=ground, options=options)
     )
     assert dict(data.quarantine) == {
-        "Public/Band1/imageSDSS_R-100007.fits": "channel 3 has no finite pixel",
+        "Public/Band4/imageSDSS_U-100007.fits": "channel 3 has no finite pixel",
         "Public/Band1/imageSDSS_R-100008.fits": "63.6 % of its pixels are masked or not finite; "
         "50 % may be",
     }

@@ -51,7 +51,9 @@ def test_nothing_usable_writes_no_scores(tiny_run, tmp_path):
     with pytest.raises(DataError, match="None of the 1 images could be used") as caught:
         score_files(tiny_run, [tmp_path / "bad.npy"], tmp_path / "scores.csv")
     assert caught.value.exit_code == 3
-    assert not (tmp_path / "scores.csv").exists()
+    assert "bad.npy: " in str(caught.value)
+    # Nothing stands in the way of the corrected command.
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npy"]
 
 
 def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path):
