@@ -67,12 +67,8 @@ class LensDatasetBuilder(
         DataError: the files are not what the data set reads.
         ConfigurationError: the options are not of this data set.
 
-    Example:
-
-    >>> import lensnet, tensorflow_datasets as tfds  # doctest: +SKIP
-    >>> train = tfds.load(  # doctest: +SKIP
-    ...     "lens_finding/ground", split="train", builder_kwargs={"source_dir": "~/challenge"}
-    ... )
+    After `import lensnet`, `tfds.load("lens_finding/ground", split="train", builder_kwargs=
+    {"source_dir": "~/challenge"})` makes one and reads what it has written.
     """
 
     VERSION: ClassVar[tfds.core.Version]
