@@ -114,7 +114,10 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
     data = _open_data(run)
     model = accelerate(load(run.path))
     with _outputs(model, data, "test", keep_images=True) as (_, images):
-        return _invariance(data, model, images, rotations)
+        invariance = _invariance(data, model, images, rotations)
+    if len(images) > 1 and invariance.is_constant:
+        _log.warning("%s", _CONSTANT)
+    return invariance
 
 
 def _open_data(run: RunFolder) -> PreparedData:

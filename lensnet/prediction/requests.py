@@ -13,7 +13,7 @@ from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.errors import ConfigurationError, DataError, RunError
 
-__all__ = ["ScoreFiles", "check_inputs"]
+__all__ = ["ScoreFiles", "check_inputs", "what_is_taken"]
 
 
 @dataclass(frozen=True)
@@ -82,21 +82,25 @@ def check_inputs(experiment: Experiment, inputs: Sequence[str | Path]) -> None:
         return
     first = paths[0].name
     is_table = first.lower().endswith(TABLES)
-    bands = FileReader.from_options(experiment.dataset_options).bands
-    named = (
-        f', an image being a file for each band ({", ".join(bands.bands)}) named like "'
-        f'{bands.file_pattern}"'
-        if bands
-        else ""
-    )
+    todo = "Name the files or the folder that it is about" if is_table else "Name one of these"
     raise DataError(
-        f"{first} is {'a table' if is_table else 'not an image'}, and this run takes image files "
-        f"({', '.join(IMAGES)}) and folders of them{named}: it was trained on "
-        f"{experiment.data.dataset}. "
-        + (
-            "Name the files or the folder that the table is about; tables are taken by runs that "
-            "were trained on one (data.dataset: fits_catalog)."
-            if is_table
-            else "Name images, or a folder of them."
+        f"{first} is {'a table' if is_table else 'not an image'}. {what_is_taken(experiment)} "
+        f"{todo}."
+    )
+
+
+def what_is_taken(experiment: Experiment) -> str:
+    """Says what a run scores, in sentences."""
+    shape = "image files ({}) and folders of them".format(", ".join(IMAGES))
+    bands = FileReader.from_options(experiment.dataset_options).bands
+    if bands is not None:
+        shape += (
+            f", an image being a file for each band ({', '.join(bands.bands)}) named like "
+            f'"{bands.file_pattern}"'
         )
+    if experiment.dataset.table is not None:
+        return f"This run was trained on {experiment.data.dataset}: it takes tables, and {shape}."
+    return (
+        f"This run was trained on {experiment.data.dataset}: it takes {shape}. Tables are taken by "
+        "runs that were trained on one (data.dataset: fits_catalog)."
     )

@@ -15,7 +15,7 @@ from lensnet.data import FileReader, read_inputs
 from lensnet.data.sources.inputs import Input, OpenTable
 from lensnet.errors import DataError
 from lensnet.prediction.predictor import Predictor
-from lensnet.prediction.requests import ScoreFiles, check_inputs
+from lensnet.prediction.requests import ScoreFiles, check_inputs, what_is_taken
 from lensnet.progress import track
 from lensnet.registry import load_object
 
@@ -87,7 +87,7 @@ def score_files(
                 if good:
                     writer.writerows(_rows(predictor, good))
         if not scored:
-            raise DataError(_nothing_scored(bad))
+            raise DataError(f"{_nothing_scored(bad)}\n{what_is_taken(predictor.experiment)}")
         reasons = [(item.path, item.error.reason if item.error else "") for item in bad]
         _write_list(written.quarantine, ("file", "reason"), reasons)
         _write_list(written.filled, ("id", "file", "filled_pixels"), filled)

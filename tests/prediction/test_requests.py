@@ -25,9 +25,10 @@ def test_a_table_for_a_run_that_was_trained_on_folders(tmp_path, options):
     with pytest.raises(DataError) as caught:
         check_inputs(experiment("image_folder", options=options), [table])
     words = str(caught.value)
-    assert words.startswith("positions.csv is a table, and this run takes image files (.npy")
-    assert "trained on image_folder" in words and "data.dataset: fits_catalog" in words
+    assert words.startswith("positions.csv is a table. This run was trained on image_folder: it")
+    assert "takes image files (.npy" in words and "data.dataset: fits_catalog" in words
     assert ('(g, r) named like "{id}_{band}"' in words) is bool(options)
+    assert words.endswith("Name the files or the folder that it is about.")
 
 
 def test_what_a_run_takes_passes(tmp_path):

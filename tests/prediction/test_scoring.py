@@ -52,6 +52,7 @@ def test_nothing_usable_writes_no_scores(tiny_run, tmp_path):
         score_files(tiny_run, [tmp_path / "bad.npy"], tmp_path / "scores.csv")
     assert caught.value.exit_code == 3
     assert "bad.npy: " in str(caught.value)
+    assert "trained on image_folder: it takes image files" in str(caught.value)
     # Nothing stands in the way of the corrected command.
     assert [path.name for path in tmp_path.iterdir()] == ["bad.npy"]
 

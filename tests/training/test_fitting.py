@@ -18,7 +18,7 @@ from lens_images import experiment_on
 from lensnet import config
 from lensnet.config import Experiment
 from lensnet.errors import LensnetError, RunError
-from lensnet.evaluation.evaluating import evaluate_run
+from lensnet.evaluation.evaluating import evaluate_run, measure_invariance
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
 from lensnet.training import fit, run_checkpoint
@@ -279,6 +279,9 @@ def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, ca
     said = [words for words in measured["warnings"] if "the network tells none apart" in words]
     assert bool(said) is is_constant
     assert all(words in caplog.text for words in measured["warnings"])
+    caplog.clear()
+    measure_invariance(run, 2)
+    assert ("the network tells none apart" in caplog.text) is is_constant
 
 
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
