@@ -106,7 +106,7 @@ class RunFolder:
 
         Its images were checked when the run began; a run is opened where they are gone, too.
         """
-        return load(self.experiment_file, check_source=False)
+        return load(self.experiment_file, check_source=False).with_earlier_defaults()
 
     def write_experiment(self, experiment: Experiment) -> None:
         """Writes the resolved experiment."""

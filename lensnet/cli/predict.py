@@ -17,7 +17,7 @@ __all__ = ["command"]
     "--output",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The CSV file to write.",
+    help="The CSV file to write; its name ends with .csv.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace the CSV file if it exists.")
@@ -39,9 +39,13 @@ def command(
         lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
         lensnet predict runs/survey positions.csv -o scores.csv
     """
+    from lensnet.prediction.requests import ScoreFiles, check_inputs
     from lensnet.run_folder import RunFolder
 
-    RunFolder.open(run).require_model()
+    folder = RunFolder.open(run)
+    folder.require_model()
+    ScoreFiles.checked(output, overwrite=overwrite)
+    check_inputs(folder.read_experiment(), inputs)
 
     from lensnet.cli.startup import start_tensorflow
 

@@ -101,11 +101,6 @@ class Experiment(Section):
         return registry.backbones.get(self.model.backbone)
 
     @property
-    def data_seed(self) -> int:
-        """The seed of the splits and of simulated images."""
-        return self.seed if self.data.seed is None else self.data.seed
-
-    @property
     def data_dir(self) -> Path:
         """Where prepared records go."""
         return Path(self.data.data_dir).expanduser() if self.data.data_dir else default_data_dir()
@@ -313,6 +308,27 @@ class Experiment(Section):
             )
         return found
 
+    def with_earlier_defaults(self) -> Experiment:
+        """Returns the experiment of a run folder, with what was taken for granted when it was made.
+
+        A run folder writes every default out: a key that it lacks did not exist yet.
+        """
+        return self._with_unset(seed=self.seed, stratify=False)
+
+    def resuming(self, run: Experiment) -> Experiment:
+        """Returns the experiment with the splits of a run that it goes on with.
+
+        Args:
+            run: the run's experiment, which counts for whatever this one leaves open.
+        """
+        return self._with_unset(seed=run.data.seed, stratify=run.data.stratify)
+
+    def _with_unset(self, **values: Any) -> Experiment:
+        """Returns the experiment with those keys of `data` that nobody has set."""
+        unset = {key: values[key] for key in values.keys() - self.data.model_fields_set}
+        data = self.data.model_copy(update=unset)
+        return self.model_copy(update={"data": data}) if unset else self
+
     def resolved(self, splits: Splits | None = None) -> Experiment:
         """Returns the experiment with every default that depends on the data written out.
 
@@ -324,7 +340,6 @@ class Experiment(Section):
                 "options": self.dataset_options.model_dump(),
                 "source_dir": str(self.source_dir.resolve()) if self.source_dir else None,
                 "data_dir": str(self.data_dir.resolve()),
-                "seed": self.data_seed,
                 "splits": splits or self.data.splits,
             }
         )

@@ -27,7 +27,7 @@ from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
 from lensnet.data.sources.folder_listing import Listing
 from lensnet.data.sources.source import ORIENTATION_IGNORED
-from lensnet.data.sources.splits import SPLITS, SplitPlan, check_splits
+from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
 
@@ -85,15 +85,16 @@ def prepare(
         experiment.dataset_options,
         source_dir=experiment.source_dir,
         splits=experiment.data.splits,
-        seed=experiment.data_seed,
+        seed=experiment.data.seed,
+        stratify=experiment.data.stratify,
     )
     if config.listing is not None:
         _say_what_is_odd(config.listing, experiment.source_dir)
     directory = prepared_directory(
         builder_class, config, experiment.data_dir, beam_options=beam_options
     )
-    plan = SplitPlan.make(config.plan_splits, config.found.splits, config.seed)
-    return PreparedData(experiment, open_directory(directory), preprocessing, plan.named)
+    splits = config.plan_for(config.found).named
+    return PreparedData(experiment, open_directory(directory), preprocessing, splits)
 
 
 def open_prepared(
@@ -353,7 +354,7 @@ def _say_what_is_odd(listing: Listing, source_dir: Path | None) -> None:
         _logger.warning(
             "%d image files in %s are left out, such as %s: they %s.",
             len(listing.left_out),
-            source_dir,
+            source_dir.parent if source_dir is not None and source_dir.is_file() else source_dir,
             name_as_text(listing.left_out[0]),
             listing.left_out_because,
         )

@@ -7,16 +7,19 @@ import csv
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from lensnet.config.task import TaskSpec
 from lensnet.csv_tables import writing_table
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
+from lensnet.evaluation.caveats import why_undefined
 from lensnet.evaluation.invariance import Invariance, rotation_report
 from lensnet.evaluation.precision import in_full_float32
 from lensnet.layers import accelerate
@@ -36,11 +39,18 @@ _log = logging.getLogger(__name__)
 # Test images are kept at hand for rotating them; above this they are kept on disk.
 _MEMORY_BYTES = 1 << 30
 
+_CONSTANT = (
+    "All test images have the same score: the network tells none apart, and that scores stay when "
+    "images rotate says nothing. Has it been trained for too few steps?"
+)
+
 
 def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, Any]:
     """Measures a run's best model on the validation and the test split.
 
-    Writes `metrics.json`, `predictions.csv` and the figures into the run folder.
+    Writes `metrics.json`, `predictions.csv` and the figures into the run folder. A metric that has
+    no value is null there, and `undefined` says why; `warnings` holds what must be said beside the
+    metrics, which is logged as well.
 
     Args:
         run: the run folder.
@@ -61,19 +71,40 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     with _outputs(model, data, "validation", keep_images=False) as (outputs, _):
         examples = data.examples("validation")
         validation = metrics(examples.labels, outputs)
+        undefined = {"validation": why_undefined(validation, examples.labels, data.classes)}
     with _outputs(model, data, "test", keep_images=True) as (outputs, images):
         examples = data.examples("test")
         test = metrics(examples.labels, outputs)
-        invariance = _invariance(
-            data, model, images, experiment.evaluation.rotations, experiment.evaluation.precision
-        )
-        if invariance is not None:
+        undefined["test"] = why_undefined(test, examples.labels, data.classes)
+        warnings = _warnings(task, examples.labels, outputs, data.classes)
+        invariance = None
+        try:
+            invariance = _invariance(
+                data,
+                model,
+                images,
+                experiment.evaluation.rotations,
+                experiment.evaluation.precision,
+            )
             test.update(invariance.metrics())
+            if len(images) > 1 and invariance.is_constant:
+                warnings.append(_CONSTANT)
+        except DataError as error:
+            test["rotation_std"] = None
+            why = str(error).rstrip(".")
+            undefined["test"]["rotation_std"] = why[:1].lower() + why[1:]
         _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
         drawn = load_object(task.figures)(examples.labels, outputs, images, data.classes)
         _save_figures(run, drawn, invariance)
-    timing = _timing(run, data) | {"milliseconds_for_one_image": _latency_ms(model, data)}
-    result = {"validation": validation, "test": test, "timing": timing}
+    for words in warnings:
+        _log.warning("%s", words)
+    result = {
+        "validation": validation,
+        "test": test,
+        "timing": _timing(run, data) | {"milliseconds_for_one_image": _latency_ms(model, data)},
+        "undefined": undefined,
+        "warnings": warnings,
+    }
     run.write_json("metrics.json", result)
     return result
 
@@ -87,15 +118,16 @@ def measure_invariance(run: RunFolder, rotations: int, precision: str | None = N
         precision: `as_trained` or `float32`; by default as the run's `evaluation.precision` says.
 
     Raises:
-        DataError: the images are not square and the angles need them to be.
+        DataError: the images are not square and the angles need them to be, or all targets of a
+            regression are equal.
     """
     data = _open_data(run)
     model = accelerate(load(run.path))
     precision = precision or run.read_experiment().evaluation.precision
     with _outputs(model, data, "test", keep_images=True) as (_, images):
         invariance = _invariance(data, model, images, rotations, precision)
-    if invariance is None:
-        raise DataError("The rotation-invariance cannot be measured on these test images.")
+    if len(images) > 1 and invariance.is_constant:
+        _log.warning("%s", _CONSTANT)
     return invariance
 
 
@@ -138,35 +170,35 @@ def _outputs(
         yield np.concatenate(outputs), images
 
 
+def _warnings(
+    task: TaskSpec, labels: np.ndarray, outputs: np.ndarray, classes: Sequence[str]
+) -> list[str]:
+    """What must be said beside the metrics of the test split."""
+    return [] if task.warnings is None else load_object(task.warnings)(labels, outputs, classes)
+
+
 def _invariance(
     data: PreparedData, model: Any, images: np.ndarray, rotations: int, precision: str
-) -> Invariance | None:
+) -> Invariance:
+    """Rotates the test images.
+
+    Raises:
+        DataError: nothing could be said of them so.
+    """
     height, width = data.image_shape[:2]
     if height != width and rotations % 4 == 0:
-        _log.warning(
-            "Images of %d x %d pixels cannot be rotated by 90 degrees: rotation_std is left out.",
-            height,
-            width,
-        )
-        return None
+        raise DataError(f"Images of {height} x {width} pixels cannot be rotated by 90 degrees.")
     target_std = None
     if data.target_std is not None:
         # In units of the spread of what was to be predicted.
         target_std = float(np.std(data.examples("test").labels))
         if target_std == 0:
-            _log.warning("All test targets are equal: rotation_std is left out.")
-            return None
+            raise DataError("All test targets are equal, and have no spread to compare with.")
     in_precision: Any = contextlib.nullcontext(model)
     if precision == "float32":
         in_precision = in_full_float32(model)
     with in_precision as measured:
-        report = rotation_report(measured, images, rotations, target_std=target_std)
-    if len(images) > 1 and report.is_constant:
-        _log.warning(
-            "All test images have the same score: the network tells none apart, and that scores "
-            "stay when images rotate says nothing. Has it been trained for too few steps?"
-        )
-    return report
+        return rotation_report(measured, images, rotations, target_std=target_std)
 
 
 def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:

@@ -23,7 +23,7 @@ def build_network(
     spec: BackboneSpec,
     kit: Kit,
     *,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int | None, int | None, int],
     num_outputs: int,
     head: Head | Mapping[str, Any] | None = None,
     activation: str | None = None,
@@ -43,7 +43,7 @@ def build_network(
 
     Raises:
         ConfigurationError: an unknown option, images that are too small or, with a symmetry, not
-            square, or no such stage.
+            square or of a size that is not known, or no such stage; or a head without outputs.
     """
     options = options or {}
     for option in options:
@@ -52,24 +52,57 @@ def build_network(
                 f'"{spec.name}" takes no option "{option}".{did_you_mean(option, spec.options)} '
                 f"Allowed: {', '.join(spec.options) or 'none'}."
             )
+    _check_image(input_shape, spec, kit)
+    _check_outputs(num_outputs, head, activation)
     height, width, channels = input_shape
-    if min(height, width) < spec.minimum_size:
-        raise ConfigurationError(
-            f'"{spec.name}" needs images of {spec.minimum_size} x {spec.minimum_size} pixels or '
-            f"more; got {height} x {width}."
-        )
-    if kit.symmetry.kind != "none" and height != width:
-        raise ConfigurationError(
-            f"A symmetric network needs square images; got {height} x {width} pixels."
-        )
     image = keras.Input((height, width, channels), name="image")
     features = registry.load_object(spec.build)(kit, image, **spec.variant, **options)
     if features_only:
         return _stages_model(image, features, features_only, spec.name)
     features = kit.invariant(features, name="global_pool")
-    outputs = add_head(features, num_outputs, head, activation)
+    outputs = add_head(features, num_outputs, head, activation) if num_outputs else features
     # The name of a preset may be a path.
     return keras.Model(image, outputs, name=re.sub(r"[^\w.-]", "_", spec.name))
+
+
+def _check_image(
+    input_shape: tuple[int | None, int | None, int], spec: BackboneSpec, kit: Kit
+) -> None:
+    if len(input_shape) != 3 or not input_shape[2]:
+        raise ConfigurationError(
+            "input_shape is (height, width, channels), of which height and width may be None; got "
+            f"{input_shape}."
+        )
+    height, width, _ = input_shape
+    if min(side for side in (height, width, spec.minimum_size) if side is not None) < (
+        spec.minimum_size
+    ):
+        raise ConfigurationError(
+            f'"{spec.name}" needs images of {spec.minimum_size} x {spec.minimum_size} pixels or '
+            f"more; got {height} x {width}."
+        )
+    if kit.symmetry.kind == "none":
+        return
+    if height is None or width is None:
+        raise ConfigurationError(
+            f"A symmetric network ({kit.symmetry}) is built for images of one size, on which its "
+            "strides depend: give input_shape a height and a width."
+        )
+    if height != width:
+        raise ConfigurationError(
+            f"A symmetric network needs square images; got {height} x {width} pixels."
+        )
+
+
+def _check_outputs(
+    num_outputs: int, head: Head | Mapping[str, Any] | None, activation: str | None
+) -> None:
+    if num_outputs < 0:
+        raise ConfigurationError(f"num_outputs is 0 (pooled features) or more; got {num_outputs}.")
+    if not num_outputs and (activation is not None or (head is not None and head != Head())):
+        raise ConfigurationError(
+            "num_outputs=0 gives the pooled features, without head and activation: leave these out."
+        )
 
 
 def _stages_model(

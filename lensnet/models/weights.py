@@ -182,9 +182,10 @@ def _load_state(model: keras.Model, state: dict[str, np.ndarray], source: str) -
 
 def _plain_counterpart(model: keras.Model) -> keras.Model:
     """The plain network of a symmetric one's name, with the same bands and outputs."""
+    has_head = any(layer.name.startswith(HEAD_PREFIX) for layer in model.layers)
     return build_network(
         registry.backbones.get(model.name),
         make_kit("none"),
         input_shape=model.input_shape[1:],
-        num_outputs=model.output_shape[-1],
+        num_outputs=model.output_shape[-1] if has_head else 0,
     )

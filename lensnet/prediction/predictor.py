@@ -25,7 +25,8 @@ class Predictor:
 
     Args:
         model: from preprocessed images to probabilities or targets.
-        preprocessing: from raw images to preprocessed ones.
+        preprocessing: from raw images to preprocessed ones. Where it has a `native_shape`, as that
+            of a run has, images of another shape are refused in words.
         classes: the class names, () for regression.
         experiment: the run's experiment.
 
@@ -89,14 +90,29 @@ class Predictor:
         """Gives probabilities or targets.
 
         Args:
-            images: raw, (batch, height, width, channels).
+            images: raw: a batch (batch, height, width, channels), one image, of one band also
+                without its channel axis; or the name of an image file, or a list of such.
 
         Returns:
             (batch, classes), or (batch, 1) for a binary task, the probability of class 1, and for
-            regression.
+            regression. One image is a batch of one.
+
+        Raises:
+            DataError: the images have another shape than those of the training, or a file is not
+                there or no usable image.
         """
+        if hasattr(self.preprocessing, "native_shape"):
+            from lensnet.data.files.file_reader import FileReader
+            from lensnet.prediction.raw_images import raw_batch
+
+            reader = FileReader.from_options(self.experiment.dataset_options)
+            images = raw_batch(images, self.native_shape, reader)
         return np.asarray(self.model.predict_on_batch(self.preprocessing(images)))
 
     def scores(self, images: Any) -> np.ndarray:
-        """Gives what calling does, with a column for each class in a binary task, too."""
+        """Gives what calling does, with a column for each class in a binary task, too.
+
+        Args:
+            images: as of calling.
+        """
         return self.columns.scores(self(images))

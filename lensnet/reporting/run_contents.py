@@ -39,6 +39,9 @@ class RunContents:
         experiment_text: The same as it stands in `experiment.yaml`.
         environment: Versions, devices, revision and seed.
         metrics: Split to metric to value; only finite numbers are kept.
+        undefined: Split to metric to the reason why it has no value.
+        warnings: What must be said beside the metrics.
+        class_names: The classes in label order, from `data.json`.
         history: A row an epoch, as text.
         test_labels: Label to number of test images, from `predictions.csv`.
         test_targets: The test targets of a regression, from the same file.
@@ -56,6 +59,9 @@ class RunContents:
     experiment_text: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    undefined: dict[str, dict[str, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     test_labels: dict[str, int] = field(default_factory=dict)
     test_targets: list[float] = field(default_factory=list)
@@ -72,6 +78,12 @@ class RunContents:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return value
+
+    @property
+    def positive(self) -> str:
+        """What a search among two classes looks for, in words."""
+        known = len(self.class_names) == 2
+        return f'the class "{self.class_names[1]}"' if known else "the positive class"
 
     @property
     def task(self) -> TaskSpec | None:
@@ -100,13 +112,17 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     experiment = _experiment(text, problems)
     task = _task(experiment)
     environment = _json(path / "environment.json", problems)
+    metrics, undefined, warnings = _metrics(path / "metrics.json", problems)
     labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
         experiment=experiment,
         experiment_text=text,
         environment=environment,
-        metrics=_metrics(path / "metrics.json", problems),
+        metrics=metrics,
+        undefined=undefined,
+        warnings=warnings,
+        class_names=_class_names(path / "data.json"),
         history=_history(path / "history.csv", problems),
         test_labels=labels,
         test_targets=targets,
@@ -169,16 +185,26 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _metrics(path: Path, problems: list[str]) -> dict[str, dict[str, float]]:
+def _metrics(
+    path: Path, problems: list[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, str]], list[str]]:
+    """Read the metrics, the reasons of those that have no value, and the warnings."""
     if not path.is_file():
         problems.append("metrics.json is missing: the run was not evaluated yet")
-        return {}
+        return {}, {}, []
     content = _json(path, problems)
-    return {
+    undefined, warnings = content.pop("undefined", None), content.pop("warnings", None)
+    metrics = {
         split: {name: float(value) for name, value in values.items() if _is_number(value)}
         for split, values in content.items()
         if isinstance(values, dict)
     }
+    reasons = {
+        str(split): {str(name): str(reason) for name, reason in values.items()}
+        for split, values in (undefined.items() if isinstance(undefined, dict) else ())
+        if isinstance(values, dict)
+    }
+    return metrics, reasons, list(map(str, warnings)) if isinstance(warnings, list) else []
 
 
 def _is_number(value: Any) -> bool:
@@ -232,6 +258,14 @@ def _class_counts(path: Path, problems: list[str]) -> dict[str, dict[str, int]]:
             if isinstance(classes, dict)
         }
     return {}
+
+
+def _class_names(path: Path) -> list[str]:
+    """Read `{"classes": [...]}`; what is wrong with the file, the counts have said."""
+    with _surviving(path, []):
+        classes = json.loads(path.read_text(encoding="utf-8"))["classes"]
+        return list(map(str, classes)) if isinstance(classes, list) else []
+    return []
 
 
 def _bad_files(path: Path, problems: list[str]) -> list[tuple[str, str]] | None:

@@ -66,6 +66,8 @@ def fit(
     if not resuming:
         # Refuse before the work, but leave nothing behind if the data turn out to be bad.
         RunFolder.check_free(path, overwrite=overwrite)
+    else:
+        experiment = experiment.resuming(RunFolder(path).read_experiment())
     check_libraries(experiment.data.augmentation)
     strategy = create_strategy(experiment.training.strategy)
     data = prepare(experiment)

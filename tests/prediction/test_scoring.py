@@ -90,7 +90,10 @@ def test_nothing_usable_writes_no_scores(tiny_run, tmp_path):
     with pytest.raises(DataError, match="None of the 1 images could be used") as caught:
         score_files(tiny_run, [tmp_path / "bad.npy"], tmp_path / "scores.csv")
     assert caught.value.exit_code == 3
-    assert not (tmp_path / "scores.csv").exists()
+    assert "bad.npy: " in str(caught.value)
+    assert "trained on image_folder: it takes image files" in str(caught.value)
+    # Nothing stands in the way of the corrected command.
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npy"]
 
 
 def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path):
@@ -119,3 +122,32 @@ def test_the_predictor_takes_raw_images(tiny_run, image_folder):
     assert scores.shape == (2, 2)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+    # One image, with and without its channel axis, in a batch without it, and by its name.
+    path = image_folder / "ring" / "0.npy"
+    for given in (image, image[..., None], image[None], path, str(path), [path]):
+        np.testing.assert_allclose(predictor.scores(given), scores[:1], atol=1e-5)
+    other = image_folder / "blob" / "1.npy"
+    assert predictor([path, other]).shape == (2, 1)
+
+
+def test_the_predictor_says_which_images_it_takes(tiny_run, image_folder, tmp_path):
+    predictor = Predictor.open(tiny_run)
+    words = r"32 x 32 pixels and 1 band: one, shape \(32, 32, 1\), a batch of them"
+    for wrong in (
+        np.zeros((40, 40)),
+        np.zeros((2, 32, 32, 3)),
+        np.zeros(7),
+        ["a", 3],
+        [[1], [2, 3]],
+    ):
+        with pytest.raises(DataError, match=words):
+            predictor(wrong)
+    with pytest.raises(DataError, match=r"np.moveaxis\(images, -3, -1\)"):
+        predictor(np.zeros((2, 1, 32, 32)))
+    with pytest.raises(DataError, match="score_files scores folders"):
+        predictor(image_folder)
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).random((40, 40)))
+    with pytest.raises(DataError, match=r"large.npy: shape \(40, 40, 1\), the network takes"):
+        predictor(tmp_path / "large.npy")
+    with pytest.raises(DataError, match="There is no file or folder"):
+        predictor("gone.npy")

@@ -18,7 +18,7 @@ from lens_images import experiment_on
 from lensnet import config
 from lensnet.config import Experiment
 from lensnet.errors import LensnetError, RunError
-from lensnet.evaluation.evaluating import evaluate_run
+from lensnet.evaluation.evaluating import evaluate_run, measure_invariance
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
 from lensnet.training import fit, run_checkpoint
@@ -79,6 +79,10 @@ class TestRunFolder:
         assert set(metrics["test"]) == expected | {"rotation_std", "rotation_flip_rate"}
         assert metrics["test"]["rotation_std"] <= 1e-5
         assert metrics["test"]["rotation_flip_rate"] == 0
+        # Twelve test images, six of each class.
+        assert metrics["test"]["tpr10"] is None
+        reason = 'it needs 10 images of "blob", and there are 6'
+        assert metrics["undefined"] == {key: {"tpr10": reason} for key in ("validation", "test")}
         assert metrics["timing"]["seconds"] > 0
         assert metrics["timing"]["train_images_per_second"] > 0
 
@@ -176,7 +180,7 @@ class TestResume:
 
     def test_another_experiment_is_refused(self, whole, image_folder, data_dir):
         other = experiment(image_folder, data_dir, **{**self.SECTIONS, "seed": 1})
-        with pytest.raises(RunError, match="started with other values of data.seed, seed"):
+        with pytest.raises(RunError, match="started with other values of seed;"):
             fit(other, whole, resume=True)
 
     def test_a_damaged_checkpoint(self, whole, image_folder, data_dir, tmp_path):
@@ -269,8 +273,13 @@ def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, ca
         head = next(layer for layer in reversed(model.layers) if layer.weights)
         head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
         model.save(run.path / "model.keras")
-    metrics = evaluate_run(run)["test"]
-    assert metrics["rotation_std"] <= 1e-5
+    measured = evaluate_run(run)
+    assert measured["test"]["rotation_std"] <= 1e-5
+    said = [words for words in measured["warnings"] if "the network tells none apart" in words]
+    assert bool(said) is is_constant
+    assert all(words in caplog.text for words in measured["warnings"])
+    caplog.clear()
+    measure_invariance(run, 2)
     assert ("the network tells none apart" in caplog.text) is is_constant
 
 

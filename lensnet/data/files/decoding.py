@@ -275,7 +275,10 @@ def stack_bands(
     try:
         image, filled = validate_and_fill(np.concatenate(bands, axis=2), max_nonfinite, mask_value)
     except ValueError as error:
-        raise BadFileError(sources[0], str(error)) from None
+        # Of all bands the one with the most gaps.
+        masks = np.nan if mask_value is None else mask_value
+        gaps = [np.count_nonzero(~np.isfinite(band) | (band == masks)) for band in bands]
+        raise BadFileError(sources[int(np.argmax(gaps))], str(error)) from None
     return DecodedImage(image, (), filled)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import ConfigurationError
 from lensnet.files import replacing
 
-__all__ = ["Shard", "ShardWriter", "pipeline_options", "write_with_beam"]
+__all__ = ["Shard", "ShardWriter", "even_parts", "pipeline_options", "write_with_beam"]
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,16 @@ def _record(loaded: Loaded, label: int | None) -> bytes:
         feature["target"].float_list.value.append(loaded.target)
     # The order of a map's entries otherwise follows a hash that differs from process to process.
     return bytes(record.SerializeToString(deterministic=True))
+
+
+def even_parts(total: int, parts: int) -> Sequence[int]:
+    """Splits a number into parts that differ by one at most.
+
+    >>> even_parts(7, 3)
+    [2, 2, 3]
+    """
+    bounds = [total * part // parts for part in range(parts + 1)] if parts else []
+    return [high - low for low, high in itertools.pairwise(bounds)]
 
 
 def write_with_beam(

@@ -130,9 +130,9 @@ class FileSource(FileLoader, abc.ABC):
     def list(self) -> Listing:
         """Lists the examples; see `Source`."""
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an example; see `Source`."""
-        return plan.assign(example)
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split of each example; see `Source`."""
+        return plan.assign(examples)
 
     def known_shape(self) -> Shape | None:
         """Returns None, for only the images tell their shape; see `Source`."""

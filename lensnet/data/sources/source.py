@@ -96,8 +96,8 @@ class Source(Protocol):
         """
         ...
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split that an example is prepared in."""
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split that each example of the listing is prepared in."""
         ...
 
     def known_shape(self) -> Shape | None:

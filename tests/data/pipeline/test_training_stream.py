@@ -12,7 +12,7 @@ EPOCHS, SIZE = 3, 15
 
 @pytest.fixture(params=["in memory", "on disk"])
 def data(request, write_folder, make_experiment, monkeypatch):
-    """Returns prepared data of 60 + 15 images by the options of `data`, kept in either place."""
+    """Returns prepared data of 70 + 15 images by the options of `data`, kept in either place."""
 
     def make(**options):
         if request.param == "on disk":
@@ -21,7 +21,7 @@ def data(request, write_folder, make_experiment, monkeypatch):
             monkeypatch.setattr(training_stream, "WINDOW_BYTES", 20 * 8 * 8 * 4)
             monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
         options = {"normalization": "none", "augmentation": [], **options}
-        prepared = prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
+        prepared = prepare(make_experiment(write_folder({"a": 70, "b": 15}), **options))
         if request.param == "on disk":
             assert len(list(prepared.directory.glob("*-train.*"))) > 3
         return prepared

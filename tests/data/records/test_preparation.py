@@ -130,6 +130,7 @@ def test_the_fingerprint_sees_every_change(source, make_experiment, change):
     "data",
     [
         {"seed": 1},
+        {"stratify": False},
         {"options": {"max_nonfinite": 0.1}},
         {"options": {"classes": ["b", "a"]}},
         {"splits": {"train": 0.6, "validation": 0.2, "test": 0.2}},
@@ -148,8 +149,8 @@ def test_what_is_done_with_the_records_changes_none_of_them(source, make_experim
 
 
 def test_adding_files_moves_no_old_example(write_folder, make_experiment):
-    few = prepare(make_experiment(write_folder({"a": 20, "b": 20}, "few")))
-    many = prepare(make_experiment(write_folder({"a": 50, "b": 40}, "many")))
+    few = prepare(make_experiment(write_folder({"a": 20, "b": 20}, "few"), stratify=False))
+    many = prepare(make_experiment(write_folder({"a": 50, "b": 40}, "many"), stratify=False))
     for split in ("train", "validation", "test"):
         assert set(few.examples(split).ids) <= set(many.examples(split).ids)
 
