@@ -8,7 +8,6 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +78,8 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
         warnings = _warnings(task, examples.labels, outputs, data.classes)
         invariance = None
         try:
-            invariance = _invariance(
-                data,
-                model,
-                images,
-                experiment.evaluation.rotations,
-                experiment.evaluation.precision,
-            )
+            section = experiment.evaluation
+            invariance = _invariance(data, model, images, section.rotations, section.precision)
             test.update(invariance.metrics())
             if len(images) > 1 and invariance.is_constant:
                 warnings.append(_CONSTANT)

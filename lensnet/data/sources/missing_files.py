@@ -28,7 +28,7 @@ def check_named_files(experiment: Experiment) -> None:
     if experiment.dataset.table is None or experiment.source_dir is None:
         return
     source = make_source(
-        experiment.dataset, experiment.dataset_options, experiment.source_dir, experiment.data_seed
+        experiment.dataset, experiment.dataset_options, experiment.source_dir, experiment.data.seed
     )
     if not isinstance(source, FileSource):
         return
