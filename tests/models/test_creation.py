@@ -175,27 +175,25 @@ def test_wrong_arguments(arguments, message):
 def test_a_plain_network_for_images_of_any_size():
     options = {"num_outputs": 2, "width": 0.125}
     any_size = lensnet.models.create("resnet18", input_shape=(None, None, 4), **options)
-    for height, width in ((64, 64), (75, 91)):
-        fixed = lensnet.models.create("resnet18", input_shape=(height, width, 4), **options)
-        fixed.set_weights(any_size.get_weights())
-        image = np.random.default_rng(0).standard_normal((1, height, width, 4), "float32")
-        np.testing.assert_allclose(answer(any_size, image), answer(fixed, image), atol=1e-6)
+    fixed = lensnet.models.create("resnet18", input_shape=(75, 91, 4), **options)
+    fixed.set_weights(any_size.get_weights())
+    image = np.random.default_rng(0).standard_normal((1, 75, 91, 4), "float32")
+    np.testing.assert_allclose(answer(any_size, image), answer(fixed, image), atol=1e-6)
 
 
-@pytest.mark.parametrize("symmetry", ["none", "c4"])
-def test_no_outputs_are_the_pooled_features(symmetry, tmp_path):
+def test_no_outputs_are_the_pooled_features(tmp_path):
     """As timm's num_classes=0; another network's weights fit but for its head."""
-    model = narrow("resnet18", symmetry)
+    model = narrow("resnet18", "c4")
     model.save(tmp_path / "model.keras")
     features = lensnet.models.create(
         "resnet18",
         input_shape=(64, 64, 1),
         num_outputs=0,
-        symmetry=symmetry,
+        symmetry="c4",
         width=0.125,
         weights=str(tmp_path / "model.keras"),
     )
-    assert features.output_shape == (None, 64 if symmetry == "none" else 16)
+    assert features.output_shape == (None, 16)
     image = images_of(64)
     kernel, bias = model.get_layer("head.logits").get_weights()
     expected = answer(features, image) @ kernel + bias
