@@ -22,7 +22,8 @@ def command(run: Path) -> None:
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    folder.require_model()
+    folder.check()
+    folder.check_writable()
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -31,6 +32,7 @@ def command(run: Path) -> None:
     from lensnet.evaluation.evaluating import evaluate_run
     from lensnet.reporting import write_report
 
-    evaluate_run(folder)
-    write_report(folder.path)
+    with folder.held("lensnet evaluate"):
+        evaluate_run(folder)
+        write_report(folder.path)
     print_results(folder)

@@ -28,7 +28,8 @@ def command(run: Path, rotations: int) -> None:
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    folder.require_model()
+    folder.check()
+    folder.check_writable()
 
     from lensnet.cli.startup import start_tensorflow
 

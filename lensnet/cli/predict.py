@@ -20,7 +20,7 @@ __all__ = ["command"]
     help="The CSV file to write.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace the CSV file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the CSV file if lensnet has written it.")
 def command(
     run: Path, inputs: tuple[Path, ...], output: Path, batch_size: int, overwrite: bool
 ) -> None:
@@ -38,9 +38,11 @@ def command(
         lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
         lensnet predict runs/survey positions.csv -o scores.csv
     """
+    from lensnet.prediction.output import check_output
     from lensnet.run_folder import RunFolder
 
-    RunFolder.open(run).require_model()
+    RunFolder.open(run).check()
+    check_output(output, overwrite=overwrite)
 
     from lensnet.cli.startup import start_tensorflow
 

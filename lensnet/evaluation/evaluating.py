@@ -95,10 +95,10 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
 def _open_data(run: RunFolder) -> PreparedData:
     from lensnet.data import Preprocessing, open_prepared
 
-    known = run.read_json("data.json")
+    known = run.read_data()
     # The statistics that the model was trained with, whatever has become of the data since.
-    preprocessing = Preprocessing.from_dict(known["preprocessing"])
-    return open_prepared(run.read_experiment(), known.get("records"), preprocessing)
+    preprocessing = Preprocessing.from_dict(known.preprocessing.to_dict())
+    return open_prepared(run.read_experiment(), known.records, preprocessing)
 
 
 @contextmanager

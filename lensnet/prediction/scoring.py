@@ -13,7 +13,8 @@ from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data import FileReader, read_inputs
 from lensnet.data.sources.inputs import Input, OpenTable
-from lensnet.errors import DataError, RunError
+from lensnet.errors import DataError
+from lensnet.prediction.output import check_output, lists_beside
 from lensnet.prediction.predictor import Predictor
 from lensnet.progress import track
 from lensnet.registry import load_object
@@ -46,7 +47,7 @@ def score_files(
             label and target.
         output: the CSV file.
         batch_size: images scored at once.
-        overwrite: replace the CSV file if it exists.
+        overwrite: replace the CSV file if it exists and lensnet has written it.
 
     Returns:
         how many images were scored.
@@ -55,14 +56,10 @@ def score_files(
         RunError: there is no such run, or the output exists.
         DataError: an input does not exist, or not one image could be used.
     """
-    predictor = Predictor.open(run_dir)
     output = Path(output)
-    quarantine, gaps = (output.with_suffix(f".{what}.csv") for what in ("quarantine", "filled"))
-    for path in (output, quarantine, gaps):
-        if path.exists() and not overwrite:
-            raise RunError(f"{path} exists already. Replace it by --overwrite.")
-    if not output.parent.is_dir():
-        raise RunError(f"There is no folder {output.parent} to write {output.name} into.")
+    check_output(output, overwrite=overwrite)
+    quarantine, gaps = lists_beside(output)
+    predictor = Predictor.open(run_dir)
     scored = 0
     bad: list[Input] = []
     filled: list[tuple[str, str, int]] = []

@@ -8,47 +8,20 @@ A test says when Keras no longer needs this file.
 
 Each worker is a process with its own `TF_CONFIG` that runs the same command; see
 https://www.tensorflow.org/guide/distributed_training#TF_CONFIG. All prepare the same data. The
-first, the chief, writes the run folder, which must lie where all can read it for `--resume`.
+first, the chief, writes the run folder, which must lie where all can read it for `--resume`; the
+others write nothing and say nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from lensnet.errors import ConfigurationError
-
-__all__ = ["check_cluster", "fitting_with_workers", "is_chief"]
-
-
-def check_cluster() -> None:
-    """Checks that `TF_CONFIG` describes a cluster.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    try:
-        described = json.loads(os.environ.get("TF_CONFIG", ""))
-        described["cluster"]["worker"], described["task"]["index"]
-    except (ValueError, KeyError, TypeError):
-        raise ConfigurationError(
-            "training.strategy is multi_worker, which needs the environment variable TF_CONFIG "
-            'on each worker, such as {"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
-            '"task": {"type": "worker", "index": 0}}. On one machine use auto, one_device or '
-            "mirrored."
-        ) from None
-
-
-def is_chief(strategy: Any) -> bool:
-    """Whether this process writes files: the only one, or the first of several workers."""
-    resolver = strategy.cluster_resolver
-    return resolver is None or not resolver.cluster_spec().as_dict() or not resolver.task_id
+__all__ = ["fitting_with_workers"]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from lensnet.progress import is_hidden
+
 __all__ = ["ProgressBar"]
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("{task.fields[values]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or is_hidden(),
         )
         self._task: Any = None
 
