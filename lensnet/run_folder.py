@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -136,6 +137,16 @@ class RunFolder:
         self.check_free(self.path, overwrite=overwrite)
         return False
 
+    def check_unused(self) -> None:
+        """Checks that no other process holds the folder at this moment.
+
+        Raises:
+            RunError: one does.
+        """
+        if (self.path / ".lock").exists():
+            with self.held("a check"):
+                pass
+
     @contextmanager
     def held(self, command: str) -> Iterator[Hold]:
         """Holds the folder against other processes while the block runs; see `lensnet.locking`.
@@ -182,8 +193,10 @@ class RunFolder:
         Raises:
             RunError: there is no model yet, or a file is missing or damaged.
         """
-        check_model_file(self.require_model())
         self.read_experiment()
+        if (self.path / "data.json").exists():
+            self.read_data()
+        check_model_file(self.require_model())
         self.read_data()
 
     def check_documents(self) -> None:
@@ -223,6 +236,26 @@ class RunFolder:
         """
         return parse_data_description(self.path / "data.json", self.read_json("data.json"))
 
+    def read_history(self) -> list[dict[str, str]]:
+        """Reads the history, a row an epoch; every value of it is a number.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        try:
+            with self.history_file.open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            for row in rows:
+                float(row["epoch"]), float(row["seconds"])
+                [float(value) for value in row.values()]
+            if not rows:
+                raise ValueError("it has no epoch")
+        except FileNotFoundError:
+            raise self._missing("history.csv") from None
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+            raise RunError(f"{self.history_file} is damaged: {error}.") from None
+        return rows
+
     def write_experiment(self, experiment: Experiment) -> None:
         """Writes the resolved experiment."""
         files.write_text(self.experiment_file, to_yaml(experiment))
@@ -240,10 +273,13 @@ class RunFolder:
         try:
             return read_json(self.path / name)
         except FileNotFoundError:
-            raise RunError(
-                f"The run {self.path} has no {name}: it has not come that far. Go on with it by "
-                f"`lensnet fit --resume --run-dir {self.path}`."
-            ) from None
+            raise self._missing(name) from None
+
+    def _missing(self, name: str) -> RunError:
+        return RunError(
+            f"The run {self.path} has no {name}: it has not come that far. Go on with it by "
+            f"`lensnet fit --resume --run-dir {self.path}`."
+        )
 
     def _damaged(self, error: ConfigurationError) -> RunError:
         first, *more = str(error).splitlines()

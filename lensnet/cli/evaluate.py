@@ -23,7 +23,9 @@ def command(run: Path) -> None:
 
     folder = RunFolder.open(run)
     folder.check()
+    folder.read_history()
     folder.check_writable()
+    folder.check_unused()
 
     from lensnet.cli.startup import start_tensorflow
 

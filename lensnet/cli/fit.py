@@ -66,6 +66,7 @@ def command(
     folder = RunFolder(run_dir or default_run_dir(loaded))
     if chief:
         folder.check_fit(resume=resume, overwrite=overwrite)
+        folder.check_unused()
     check_data_dir(loaded)
 
     from lensnet.cli.results import print_results

@@ -19,7 +19,7 @@ from lensnet.evaluation import figures as draw
 from lensnet.evaluation.invariance import Invariance, rotation_report
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
-from lensnet.prediction.loading import load
+from lensnet.prediction.loading import check_input_shape, load
 from lensnet.progress import track
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
@@ -48,11 +48,14 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
         what `metrics.json` holds.
 
     Raises:
-        RunError: the run has no model yet.
+        RunError: the run has no model yet, or is damaged.
+        ConfigurationError: the folder cannot be written.
         DataError: the data cannot be prepared.
     """
     experiment = run.read_experiment()
-    model = accelerate(load(run.path))
+    history = run.read_history()
+    run.check_writable()
+    model = _load_model(run)
     data = data or _open_data(run)
     task = experiment.task_spec
     metrics = load_object(task.metrics)
@@ -67,8 +70,8 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
             test.update(invariance.metrics())
         _write_predictions(run, load_object(task.columns)(data.classes), examples, outputs)
         drawn = load_object(task.figures)(examples.labels, outputs, images, data.classes)
-        _save_figures(run, drawn, invariance)
-    result = {"validation": validation, "test": test, "timing": _timing(run, data)}
+        _save_figures(run, history, drawn, invariance)
+    result = {"validation": validation, "test": test, "timing": _timing(history, data)}
     run.write_json("metrics.json", result)
     return result
 
@@ -84,12 +87,18 @@ def measure_invariance(run: RunFolder, rotations: int) -> Invariance:
         DataError: the images are not square and the angles need them to be.
     """
     data = _open_data(run)
-    model = accelerate(load(run.path))
+    model = _load_model(run)
     with _outputs(model, data, "test", keep_images=True) as (_, images):
         invariance = _invariance(run, data, model, images, rotations)
     if invariance is None:
         raise DataError("The rotation-invariance cannot be measured on these test images.")
     return invariance
+
+
+def _load_model(run: RunFolder) -> Any:
+    model = load(run.path)
+    check_input_shape(model, run.read_data(), run)
+    return accelerate(model)
 
 
 def _open_data(run: RunFolder) -> PreparedData:
@@ -158,13 +167,13 @@ def _invariance(
     return report
 
 
-def _timing(run: RunFolder, data: PreparedData) -> dict[str, float]:
-    with run.history_file.open(newline="", encoding="utf-8") as stream:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(stream)]
-    images = sum(data.counts("train").values()) * len(seconds)
+def _timing(history: list[dict[str, str]], data: PreparedData) -> dict[str, float]:
+    seconds = sum(float(row["seconds"]) for row in history)
+    images = sum(data.counts("train").values()) * len(history)
     return {
-        "seconds": round(sum(seconds), 3),
-        "train_images_per_second": round(images / sum(seconds), 1),
+        "seconds": round(seconds, 3),
+        # A clock that stood still tells nothing of speed.
+        "train_images_per_second": round(images / max(seconds, 1e-3), 1),
     }
 
 
@@ -181,11 +190,12 @@ def _write_predictions(
 
 
 def _save_figures(
-    run: RunFolder, of_the_task: Mapping[str, Figure], invariance: Invariance | None
+    run: RunFolder,
+    history: list[dict[str, str]],
+    of_the_task: Mapping[str, Figure],
+    invariance: Invariance | None,
 ) -> None:
     run.figures_dir.mkdir(exist_ok=True)
-    with run.history_file.open(newline="", encoding="utf-8") as stream:
-        history = list(csv.DictReader(stream))
     drawn = {"training_curves": draw.training_curves(history), **of_the_task}
     if invariance is not None:
         drawn["rotation_profile"] = draw.rotation_profile(invariance)

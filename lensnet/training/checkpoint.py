@@ -57,7 +57,9 @@ def restore_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
         *(OSError, ValueError, KeyError, EOFError),
         *(MemoryError, RecursionError, zipfile.BadZipFile),
     ) as error:
-        raise RunError(f"The checkpoint {path} cannot be read: {error}.") from None
+        raise RunError(
+            f"The checkpoint {path} cannot be read: {error}. Remove it to train anew."
+        ) from None
     variables = _variables(model)
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [array.shape for array in arrays]:

@@ -14,6 +14,7 @@ import keras
 
 from lensnet import files, losses, metrics, models, optimizers, progress, schedules
 from lensnet.config import Experiment
+from lensnet.config.sections import Training
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged, accelerate
 from lensnet.locking import Hold
@@ -24,8 +25,15 @@ from lensnet.training.cluster import is_chief
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
-from lensnet.training.multi_worker import fitting_with_workers
+from lensnet.training.keras_replicas import fitting_with_replicas
 from lensnet.training.progress_bar import ProgressBar
+from lensnet.training.replicas import (
+    check_batches,
+    divide_batches,
+    evaluation_batch_size,
+    is_even,
+    smallest_batch,
+)
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.tracking import tracking_callbacks
 
@@ -79,6 +87,7 @@ def fit(
         strategy = create_strategy(experiment.training.strategy)
         resolved, data = _open_data(experiment, run if resuming else None)
         _check_averaging(experiment, data)
+        _check_batches(resolved, data, strategy)
         if held is not None:
             if not resuming:
                 RunFolder.create(run.path, overwrite=overwrite)
@@ -184,7 +193,7 @@ def _train(
 ) -> None:
     training = experiment.training
     keras.utils.set_random_seed(experiment.seed)
-    steps_per_epoch = data.steps_per_epoch(training.batch_size)
+    steps_per_epoch = data.steps_per_epoch(training.batch_size, smallest_batch(strategy))
     with strategy.scope(), dtype_policy(training.precision):
         model = accelerate(_create_model(experiment, data))
         freeze(model, training.trainable)
@@ -226,19 +235,13 @@ def _train(
     )
     bar = ProgressBar(training.epochs, steps_per_epoch)
     tracking = tracking_callbacks(experiment, run.path) if held is not None else []
-    batches = data.training_batches(
-        training.batch_size, first_epoch=checkpoint.next_epoch, epochs=training.epochs
-    )
+    batches = _batches(training, data, strategy, checkpoint.next_epoch)
     try:
-        with fitting_with_workers(model, strategy, outputs=model.output_shape[-1]):
+        with fitting_with_replicas(model, strategy):
             model.fit(
-                _standardized(batches, data),
-                steps_per_epoch=steps_per_epoch,
+                **batches,
                 initial_epoch=checkpoint.next_epoch,
                 epochs=training.epochs,
-                validation_data=_standardized(
-                    data.batches("validation", training.batch_size), data
-                ),
                 callbacks=[checkpoint, bar, *tracking],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
@@ -249,6 +252,38 @@ def _train(
     _log.info(
         "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
     )
+
+
+def _check_batches(experiment: Experiment, data: PreparedData, strategy: Any) -> None:
+    """Refuses, before the training, batches that the devices cannot share."""
+    counts = {
+        "train": data.examples_per_epoch,
+        "validation": len(data.examples("validation").ids),
+    }
+    check_batches(experiment.training.batch_size, counts, smallest_batch(strategy))
+
+
+def _batches(
+    training: Training, data: PreparedData, strategy: Any, first_epoch: int
+) -> dict[str, Any]:
+    """What `model.fit` is to train and to validate on, as the strategy's devices share it."""
+    size, smallest = training.batch_size, smallest_batch(strategy)
+    batches = data.training_batches(
+        size, first_epoch=first_epoch, epochs=training.epochs, smallest_batch=smallest
+    )
+    uneven = not is_even(size, data.examples_per_epoch, smallest)
+    count = len(data.examples("validation").ids)
+    validation_size = evaluation_batch_size(size, count, smallest)
+    validation, steps = data.batches("validation", validation_size), None
+    if smallest > 1:
+        # Of divided batches Keras cannot tell how many there are.
+        validation, steps = validation.repeat(), -(-count // validation_size)
+    return {
+        "x": divide_batches(_standardized(batches, data), strategy, weigh=uneven),
+        "steps_per_epoch": data.steps_per_epoch(size, smallest),
+        "validation_data": divide_batches(_standardized(validation, data), strategy, weigh=False),
+        "validation_steps": steps,
+    }
 
 
 def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:

@@ -200,6 +200,13 @@ class TestDamagedRuns:
         (run / "experiment.yaml").write_text(text.replace("seed: 0", "seed: [x]"))
         self.each(refused, run, self.COMMANDS[:-1])
 
+    @pytest.mark.parametrize("content", ["", "epoch,seconds\n1\n", "epoch,seconds\n1,x\n", "\0"])
+    def test_history(self, refused, run, content):
+        (run / "history.csv").write_text(content)
+        assert "history.csv is damaged" in refused("evaluate", run)
+        (run / "history.csv").unlink()
+        assert "no history.csv" in refused("evaluate", run)
+
     def test_pipes_and_links(self, refused, run, tmp_path):
         (run / "quarantine.csv").unlink()
         (tmp_path / "secret").write_text("file,reason\nsecret,secret\n")
