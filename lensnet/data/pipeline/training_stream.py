@@ -145,10 +145,11 @@ class TrainingStream:
         length = self.examples_per_epoch - last * self.batch_size
         if length <= self.batch_size:
             return examples.batch(self.batch_size)
+        sizes = tf.constant([self.batch_size, length], tf.int64)
         return examples.enumerate().group_by_window(
             key_func=lambda index, _: tf.minimum(index // self.batch_size, last),
             reduce_func=lambda _, window: window.map(lambda _, example: example).batch(length),
-            window_size_func=lambda key: tf.where(key == last, length, self.batch_size),
+            window_size_func=lambda key: sizes[tf.cast(key == last, tf.int32)],
         )
 
     def _shuffle(
