@@ -8,7 +8,7 @@ import keras
 
 import lensnet.layers  # noqa: F401  # Keras finds a layer once its module is imported
 from lensnet.errors import RunError
-from lensnet.model_file import check_model_file
+from lensnet.models.model_reading import read_model
 from lensnet.run_documents import DataDescription
 from lensnet.run_folder import RunFolder
 
@@ -43,13 +43,7 @@ def load(run_or_file: str | Path) -> keras.Model:
         path = RunFolder.open(path).require_model()
     if not path.is_file():
         raise RunError(f"There is no run folder or model file {path}.")
-    check_model_file(path)
-    try:
-        # Whatever the process has allowed elsewhere, a model from others runs no code of theirs.
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a foreign file makes Keras raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RunError(f"{path} holds no model that can be read here: {reason}") from error
+    return read_model(path)
 
 
 def check_input_shape(model: keras.Model, data: DataDescription, run: RunFolder) -> None:
