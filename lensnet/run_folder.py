@@ -143,7 +143,7 @@ class RunFolder:
         Raises:
             RunError: one does.
         """
-        if (self.path / ".lock").exists():
+        if self.has_lock:
             with self.held("a check"):
                 pass
 
@@ -324,6 +324,11 @@ class RunFolder:
                     )
             if path.exists() and not path.is_file():
                 raise RunError(f"{path} is not a file: the run folder {self.path} is damaged.")
+
+    @property
+    def has_lock(self) -> bool:
+        """Whether a process holds the folder, or died while it did."""
+        return (self.path / ".lock").exists()
 
     @property
     def experiment_file(self) -> Path:

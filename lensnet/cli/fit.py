@@ -64,8 +64,10 @@ def command(
     loaded = config.load(experiment, overrides)
     chief = is_chief(loaded.training.strategy)
     folder = RunFolder(run_dir or default_run_dir(loaded))
-    if chief:
+    if chief or not folder.has_lock:
+        # What the first worker is refused, the others are, who would wait for it in vain.
         folder.check_fit(resume=resume, overwrite=overwrite)
+    if chief:
         folder.check_unused()
     check_data_dir(loaded)
 

@@ -1,6 +1,7 @@
 """What is refused in one line, before the work and before TensorFlow is imported."""
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -80,6 +81,17 @@ class TestOverwriting:
         refused("fit", "experiment.yaml", "--run-dir", tmp_path / "link", "--overwrite")
         refused("fit", "experiment.yaml", "--run-dir", thesis, "--overwrite")
         assert (thesis.parent / "experiment.yaml").is_file()
+
+    @pytest.mark.parametrize("index", [0, 1])
+    def test_fit_by_workers(self, refused, experiment, thesis, monkeypatch, index):
+        """None waits for one that was refused."""
+        cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+        task = {"type": "worker", "index": index}
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+        refused(
+            "fit", experiment, "--run-dir", thesis.parent,
+            "--set", "training.strategy=multi_worker",
+        )  # fmt: skip
 
     def test_tables_and_pages(self, refused, run, experiment, thesis):
         said = refused("predict", run, "x.npy", "-o", thesis, "--overwrite")
