@@ -39,6 +39,10 @@ def test_a_run_is_replaced_by_an_empty_folder_with_a_mark(run):
     (run / "figures").mkdir()
     (run / "figures" / "roc_curve.png").write_bytes(b"")
     (run / ".history.a1b2c3d4.csv").write_text("what a kill has left")
+    for name in ("tensorboard/events.out.tfevents.1.host", "wandb/run-1/files/config.yaml"):
+        (run / name).parent.mkdir(parents=True)
+        (run / name).write_bytes(b"")
+    (run / "wandb" / "latest-run").symlink_to("run-1")
     RunFolder.create(run, overwrite=True)
     assert names(run) == ["lensnet.json"]
     assert json.loads((run / "lensnet.json").read_text())["kind"] == "run"
