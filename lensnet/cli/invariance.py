@@ -30,6 +30,7 @@ def command(run: Path, rotations: int) -> None:
     folder = RunFolder.open(run)
     folder.check()
     folder.check_writable()
+    folder.check_unused()
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -38,7 +39,11 @@ def command(run: Path, rotations: int) -> None:
     from lensnet.evaluation import figures
     from lensnet.evaluation.evaluating import measure_invariance
 
-    measured = measure_invariance(folder, rotations)
+    path = folder.figures_dir / f"rotation_profile_{rotations}.png"
+    # Else the figure of a model could come to lie beside the one that has taken its place.
+    with folder.held("lensnet invariance"):
+        measured = measure_invariance(folder, rotations)
+        figures.save(figures.rotation_profile(measured), path)
     rows = [
         [f"{angle:g}", float(change)]
         for angle, change in zip(measured.angles, measured.mean_change, strict=True)
@@ -46,7 +51,4 @@ def command(run: Path, rotations: int) -> None:
     click.echo(table(["angle (degrees)", "mean change"], rows))
     click.echo()
     click.echo(table(["metric", "test"], [[k, v] for k, v in measured.metrics().items()]))
-    folder.figures_dir.mkdir(exist_ok=True)
-    figure = folder.figures_dir / f"rotation_profile_{rotations}.png"
-    figures.save(figures.rotation_profile(measured), figure)
-    click.echo(f"Figure: {figure}")
+    click.echo(f"Figure: {path}")

@@ -29,7 +29,7 @@ __all__ = ["fitting_with_replicas"]
 
 @contextlib.contextmanager
 def fitting_with_replicas(model: keras.Model, strategy: Any) -> Iterator[None]:
-    """Lets `model.fit` run with several replicas; does nothing for one, or on a TPU.
+    """Lets `model.fit` run with several replicas; does nothing for one device, or on a TPU.
 
     Args:
         model: compiled in the strategy's scope; it has one output, (batch, units).
@@ -37,7 +37,9 @@ def fitting_with_replicas(model: keras.Model, strategy: Any) -> Iterator[None]:
     """
     import tensorflow as tf
 
-    if strategy.num_replicas_in_sync == 1 or isinstance(strategy, tf.distribute.TPUStrategy):
+    has_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    is_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    if is_tpu or (strategy.num_replicas_in_sync == 1 and not has_workers):
         yield
         return
     images = np.zeros((1, *model.input_shape[1:]), "float32")
@@ -46,7 +48,7 @@ def fitting_with_replicas(model: keras.Model, strategy: Any) -> Iterator[None]:
         model._symbolic_build(data_batch=(images, labels))
     model._maybe_symbolic_build = lambda **_: None
     try:
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        if has_workers:
             with _logs_of_the_first_replica():
                 yield
         else:

@@ -12,6 +12,7 @@ import keras
 import pytest
 
 from lensnet.cli import main
+from lensnet.run_folder import RunFolder
 
 SAVED = Path(__file__).parent.parent / "saved" / "run"
 
@@ -238,3 +239,9 @@ class TestDamagedRuns:
         with zipfile.ZipFile(run / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("config.json", config)
         assert "holds no model" in self.each(refused, run, self.COMMANDS[:-1])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "invariance"])
+def test_a_run_that_is_trained_is_not_written_into(refused, run, command):
+    with RunFolder(run).held("lensnet fit"):
+        assert "is in use by lensnet fit" in refused(command, run)
