@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
-__all__ = ["Beat", "track"]
+__all__ = ["Beat", "hidden", "is_hidden", "track"]
 
 Item = TypeVar("Item")
+
+# How many blocks of `hidden` are running.
+_hiding = 0
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Shows no progress while the block runs: one of several processes is enough to watch.
+
+    >>> with hidden():
+    ...     sum(track([1, 2, 3], "Adding"))
+    6
+    """
+    global _hiding
+    _hiding += 1
+    try:
+        yield
+    finally:
+        _hiding -= 1
+
+
+def is_hidden() -> bool:
+    """Returns whether progress is hidden."""
+    return _hiding > 0
 
 
 BEAT_SECONDS = 30.0
@@ -61,6 +86,9 @@ def track(
     >>> sum(track([1, 2, 3], "Adding"))
     6
     """
+    if is_hidden():
+        yield from items
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

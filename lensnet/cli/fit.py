@@ -48,7 +48,9 @@ def command(
         lensnet fit --resume --run-dir runs/d4
     """
     from lensnet import config
+    from lensnet.cli.places import check_data_dir
     from lensnet.run_folder import RunFolder, default_run_dir
+    from lensnet.training.cluster import is_chief
 
     if print_schema:
         click.echo(json.dumps(config.json_schema(), indent=2))
@@ -60,8 +62,14 @@ def command(
             raise click.UsageError("Name an EXPERIMENT file, or --resume a --run-dir.")
         experiment = RunFolder.open(run_dir).experiment_file
     loaded = config.load(experiment, overrides)
-    if not resume:
-        RunFolder.check_free(run_dir or default_run_dir(loaded), overwrite=overwrite)
+    chief = is_chief(loaded.training.strategy)
+    folder = RunFolder(run_dir or default_run_dir(loaded))
+    if chief or not folder.has_lock:
+        # What the first worker is refused, the others are, who would wait for it in vain.
+        folder.check_fit(resume=resume, overwrite=overwrite)
+    if chief:
+        folder.check_unused()
+    check_data_dir(loaded)
 
     from lensnet.cli.results import print_results
     from lensnet.cli.startup import start_tensorflow
@@ -73,4 +81,5 @@ def command(
     from lensnet.training import fit
 
     run = fit(loaded, run_dir, resume=resume, overwrite=overwrite)
-    print_results(run)
+    if chief:
+        print_results(run)

@@ -20,7 +20,7 @@ __all__ = ["command"]
     help="The CSV file to write; its name ends with .csv.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace the CSV file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the CSV file if lensnet has written it.")
 def command(
     run: Path, inputs: tuple[Path, ...], output: Path, batch_size: int, overwrite: bool
 ) -> None:
@@ -43,7 +43,7 @@ def command(
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    folder.require_model()
+    folder.check()
     ScoreFiles.checked(output, overwrite=overwrite)
     check_inputs(folder.read_experiment(), inputs)
 

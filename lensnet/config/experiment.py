@@ -22,7 +22,7 @@ from lensnet.config.sections import (
     Training,
 )
 from lensnet.config.task import TaskSpec
-from lensnet.errors import did_you_mean
+from lensnet.errors import ConfigurationError, did_you_mean
 
 __all__ = ["Experiment", "default_data_dir"]
 
@@ -349,8 +349,18 @@ class Experiment(Section):
 
 
 def default_data_dir() -> Path:
-    """Returns where prepared records go unless `data.data_dir` says so."""
-    return Path(os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet").expanduser()
+    """Returns where prepared records go unless `data.data_dir` says so.
+
+    Raises:
+        ConfigurationError: nobody has said so, and this user has no home directory.
+    """
+    try:
+        return Path(os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet").expanduser()
+    except RuntimeError:
+        raise ConfigurationError(
+            "Prepared data would go to ~/.cache/lensnet, and this user has no home directory. Set "
+            "data.data_dir, or $LENSNET_DATA_DIR, to a directory of yours."
+        ) from None
 
 
 def unknown_name(kind: str, name: str, known: Any) -> str:

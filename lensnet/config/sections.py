@@ -263,7 +263,9 @@ class Training(Section):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
-    batch_size: int = Field(64, ge=1, description="Of all replicas together.")
+    batch_size: int = Field(
+        64, ge=1, description="Of all replicas together, each of which gets one image at least."
+    )
     optimizer: Optimizer = Field(default_factory=AdamW)
     schedule: Schedule = Field(default_factory=CosineSchedule)
     loss: Loss = Field(description="Default: the one that fits the task.")

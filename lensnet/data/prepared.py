@@ -224,10 +224,14 @@ class PreparedData:
         counts = np.bincount(records.labels, minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Returns the batches in an epoch of training, the last of which may be smaller."""
-        total = len(self._records["train"]) if self._balance is None else self._balance.total
-        return -(-total // batch_size)
+    @property
+    def examples_per_epoch(self) -> int:
+        """Examples in an epoch of training, counting each copy that `data.balance` makes."""
+        return len(self._records["train"]) if self._balance is None else self._balance.total
+
+    def steps_per_epoch(self, batch_size: int, smallest_batch: int = 1) -> int:
+        """Returns the batches in an epoch of training, as `training_batches` makes them."""
+        return self._stream(batch_size, smallest_batch).steps_per_epoch
 
     @property
     def class_weights(self) -> tuple[float, ...] | None:
@@ -257,7 +261,7 @@ class PreparedData:
         return self._split_data(_checked(split)).ordered(batch_size)
 
     def training_batches(
-        self, batch_size: int, *, first_epoch: int = 0, epochs: int
+        self, batch_size: int, *, first_epoch: int = 0, epochs: int, smallest_batch: int = 1
     ) -> tf.data.Dataset:
         """Returns shuffled and augmented batches of the training split, epoch after epoch.
 
@@ -269,6 +273,7 @@ class PreparedData:
             batch_size: examples in a batch; the last one of an epoch may have fewer.
             first_epoch: the epoch to begin with, from 0; more than 0 to resume.
             epochs: the epoch to end before.
+            smallest_batch: a last batch of an epoch that has fewer examples joins the one before.
 
         Returns:
             Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
@@ -280,16 +285,19 @@ class PreparedData:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
+        return self._stream(batch_size, smallest_batch).batches(first_epoch, epochs)
+
+    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream:
         weights = self.class_weights
-        stream = TrainingStream(
+        return TrainingStream(
             self._split_data("train"),
             batch_size,
             seed=self.experiment.seed,
             augmentation=self.experiment.data.augmentation,
             balance=self._balance,
             class_weights=None if weights is None else np.array(weights, np.float32),
+            smallest_batch=smallest_batch,
         )
-        return stream.batches(first_epoch, epochs)
 
     @functools.cached_property
     def _balance(self) -> Oversampling | Balancing | None:

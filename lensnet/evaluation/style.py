@@ -232,8 +232,9 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:
         if figure.stale:
             figure.draw_without_rendering()
         with _layout_kept(figure):
-            # No software version inside: the same figure gives the same bytes.
-            figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
+            # A mark by which a run folder's figures are told from others, and no software version:
+            # the same figure gives the same bytes.
+            figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": "lensnet"})
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as part:
         part.write_bytes(picture.getvalue())

@@ -12,7 +12,7 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
-from lensnet.prediction.loading import load
+from lensnet.prediction.loading import check_input_shape, load
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
@@ -58,17 +58,19 @@ class Predictor:
         """Opens a run.
 
         Raises:
-            RunError: there is no such run, or it has no model yet.
+            RunError: there is no such run, or it has no model yet, or is damaged.
         """
         from lensnet.data.pipeline.preprocessing import Preprocessing
 
         run = RunFolder.open(run_dir)
-        data = run.read_json("data.json")
+        data, experiment = run.read_data(), run.read_experiment()
+        model = load(run.path)
+        check_input_shape(model, data, run)
         return cls(
-            model=accelerate(load(run.path)),
-            preprocessing=Preprocessing.from_dict(data["preprocessing"]),
-            classes=tuple(data["classes"]),
-            experiment=run.read_experiment(),
+            model=accelerate(model),
+            preprocessing=Preprocessing.from_dict(data.preprocessing.to_dict()),
+            classes=data.classes,
+            experiment=experiment,
         )
 
     @property

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data.files.catalogues import ENDINGS as TABLES
 from lensnet.data.files.decoding import ENDINGS as IMAGES
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.errors import ConfigurationError, DataError, RunError
+from lensnet.overwriting import check_table
 
 __all__ = ["ScoreFiles", "check_inputs", "what_is_taken"]
 
@@ -31,23 +33,34 @@ class ScoreFiles:
         """Returns the files of an output that can be written.
 
         Raises:
-            ConfigurationError: the output is to be of a kind that is not written.
-            RunError: one of them exists and is not to be overwritten, or there is no such folder.
+            ConfigurationError: the output is to be of a kind that is not written, or nothing can
+                be written there.
+            RunError: one of them exists, and is not to be overwritten or is not one of lensnet's;
+                or there is no folder to write into.
         """
-        files = cls(Path(output))
-        if files.scores.suffix.lower() != ".csv":
+        written = cls(Path(output))
+        name = written.scores.name
+        if written.scores.suffix.lower() != ".csv":
             raise ConfigurationError(
-                f"Scores are written as CSV, and {files.scores.name} does not end with .csv. Name "
-                f"the output {files.scores.stem}.csv; astropy and pandas read it."
+                f"Scores are written as CSV, and {name} does not end with .csv. Name the output "
+                f"{written.scores.stem}.csv; astropy and pandas read it."
             )
-        for path in (files.scores, files.quarantine, files.filled):
-            if path.exists() and not overwrite:
+        columns = {
+            written.scores: ("id", "file"),
+            written.quarantine: ("file", "reason"),
+            written.filled: ("id", "file", "filled_pixels"),
+        }
+        for path, first in columns.items():
+            if not path.is_symlink() and not path.exists():
+                continue
+            if not overwrite:
                 raise RunError(f"{path} exists already. Replace it by --overwrite.")
-        if not files.scores.parent.is_dir():
-            raise RunError(
-                f"There is no folder {files.scores.parent} to write {files.scores.name} into."
-            )
-        return files
+            check_table(path, first)
+        folder = written.scores.parent
+        if not folder.is_dir():
+            raise RunError(f"There is no folder {folder} to write {name} into.")
+        files.check_writable(folder, "Name another place with -o.")
+        return written
 
     @property
     def quarantine(self) -> Path:

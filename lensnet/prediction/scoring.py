@@ -52,7 +52,7 @@ def score_files(
             label and target.
         output: the CSV file; its name ends with .csv.
         batch_size: images scored at once.
-        overwrite: replace the CSV file if it exists.
+        overwrite: replace the CSV file if it exists and lensnet has written it.
 
     Returns:
         how many images were scored.

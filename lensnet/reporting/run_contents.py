@@ -19,12 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lensnet import registry
+from lensnet.config.documents import parse_document
 from lensnet.config.task import TaskSpec
 from lensnet.csv_tables import read_dicts
-from lensnet.errors import RunError
+from lensnet.errors import ConfigurationError, RunError
+from lensnet.model_file import check_expansion
 
 Row = dict[str, str]
 
@@ -145,7 +145,10 @@ def _surviving(path: Path, problems: list[str]) -> Iterator[None]:
     """Turn what can go wrong in reading a file into a problem."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError),
+        *(RecursionError, csv.Error, ConfigurationError),
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         problems.append(f"{path.name} cannot be read: {reason[:200]}")
     except zipfile.BadZipFile:
@@ -167,7 +170,7 @@ def _text(path: Path, problems: list[str]) -> str:
 
 def _experiment(text: str, problems: list[str]) -> dict[str, Any]:
     with _surviving(Path("experiment.yaml"), problems):
-        content = yaml.safe_load(text)
+        content = parse_document(text, "experiment.yaml").content
         if isinstance(content, dict):
             return content
         problems.append("experiment.yaml holds no settings")
@@ -316,6 +319,7 @@ def _parameters(path: Path, problems: list[str]) -> int | None:
                 count += item.size
 
         with zipfile.ZipFile(path) as archive:
+            check_expansion(archive)
             weights = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(weights, "r") as file:
             file.visititems(add)

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from lensnet.progress import Beat
+from lensnet.progress import Beat, is_hidden
 
 __all__ = ["ProgressBar"]
 
@@ -49,7 +49,7 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("{task.fields[values]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or is_hidden(),
         )
         self._task: Any = None
         self._is_terminal = console.is_terminal

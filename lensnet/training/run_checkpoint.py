@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,11 +13,14 @@ import keras
 
 from lensnet import files
 from lensnet.config.sections import EarlyStopping
-from lensnet.errors import LensnetError
+from lensnet.errors import LensnetError, RunError
+from lensnet.locking import Hold
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 
 __all__ = ["RunCheckpoint"]
+
+_log = logging.getLogger(__name__)
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -32,6 +36,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         finished_model: gives the model to save, with probabilities or targets as output.
         monitors: for each value that may choose the best epoch, whether the smallest ("min") or
             the largest ("max") is best.
+        held: the hold of the run folder; None for one of several workers that is not to write.
     """
 
     def __init__(
@@ -40,11 +45,13 @@ class RunCheckpoint(keras.callbacks.Callback):
         early_stopping: EarlyStopping | None,
         finished_model: Callable[[], keras.Model],
         monitors: Mapping[str, str],
+        held: Hold | None,
     ):
         super().__init__()
         self.run = run
         self.early_stopping = early_stopping
         self.finished_model = finished_model
+        self.held = held
         self.monitor = early_stopping.monitor if early_stopping else "val_loss"
         self.lower_is_better = monitors[self.monitor] == "min"
         self.history: list[dict[str, Any]] = []
@@ -60,15 +67,30 @@ class RunCheckpoint(keras.callbacks.Callback):
         return len(self.history)
 
     def restore(self, model: keras.Model) -> bool:
-        """Takes up the state of the run's checkpoint; returns whether there is one."""
+        """Takes up the state of the run's checkpoint; returns whether there is one.
+
+        Raises:
+            RunError: it is damaged, or of another model.
+        """
         if not self.run.checkpoint_file.is_file():
             return False
+        if not self.run.model_file.is_file():
+            # The best weights may be those of an earlier epoch than the checkpoint's.
+            _log.warning("%s is gone: training begins anew.", self.run.model_file)
+            return False
         state = restore_checkpoint(self.run.checkpoint_file, model)
-        self.history = state["history"]
-        self.best = state["best"]
-        self.best_epoch = state["best_epoch"]
-        self.epochs_since_best = state["epochs_since_best"]
-        self.ended = state["ended"]
+        try:
+            self.history = [dict(row) for row in state["history"]]
+            self.best = state["best"]
+            self.best_epoch = state["best_epoch"]
+            self.epochs_since_best = int(state["epochs_since_best"])
+            self.ended = bool(state["ended"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"The checkpoint {self.run.checkpoint_file} is damaged: its state lacks {error}."
+            ) from None
+        if self.history and self.held is not None:
+            self._write_history()
         return True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -87,6 +109,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
         self._judge(epoch, values[self.monitor])
         self.ended = epoch + 1 == self.params["epochs"] or self._should_stop()
+        if self.held is not None:
+            self.held.check()
+            self._write()
+        if self._should_stop():
+            self.model.stop_training = True
+
+    def _write(self) -> None:
+        """Writes the model, the history, and last the checkpoint, after which a kill is no loss."""
         if self.epochs_since_best == 0:
             with files.replacing(self.run.model_file) as temporary:
                 self.finished_model().save(temporary)
@@ -99,8 +129,6 @@ class RunCheckpoint(keras.callbacks.Callback):
             "ended": self.ended,
         }
         save_checkpoint(self.run.checkpoint_file, self.model, state)
-        if self._should_stop():
-            self.model.stop_training = True
 
     def _judge(self, epoch: int, value: float) -> None:
         gain = 0.0

@@ -101,7 +101,10 @@ def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path
     output.write_text("a year's classifications")
     with pytest.raises(RunError, match="exists already. Replace it by --overwrite"):
         score_files(tiny_run, [image_folder], output)
+    with pytest.raises(RunError, match="is not a table that lensnet has written"):
+        score_files(tiny_run, [image_folder], output, overwrite=True)
     assert output.read_text() == "a year's classifications"
+    output.write_text("id,file,predicted,score_blob,score_ring\n")
     score_files(tiny_run, [image_folder], output, overwrite=True)
     assert len(rows(output)) == 60
 

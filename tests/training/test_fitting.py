@@ -134,6 +134,42 @@ def test_a_run_folder_is_never_overwritten_unasked(tiny_run, image_folder, data_
     assert (other / "chapter.tex").read_text() == "years of work"
 
 
+def test_a_run_folder_in_use_is_left_alone(tiny_run, image_folder, data_dir, tmp_path):
+    """A second fit would wipe the folder that the first one trains into."""
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with RunFolder(run).held("lensnet fit"):
+        for how in ({"overwrite": True}, {"resume": True}):
+            with pytest.raises(RunError, match=r"is in use by lensnet fit \(.*, process \d+ on "):
+                fit(experiment(image_folder, data_dir), run, **how)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+class TestRunCheckpoint:
+    def checkpoint(self, run, held):
+        made = run_checkpoint.RunCheckpoint(run, None, lambda: None, {"val_loss": "min"}, held)
+        made.set_params({"epochs": 2})
+        return made
+
+    def test_nothing_is_written_into_a_folder_that_was_lost(self, tmp_path):
+        run = RunFolder(tmp_path / "run")
+        with run.held("lensnet fit") as held:
+            checkpoint = self.checkpoint(run, held)
+            shutil.rmtree(run.path)
+            run.path.mkdir()
+            with pytest.raises(RunError, match="no longer holds"):
+                checkpoint.on_epoch_end(0, {"loss": 1.0, "val_loss": 1.0})
+            assert list(run.path.iterdir()) == []
+
+    def test_without_its_model_training_begins_anew(self, tiny_run, tmp_path):
+        """The best weights cannot be had from the checkpoint, which may be of a later epoch."""
+        run = RunFolder(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+        run.model_file.unlink()
+        checkpoint = self.checkpoint(run, None)
+        assert not checkpoint.restore(keras.Sequential([keras.Input((1,))]))
+        assert checkpoint.next_epoch == 0
+
+
 @pytest.fixture(scope="module")
 def whole(image_folder, data_dir, tmp_path_factory):
     """A run never stopped, of the experiment of `TestResume`."""
@@ -170,13 +206,20 @@ class TestResume:
     def test_stopped_when_only_the_measurements_were_left(
         self, monkeypatch, whole, image_folder, data_dir, tmp_path
     ):
+        """What kills between two files have left out is made again, too."""
         same = experiment(image_folder, data_dir, **self.SECTIONS)
         with monkeypatch.context() as patch:
             self.stop_after(patch, epochs=3)
             with pytest.raises(KeyboardInterrupt):
                 fit(same, tmp_path / "run")
         assert not (tmp_path / "run" / "metrics.json").exists()
+        made_again = ("lensnet.json", "environment.json", "data.json", "history.csv")
+        for name in made_again:
+            (tmp_path / "run" / name).unlink()
         assert_same_run(whole, fit(same, tmp_path / "run", resume=True).path)
+        before = json.loads((whole / "data.json").read_text())
+        assert json.loads((tmp_path / "run" / "data.json").read_text()) == before
+        assert all((tmp_path / "run" / name).is_file() for name in made_again)
 
     def test_another_experiment_is_refused(self, whole, image_folder, data_dir):
         other = experiment(image_folder, data_dir, **{**self.SECTIONS, "seed": 1})

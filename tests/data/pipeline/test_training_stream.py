@@ -93,6 +93,24 @@ def test_each_epoch_has_every_example_once_in_another_order(data):
     assert all(np.mean(order == np.arange(count)) < 0.2 for order in orders)
 
 
+def test_a_last_batch_that_is_too_small_joins_the_one_before(data):
+    """As it must where each of several devices is to get an example of it."""
+    data = data()
+    count = len(data.examples("train").ids)
+    size = (count - 1) // 4
+    rest = count - 4 * size
+    assert data.steps_per_epoch(size, smallest_batch=rest) == 5
+    assert data.steps_per_epoch(size, smallest_batch=rest + 1) == 4
+    plain = collect(data.training_batches(size, epochs=2))
+    joined = collect(data.training_batches(size, epochs=2, smallest_batch=rest + 1))
+    assert [len(images) for images, _ in joined] == 2 * [size, size, size, size + rest]
+    for part in (0, 1):
+        np.testing.assert_array_equal(
+            np.concatenate([batch[part] for batch in joined]),
+            np.concatenate([batch[part] for batch in plain]),
+        )
+
+
 def test_the_seed_changes_order_and_augmentation(data):
     one = data(augmentation=["rotate90"])
     images, _ = collect(one.training_batches(SIZE, epochs=1))[0]
