@@ -16,6 +16,8 @@ from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError
 from lensnet.training import fit
 
+TESTS = str(Path(__file__).parent.parent)
+
 MIRRORED = """
 import json, sys
 import tensorflow as tf
@@ -23,6 +25,8 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from lensnet.config import Experiment
 from lensnet.training import fit
+import tiny_backbone
+tiny_backbone.register()
 experiment = Experiment.model_validate(json.loads(sys.argv[1]))
 fit(experiment, sys.argv[2])
 """
@@ -40,7 +44,7 @@ def test_two_mirrored_devices(image_folder, data_dir, tmp_path, precision):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": TESTS},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     devices = json.loads((run / "environment.json").read_text())["devices"]
@@ -101,7 +105,7 @@ def run_two_workers(code, arguments):
             **os.environ,
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": TESTS,
         }
         command = [sys.executable, "-c", code, *map(str, arguments(index))]
         workers.append(
@@ -121,7 +125,6 @@ def test_two_workers_end_with_equal_weights(image_folder, data_dir, tmp_path):
     content = experiment_on(
         image_folder,
         data_dir,
-        model={"backbone": "tiny"},
         training={"strategy": "multi_worker"},
     )
     codes, outputs = run_two_workers(
