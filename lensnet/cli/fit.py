@@ -76,7 +76,7 @@ def command(
     from lensnet.data.sources.missing_files import check_named_files
 
     check_named_files(loaded)
-    start_tensorflow()
+    start_tensorflow(quietly=not chief)
 
     from lensnet.training import fit
 

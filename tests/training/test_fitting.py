@@ -107,13 +107,6 @@ class TestRunFolder:
             assert row["label"] == row["id"].split("/")[0]
             assert row["predicted"] == ("ring" if score > 0.5 else "blob")
 
-    def test_the_resolved_experiment_is_the_same_experiment(self, tiny_run, tmp_path):
-        """Fitting it again gives the same weights and scores."""
-        again = fit(config.load(tiny_run / "experiment.yaml"), tmp_path / "again")
-        assert_equal_weights(tiny_run, again.path)
-        one = (tiny_run / "predictions.csv").read_text()
-        assert (again.path / "predictions.csv").read_text() == one
-
     def test_the_environment_is_recorded(self, tiny_run):
         environment = json.loads((tiny_run / "environment.json").read_text())
         assert environment["seed"] == 0
@@ -184,7 +177,7 @@ class TestResume:
         "training": {"epochs": 3},
         # Dropout draws random numbers, whose state must be taken up too, and batch normalisation
         # has moving statistics.
-        "model": {"backbone": "tiny", "head": {"units": [8], "dropout": 0.5}},
+        "model": {"head": {"units": [8], "dropout": 0.5}},
         # Of each kind of change, and a sampler that goes through a class across epochs.
         "data": {
             "normalization": {"stretch": "asinh", "scale": "dataset_standard"},
@@ -203,11 +196,12 @@ class TestResume:
 
         monkeypatch.setattr(run_checkpoint, "save_checkpoint", save_then_stop)
 
-    def test_stopped_when_only_the_measurements_were_left(
-        self, monkeypatch, whole, image_folder, data_dir, tmp_path
-    ):
-        """What kills between two files have left out is made again, too."""
-        same = experiment(image_folder, data_dir, **self.SECTIONS)
+    def test_stopped_when_only_the_measurements_were_left(self, monkeypatch, whole, tmp_path):
+        """What kills between two files have left out is made again, too.
+
+        Of the experiment that the whole run has written out: it is the same experiment.
+        """
+        same = config.load(whole / "experiment.yaml")
         with monkeypatch.context() as patch:
             self.stop_after(patch, epochs=3)
             with pytest.raises(KeyboardInterrupt):
@@ -278,11 +272,14 @@ def test_a_loss_that_is_not_finite_ends_with_advice(image_folder, data_dir, tmp_
             "data": {"balance": "class_weights"},
             "tracking": {"tensorboard": True},
         },
-        {"data": {"balance": "oversample", "normalization": "dataset_standard"}},
-        {"training": {"precision": "mixed_bfloat16"}, "model": {"symmetry": "d4"}},
-        {"model": {"backbone": "resnet18", "symmetry": "rot4"}, "data": {"image_size": 40}},
+        {
+            "data": {"balance": "oversample", "normalization": "dataset_standard"},
+            "training": {"precision": "mixed_bfloat16"},
+            "model": {"symmetry": "d4"},
+        },
+        {"model": {"symmetry": "rot4"}, "data": {"image_size": 40}},
     ],
-    ids=["class weights", "oversampling", "bfloat16", "resnet18 rot4"],
+    ids=["class weights", "oversampling and bfloat16", "rot4 and another size"],
 )
 def test_other_experiments(image_folder, data_dir, tmp_path, sections):
     in_full = {"precision": "float32"}
@@ -300,30 +297,20 @@ def test_other_experiments(image_folder, data_dir, tmp_path, sections):
     assert (run / "tensorboard").is_dir() is ("tracking" in sections)
 
 
-def test_without_symmetry_scores_move(image_folder, data_dir, tmp_path):
-    """The negative control of the run's rotation_std."""
-    plain = experiment(image_folder, data_dir, model={"symmetry": "none"})
-    run = fit(plain, tmp_path / "run").path
-    metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["test"]["rotation_std"] > 1e-4
-
-
-@pytest.mark.parametrize("is_constant", [False, True])
-def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog, is_constant):
+def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog):
     run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    if is_constant:
-        model = keras.models.load_model(run.path / "model.keras")
-        head = next(layer for layer in reversed(model.layers) if layer.weights)
-        head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
-        model.save(run.path / "model.keras")
+    model = keras.models.load_model(run.path / "model.keras")
+    head = next(layer for layer in reversed(model.layers) if layer.weights)
+    head.set_weights([np.zeros_like(head.kernel), *head.get_weights()[1:]])
+    model.save(run.path / "model.keras")
     measured = evaluate_run(run)
     assert measured["test"]["rotation_std"] <= 1e-5
-    said = [words for words in measured["warnings"] if "the network tells none apart" in words]
-    assert bool(said) is is_constant
+    assert any("the network tells none apart" in words for words in measured["warnings"])
     assert all(words in caplog.text for words in measured["warnings"])
     caplog.clear()
     measure_invariance(run, 2)
-    assert ("the network tells none apart" in caplog.text) is is_constant
+    assert "the network tells none apart" in caplog.text
+    assert "the network tells none apart" not in (tiny_run / "log.txt").read_text()
 
 
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
@@ -337,7 +324,7 @@ def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path):
                 "options": {"image_size": 32, "examples": 60},
             },
             "model": {
-                "backbone": "lens_cnn",
+                "backbone": "tiny",
                 "symmetry": "c4",
                 "width": 0.125,
                 "head": {"units": [16, 8], "normalization": "batch", "dropout": 0.3},

@@ -19,6 +19,8 @@ from lensnet.errors import ConfigurationError
 from lensnet.training import fit
 from lensnet.training.replicas import check_batches
 
+TESTS = str(Path(__file__).parent.parent)
+
 MIRRORED = """
 import json, sys
 import numpy as np
@@ -31,6 +33,8 @@ from lensnet.training import fit
 from lensnet.training.devices import create_strategy
 from lensnet.training.keras_replicas import fitting_with_replicas
 from lensnet.training.replicas import divide_batches
+import tiny_backbone
+tiny_backbone.register()
 
 experiment = Experiment.model_validate(json.loads(sys.argv[1]))
 fit(experiment, sys.argv[2])
@@ -82,7 +86,7 @@ def test_three_mirrored_devices(image_folder, data_dir, tmp_path, precision):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": TESTS},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "ran out of data" not in done.stderr
@@ -109,6 +113,8 @@ def test_batches_that_devices_cannot_share_are_refused_before_the_training():
 
 WORKER = """
 import sys
+import tiny_backbone
+tiny_backbone.register()
 from lensnet.cli import main
 from lensnet.cli.startup import start_tensorflow
 start_tensorflow()
@@ -154,7 +160,7 @@ def run_two_workers(code, arguments):
             **os.environ,
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": TESTS,
         }
         command = [sys.executable, "-c", code, *map(str, arguments(index))]
         workers.append(
