@@ -52,7 +52,6 @@ def test_the_command_line_imports_click_alone():
 @pytest.mark.parametrize(
     "order",
     [
-        "import lensnet, keras",
         "import keras, lensnet",
         "import importlib.util, lensnet; importlib.util.find_spec('keras'); import keras",
     ],

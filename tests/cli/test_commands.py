@@ -113,7 +113,10 @@ def test_models_and_datasets(lensnet):
 
 
 def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
-    """fit, with a few images that are bad, then everything that can be done with its run folder."""
+    """fit, with a few images that are bad, then what can be done with its run folder.
+
+    The other commands are tested on a run that has been moved.
+    """
     run, folder = tmp_path / "run", tmp_path / "bad"
     shutil.copytree(image_folder, folder)
     bad = np.full((32, 32), np.nan, "float32")
@@ -134,35 +137,10 @@ def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
     code, _, err = lensnet("fit", experiment, "--run-dir", run, *settings)
     assert code == 2 and "exists already" in err
 
-    before = json.loads((run / "metrics.json").read_text())
-    (run / "metrics.json").unlink()
-    (run / "report.html").unlink()
-    code, out, err = lensnet("evaluate", run)
-    assert code == 0, err
-    after = json.loads((run / "metrics.json").read_text())
-    assert after["test"]["log_loss"] == pytest.approx(before["test"]["log_loss"], rel=1e-5)
-    assert (run / "report.html").is_file()
-
     code, out, _ = lensnet("invariance", run, "--rotations", "6")
     assert code == 0
     assert "60" in out and "rotation_std" in out
     assert (run / "figures" / "rotation_profile_6.png").is_file()
-
-    scores = tmp_path / "scores.csv"
-    code, _, err = lensnet(
-        "predict", run, image_folder / "ring", image_folder / "blob" / "1.npy", "-o", scores
-    )
-    assert code == 0, err
-    with scores.open(newline="") as stream:
-        assert len(list(csv.DictReader(stream))) == 31
-
-    code, out, _ = lensnet("export", run, "--format", "saved_model")
-    assert code == 0
-    assert (run / "export" / "saved_model" / "saved_model.pb").is_file()
-
-    (run / "report.html").unlink()
-    code, out, _ = lensnet("report", run)
-    assert code == 0 and (run / "report.html").is_file()
 
     code, _, err = lensnet("fit", "--resume", "--run-dir", run)
     assert code == 0, "a finished run has nothing left to do but to be measured"

@@ -65,13 +65,15 @@ VARIED = ["flip", {"rotate": {"degrees": 15}}, "noise", "random_erasing", "mixup
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("data", "options"),
     [
-        {},
-        {"balance": "oversample", "augmentation": ["flip"]},
-        {"balance": "balanced", "augmentation": VARIED},
+        ("on disk", {}),
+        ("in memory", {"balance": "oversample", "augmentation": ["flip"]}),
+        ("in memory", {"balance": "balanced", "augmentation": VARIED}),
+        ("on disk", {"balance": "balanced", "augmentation": ["flip"]}),
     ],
-    ids=["plain", "oversampled", "balanced"],
+    indirect=["data"],
+    ids=["plain", "oversampled", "balanced and varied", "balanced"],
 )
 def test_an_epoch_does_not_depend_on_those_before(data, options):
     data = data(**options)
