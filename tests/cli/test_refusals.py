@@ -95,8 +95,11 @@ class TestOverwriting:
         )  # fmt: skip
 
     def test_tables_and_pages(self, refused, run, experiment, thesis):
-        said = refused("predict", run, "x.npy", "-o", thesis, "--overwrite")
-        assert "is not a table" in said
+        table = thesis.with_name("appendix.csv")
+        table.write_text("redshift,year\n0.5,3\n")
+        said = refused("predict", run, "x.npy", "-o", table, "--overwrite")
+        assert "is not a table" in said and table.read_text() == "redshift,year\n0.5,3\n"
+        assert "does not end with .csv" in refused("predict", run, "x.npy", "-o", thesis)
         assert "is not a page" in refused("explore", experiment, "-o", thesis)
         (run / "report.html").write_text("three years of work")
         assert "is not a page" in refused("report", run)

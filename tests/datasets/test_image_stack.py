@@ -138,7 +138,7 @@ def test_a_table_beside_the_images(tmp_path):
             "cutouts.npy[9]": 'the id "J5" is that of another image, too',
         }
         plan = SplitPlan((0.4, 0.3, 0.3), 0)
-        splits = [plan.assign(example) for example in source.list().examples]
+        splits = plan.assign(source.list().examples)
         assert splits[0:8:2] == splits[1:8:2]
 
 
