@@ -34,8 +34,9 @@ __all__ = [
 ]
 
 SIZE = 128
-BATCH = {"training": 32, "inference": 64}
+BATCH = {"training": 32, "inference": 64, "one": 1}
 CALLS = 2
+TIMED = ("training", "inference")
 
 NETWORKS = {
     "resnet50": "ResNet50",
@@ -57,10 +58,11 @@ BUILT = ["resnet50", "densenet201"]
 
 CELLS = [
     *(f"create/{name}" for name in BUILT),
-    *(f"{what}/{name}/none" for what in BATCH for name in NETWORKS),
-    *(f"{what}/{name}/{symmetry}" for what in BATCH for name, symmetry in SYMMETRIC),
+    *(f"{what}/{name}/none" for what in TIMED for name in NETWORKS),
+    *(f"{what}/{name}/{symmetry}" for what in TIMED for name, symmetry in SYMMETRIC),
 ]
-"""`create/NETWORK`, or `training` or `inference`, network and symmetry."""
+"""`create/NETWORK`, or `training` or `inference`, network and symmetry. (Cells with `one`, which is
+inference of one image, are those of benchmarks/onednn.py.)"""
 
 
 def timer_of(cell: str) -> Callable[[], float]:
@@ -74,7 +76,7 @@ def our_timer(what: str, name: str, symmetry: str = "none") -> Callable[[], floa
     model = lensnet.models.create(
         name, input_shape=(SIZE, SIZE, 3), num_outputs=5, symmetry=symmetry
     )
-    if what == "inference":
+    if what != "training":
         model = lensnet.layers.fold(model)
     # As `lensnet fit` does, in revisions whose networks are not accelerated from the start.
     accelerate = getattr(lensnet.layers, "accelerate", None)
@@ -105,7 +107,7 @@ def forget() -> None:
 
 
 def _timer(what: str, model: keras.Model) -> Callable[[], float]:
-    return {"training": _training, "inference": _inference}[what](model)
+    return _training(model) if what == "training" else _inference(model, BATCH[what])
 
 
 def _training(model: keras.Model) -> Callable[[], float]:
@@ -118,11 +120,12 @@ def _training(model: keras.Model) -> Callable[[], float]:
     return lambda: seconds_a_call(lambda: float(step(batch)["loss"]), CALLS)
 
 
-def _inference(model: keras.Model) -> Callable[[], float]:
+def _inference(model: keras.Model, size: int) -> Callable[[], float]:
     """Times the forward pass."""
-    batch = _images(BATCH["inference"])
+    batch = _images(size)
+    calls = CALLS if size > 1 else 20 * CALLS
     call = tf.function(lambda images: model(images, training=False), jit_compile=False)
-    return lambda: seconds_a_call(lambda: call(batch)[0, 0].numpy(), CALLS)
+    return lambda: seconds_a_call(lambda: call(batch)[0, 0].numpy(), calls)
 
 
 def _images(batch: int) -> tf.Tensor:

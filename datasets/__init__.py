@@ -12,6 +12,7 @@ from lensnet.datasets.deeplense_substructure import options as deeplense_substru
 from lensnet.datasets.fits_catalog import options as fits_catalog
 from lensnet.datasets.halo_mass import options as halo_mass
 from lensnet.datasets.image_folder import options as image_folder
+from lensnet.datasets.image_stack import options as image_stack
 from lensnet.datasets.lens_finding import options as lens_finding
 from lensnet.datasets.rotated_mnist import options as rotated_mnist
 
@@ -23,6 +24,7 @@ for _module in (
     rotated_mnist,
     image_folder,
     fits_catalog,
+    image_stack,
 ):
     for _spec in _module.SPECS:
         registry.datasets.register(_spec.name, _spec)

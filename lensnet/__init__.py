@@ -1,8 +1,9 @@
 """Rotation-equivariant Keras models for images of strong gravitational lenses.
 
-`import lensnet` is quick: what needs Keras or TensorFlow is imported when it is used. Once both
-lensnet and Keras are imported, in either order, `keras.models.load_model` knows our layers and
-optimizers; once lensnet and TFDS are, `tfds.load` knows our data sets.
+`import lensnet` is quick: what needs Keras or TensorFlow is imported when it is used. It turns on
+TensorFlow's kernels of oneDNN (`lensnet.onednn`). Once both lensnet and Keras are imported, in
+either order, `keras.models.load_model` knows our layers and optimizers; once lensnet and TFDS are,
+`tfds.load` knows our data sets.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lensnet._after_import import after_import
+from lensnet.onednn import enable_onednn
 
 if TYPE_CHECKING:
     from lensnet.prediction import load
@@ -35,6 +37,7 @@ __all__ = [
     "training",
 ]
 
+enable_onednn()
 after_import("keras", "lensnet.layers")
 after_import("keras", "lensnet.optimizers")
 after_import("keras", "lensnet.schedules")

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "write_json", "write_text"]
+from lensnet.errors import ConfigurationError
+
+__all__ = ["check_writable", "replacing", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -63,3 +65,32 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Writes a JSON file, whole or not at all. Not-a-number is refused: it is not JSON."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def check_writable(folder: str | os.PathLike[str], advice: str) -> None:
+    """Checks, before any work, that files can be written into a folder.
+
+    It is tried out, in the folder or in the nearest one above that is there: permissions alone
+    do not tell of read-only file systems, and say nothing to an administrator.
+
+    Args:
+        folder: the folder; it need not be there yet.
+        advice: what the user can do about it, a sentence.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    folder = Path(folder)
+    try:
+        above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        # Where the folder is still to be made, it is a folder that must be possible.
+        if above == folder:
+            handle, name = tempfile.mkstemp(prefix=".lensnet-", dir=above)
+            os.close(handle)
+            os.unlink(name)
+        else:
+            os.rmdir(tempfile.mkdtemp(prefix=".lensnet-", dir=above))
+    except OSError as error:
+        raise ConfigurationError(
+            f"Nothing can be written to {folder} ({error.strerror}). {advice}"
+        ) from None

@@ -30,7 +30,10 @@ def write_folder(root: Path, per_class: int = 30, size: int = 32) -> Path:
 
 
 def experiment_on(folder: Path, data_dir: Path, **sections: Any) -> dict[str, Any]:
-    """An experiment on such a folder, as the mapping that a YAML file would hold."""
+    """An experiment on such a folder, as the mapping that a YAML file would hold.
+
+    Its backbone is known where `tiny_backbone.register()` was called.
+    """
     content: dict[str, Any] = {
         "name": "tiny",
         "task": "binary",
@@ -40,7 +43,7 @@ def experiment_on(folder: Path, data_dir: Path, **sections: Any) -> dict[str, An
             "data_dir": str(data_dir),
             "splits": {"train": 0.6, "validation": 0.2, "test": 0.2},
         },
-        "model": {"backbone": "lens_cnn", "symmetry": "c4", "width": 0.125},
+        "model": {"backbone": "tiny", "symmetry": "c4", "width": 0.125},
         "training": {"epochs": 2, "batch_size": 8},
         "tracking": {"tensorboard": False},
     }

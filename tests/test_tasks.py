@@ -24,7 +24,8 @@ def test_the_tasks_and_the_schema_of_an_experiment():
 @pytest.mark.parametrize("name", TASKS)
 def test_what_a_task_names_exists(name):
     task = registry.tasks.get(name)
-    for path in (task.training_metrics, task.columns, task.metrics, task.figures):
+    named = (task.training_metrics, task.columns, task.metrics, task.figures, task.warnings)
+    for path in named:
         assert callable(registry.load_object(path)), path
     union = typing.get_args(Training.model_fields["loss"].annotation)
     losses = {section.model_fields["name"].default for section in union}

@@ -6,21 +6,28 @@ import functools
 import itertools
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lensnet.csv_tables import name_as_text, name_from_text
 from lensnet.data.files.bad_file import BadFileError
-from lensnet.data.files.catalogues import Row, open_catalogue
+from lensnet.data.files.catalogues import Row, label_name, number_of, written
 from lensnet.data.files.decoding import DecodedImage, image_ending, stack_bands
 from lensnet.data.files.fits_files import HduName
 from lensnet.data.files.mosaics import CutoutSize, Mosaic, opened, split_hdu
 from lensnet.data.sources.file_source import FileSource
-from lensnet.data.sources.folder_listing import Example, Listing, readable, walk_images
+from lensnet.data.sources.folder_listing import Example, Listing, walk_images
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.data.sources.source import Loaded, Shape
-from lensnet.datasets.fits_catalog.options import Options, check_columns, inspect, locate
+from lensnet.datasets.fits_catalog.options import (
+    Options,
+    check_columns,
+    inspect,
+    locate,
+    opened_table,
+)
 
 __all__ = ["CatalogueSource"]
 
@@ -45,11 +52,12 @@ class CatalogueSource(FileSource):
         root = table.parent if source_dir.is_file() else source_dir
         if not labelled:
             options = options.unlabelled
-            check_columns(open_catalogue(table), options)
+            check_columns(opened_table(table, options), options)
         classes = inspect(source_dir, options).classes if labelled else ()
         super().__init__(root, options, classes=classes)
         self.table = table
         self.options = options
+        self._class_of = {label_name(name): name for name in self.classes}
         self.size = CutoutSize(options.size_pixels, options.size_arcsec)
 
     # --- listing ------------------------------------------------------------------------------
@@ -58,7 +66,7 @@ class CatalogueSource(FileSource):
         """Lists the rows of the table; see `Source`."""
         examples: dict[str, Example] = {}
         places: dict[str, str] = {}
-        for row in open_catalogue(self.table).rows():
+        for row in opened_table(self.table, self.options).rows():
             name = self._id(row)
             problem = self._problem(row)
             if name in places:
@@ -74,8 +82,14 @@ class CatalogueSource(FileSource):
 
     def rows(self) -> Iterator[Example]:
         """Yields the rows of the table one by one, whether or not they share an id."""
-        for row in open_catalogue(self.table).rows():
+        for row in opened_table(self.table, self.options).rows():
             yield self._example(self._id(row), row, self._problem(row))
+
+    def named_files(self) -> Iterator[Sequence[Path]]:
+        """Yields the files that each row names, and the mosaics; see `FileSource`."""
+        for example in self.rows():
+            names = self.options.mosaics or example.files
+            yield [path for path, _ in self._parts(names)] if names else []
 
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the name, size and time of the table, the mosaics, and each file."""
@@ -88,58 +102,76 @@ class CatalogueSource(FileSource):
                 yield self.fingerprint_entry(split_hdu(name)[0])
 
     def _example(self, name: str, row: Row, problem: str | None) -> Example:
-        options, cells = self.options, row.cells
-        label = cells.get(options.label_column or "")
+        options = self.options
         return Example(
-            id=readable(name),
-            files=tuple(cells[column] for column in options.files if cells.get(column)),
-            label=label if label in self.classes else None,
-            target=_number(cells.get(options.target_column or "")),
-            group=cells.get(options.group_column or "", ""),
+            id=name_as_text(name),
+            files=tuple(self._file(row.cell(name)) for name in options.files if row.cell(name)),
+            label=self._class_of.get(label_name(row.cell(options.label_column))),
+            target=_number(row.cell(options.target_column)),
+            group=written(row.cell(options.group_column)),
             problem=problem and f"{row.place}: {problem}",
-            position=self._position(cells),
+            position=self._position(row),
         )
 
+    def _file(self, cell: str) -> str:
+        """Returns the name of a file, of which lensnet itself may have made a text in a table."""
+        if "\\x" in cell and not os.path.exists(self.root / split_hdu(cell)[0]):
+            return name_from_text(cell)
+        return cell
+
     def _id(self, row: Row) -> str:
-        options, cells = self.options, row.cells
+        options = self.options
         if options.id_column is not None:
-            return cells.get(options.id_column) or row.place
+            return row.cell(options.id_column) or row.place
         if options.files:
-            path, hdu = split_hdu(cells.get(options.files[0], ""))
+            path, hdu = split_hdu(self._file(row.cell(options.files[0])))
             stem = path[: len(path) - len(image_ending(path) or "")]
             return (stem if hdu is None else f"{stem}[{hdu}]") or row.place
-        return f"{cells.get(options.ra_column, '')} {cells.get(options.dec_column, '')}"
+        ra, dec = row.cell(options.ra_column), row.cell(options.dec_column)
+        return f"{ra} {dec}" if ra and dec else row.place
 
     def _problem(self, row: Row) -> str | None:
-        options, cells = self.options, row.cells
+        """Returns what is wrong with a row, the first of all that is."""
+        options = self.options
         if row.problem is not None:
             return row.problem
-        if options.id_column is not None and not cells.get(options.id_column):
+        if options.id_column is not None and not row.cell(options.id_column):
             return "it has no id"
         for column in options.files:
-            if not cells.get(column):
+            if not row.cell(column):
                 return f'no file in the column "{column}"'
         if options.label_column is not None:
-            label = cells.get(options.label_column, "")
-            if label not in self.classes:
-                known = ", ".join(self.classes)
-                return f'its label is "{label}", none of {known}' if label else "it has no label"
+            label = row.cell(options.label_column)
+            if not label:
+                return "it has no label"
+            if label_name(label) not in self._class_of:
+                return f'its label is "{label}", none of {", ".join(self.classes)}'
         if options.target_column is not None:
-            cell = cells.get(options.target_column, "")
-            if _number(cell) is None:
-                return f'its target is "{cell}", no finite number'
-        if options.cuts and self._position(cells) is None:
-            ra, dec = (cells.get(name, "") for name in (options.ra_column, options.dec_column))
-            return (
-                f'its position is "{ra}", "{dec}", not right ascension and declination in degrees'
-            )
-        return None
+            target = row.cell(options.target_column)
+            if not target:
+                return "it has no target"
+            if reason := _not_a_number(target):
+                return f"its target is {reason}"
+        if options.group_column is not None and not row.cell(options.group_column):
+            # Alone it might stand in another split than a copy of the same object.
+            return "it has no group"
+        return self._problem_of_position(row)
 
-    def _position(self, cells: Mapping[str, str]) -> tuple[float, float] | None:
+    def _problem_of_position(self, row: Row) -> str | None:
+        if not self.options.cuts or self._position(row) is not None:
+            return None
+        ra, dec = row.cell(self.options.ra_column), row.cell(self.options.dec_column)
+        if not ra or not dec:
+            return "it has no position"
+        reason = f'its position is "{ra}", "{dec}", not right ascension and declination in degrees'
+        commas = "," in ra or "," in dec
+        return f"{reason}: decimals stand behind a point, not a comma" if commas else reason
+
+    def _position(self, row: Row) -> tuple[float, float] | None:
         if not self.options.cuts:
             return None
-        ra = _number(cells.get(self.options.ra_column))
-        dec = _number(cells.get(self.options.dec_column))
+        ra = _number(row.cell(self.options.ra_column))
+        dec = _number(row.cell(self.options.dec_column))
         return None if ra is None or dec is None or abs(dec) > 90 else (ra, dec)
 
     def _unnamed(self, files: Iterable[str]) -> Iterator[str]:
@@ -147,7 +179,8 @@ class CatalogueSource(FileSource):
         named = {os.path.normpath(split_hdu(name)[0]) for name in files}
         named |= {os.path.normpath(split_hdu(name)[0]) for name in self.options.mosaics or ()}
         named.add(os.path.relpath(self.table, self.root))
-        for name in walk_images(self.root):
+        # What links lead to, such as a whole archive, is not searched for what nobody asked for.
+        for name in walk_images(self.root, through_links=False):
             if os.path.normpath(name) not in named:
                 yield name
 
@@ -250,10 +283,18 @@ class CatalogueSource(FileSource):
         return {key: value for key, value in self.__dict__.items() if key != "_mosaics"}
 
 
-def _number(cell: str | None) -> float | None:
+def _number(cell: str) -> float | None:
     """Returns the finite number that a cell holds, or None."""
     try:
-        number = float(cell or "")
+        return number_of(cell)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+
+
+def _not_a_number(cell: str) -> str | None:
+    """Returns why a cell holds no finite number, or None if it does."""
+    try:
+        number_of(cell)
+    except ValueError as error:
+        return str(error)
+    return None

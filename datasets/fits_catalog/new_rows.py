@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from lensnet.data.files.catalogues import ENDINGS, open_catalogue
+from lensnet.data.files.catalogues import ENDINGS, TEXT_ENDINGS
 from lensnet.data.files.mosaics import split_hdu
 from lensnet.data.sources.source import Loaded
 from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
-from lensnet.datasets.fits_catalog.options import Options, check_columns, locate
+from lensnet.datasets.fits_catalog.options import Options, check_columns, locate, opened_table
 from lensnet.errors import DataError
 
 __all__ = ["open_table"]
@@ -44,7 +44,7 @@ def open_table(path: Path, options: Options, source_dir: Path | None) -> Iterato
         if options.needs_table:
             return _loaded(_source(locate(path, options), options, source_dir))
         return None
-    if path.suffix.lower() != ".csv" and not _is_table(path, options):
+    if path.suffix.lower() not in TEXT_ENDINGS and not _is_table(path, options):
         return None
     return _loaded(_source(path, options, source_dir))
 
@@ -52,7 +52,7 @@ def open_table(path: Path, options: Options, source_dir: Path | None) -> Iterato
 def _is_table(path: Path, options: Options) -> bool:
     """Returns whether a FITS file is a table, not an image."""
     try:
-        check_columns(open_catalogue(path), options.unlabelled)
+        check_columns(opened_table(path, options.unlabelled), options.unlabelled)
     except DataError:
         if options.needs_table:
             raise

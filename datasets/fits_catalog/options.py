@@ -13,7 +13,7 @@ from lensnet.errors import DataError
 if TYPE_CHECKING:
     from lensnet.data.files.catalogues import Catalogue
 
-__all__ = ["SPECS", "Options", "check_columns", "inspect", "locate"]
+__all__ = ["SPECS", "Options", "check_columns", "inspect", "locate", "opened_table"]
 
 
 class Options(FileOptions):
@@ -21,7 +21,8 @@ class Options(FileOptions):
 
     catalogue: str | None = Field(
         None,
-        description="The table, CSV or FITS, below source_dir. Default: the only .csv file there; "
+        description="The table, CSV or FITS, below source_dir. Default: the only .csv or .tsv file "
+        "there; "
         "source_dir may also be the table itself.",
     )
     id_column: str | None = Field(
@@ -40,7 +41,9 @@ class Options(FileOptions):
         None, description="Column of the numbers that a regression predicts, instead of a label."
     )
     group_column: str | None = Field(
-        None, description="Column that is the same in rows which must share a split."
+        None,
+        description="Column that is the same in rows which must share a split. A row without a "
+        "value there is bad.",
     )
     file_columns: list[str] | None = Field(
         None,
@@ -107,6 +110,20 @@ class Options(FileOptions):
         return self.model_copy(update=dict.fromkeys(unknown))
 
     @property
+    def columns(self) -> list[tuple[str, str]]:
+        """The columns that a table must have, each with the option that names it."""
+        named = {
+            "id_column": self.id_column,
+            "label_column": self.label_column,
+            "target_column": self.target_column,
+            "group_column": self.group_column,
+            "ra_column": self.ra_column if self.cuts else None,
+            "dec_column": self.dec_column if self.cuts else None,
+        }
+        found = [(option, name) for option, name in named.items() if name is not None]
+        return [*found, *(("file_columns", name) for name in self.files)]
+
+    @property
     def needs_table(self) -> bool:
         """Whether an image is more than one whole file, so that only a table can say what it is."""
         return self.cuts or len(self.files) > 1
@@ -135,12 +152,12 @@ def locate(source_dir: Path, options: Options) -> Path:
         if not path.is_file():
             raise DataError(f"{source_dir} holds no file {options.catalogue}, the catalogue.")
         return path
-    tables = sorted(path for path in source_dir.iterdir() if path.suffix.lower() == ".csv")
+    tables = sorted(p for p in source_dir.iterdir() if p.suffix.lower() in (".csv", ".tsv"))
     if len(tables) != 1:
         named = f": {', '.join(path.name for path in tables)}" if tables else ""
         raise DataError(
-            f"{source_dir} holds {len(tables)} .csv files{named}. data.options.catalogue says "
-            "which table to take."
+            f"{source_dir} holds {len(tables)} .csv or .tsv files{named}. "
+            "data.options.catalogue says which table to take."
         )
     return tables[0]
 
@@ -151,24 +168,32 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
     Raises:
         DataError: there is no such catalogue, it lacks a column, or no column says what to learn.
     """
-    from lensnet.data.files.catalogues import open_catalogue
+    from lensnet.data.files.catalogues import label_name
 
-    table = open_catalogue(locate(source_dir, options))
+    table = opened_table(locate(source_dir, options), options)
     column = options.label_column or options.target_column
     if column is None:
         raise DataError(
             f"What is to be learned from {table.path}? Set data.options.label_column or "
-            f"target_column to one of its columns: {', '.join(table.columns)}."
+            f"target_column to one of its columns: {', '.join(filter(None, table.columns))}."
         )
     check_columns(table, options)
     if options.label_column is None:
         return SourceLayout(())
     if options.classes is not None:
         return SourceLayout(tuple(options.classes))
-    labels = {row.cells.get(options.label_column, "") for row in table.rows() if not row.problem}
+    labels: set[str] = set()
+    fault = ""
+    for row in table.rows():
+        if row.problem is None:
+            labels.add(label_name(row.cell(options.label_column)))
+        elif not fault:
+            fault = f" Of other rows the first fault is: {row.place}: {row.problem}."
     classes = tuple(sorted(labels - {""}))
     if not classes:
-        raise DataError(f'The column "{options.label_column}" of {table.path} holds no label.')
+        raise DataError(
+            f'The column "{options.label_column}" of {table.path} holds no label.{fault}'
+        )
     return SourceLayout(classes)
 
 
@@ -178,17 +203,19 @@ def check_columns(table: Catalogue, options: Options) -> None:
     Raises:
         DataError: it lacks one.
     """
-    wanted = {
-        "id_column": options.id_column,
-        "label_column": options.label_column,
-        "target_column": options.target_column,
-        "group_column": options.group_column,
-        "ra_column": options.ra_column if options.cuts else None,
-        "dec_column": options.dec_column if options.cuts else None,
-    }
-    for option, name in [*wanted.items(), *(("file_columns", name) for name in options.files)]:
-        if name is not None:
-            table.need(name, f"data.options.{option}")
+    for option, name in options.columns:
+        table.need(name, f"data.options.{option}")
+
+
+def opened_table(path: Path, options: Options) -> Catalogue:
+    """Opens a table which should have the columns that the options name.
+
+    Raises:
+        DataError: it is not a table.
+    """
+    from lensnet.data.files.catalogues import open_catalogue
+
+    return open_catalogue(path, [name for _, name in options.columns])
 
 
 SPECS = (

@@ -11,7 +11,7 @@ __all__ = ["Builder"]
 
 
 class Builder(LensDatasetBuilder):
-    """`[split/]class/*.{npy,fits,png}`; see README.md."""
+    """`[split/]class/*.{npy,npz,fits,png,jpg}`; see README.md."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}

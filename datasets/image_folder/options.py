@@ -8,20 +8,11 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, HduOrList, SourceLayout
+from lensnet.config.folder_layout import split_of_folder
+from lensnet.csv_tables import name_as_text
 from lensnet.errors import DataError, did_you_mean
 
-__all__ = ["SPECS", "SPLIT_FOLDERS", "Options", "inspect", "split_folders"]
-
-# What people call the folders of a split, and the name it has in lensnet.
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
+__all__ = ["SPECS", "Options", "inspect", "split_folders"]
 
 
 class Options(FileOptions):
@@ -87,9 +78,10 @@ def inspect(source_dir: Path, options: DatasetOptions) -> SourceLayout:
     chosen = options.classes if isinstance(options, Options) else None
     splits = split_folders(source_dir, chosen)
     if splits:
-        classes = sorted({name for split in splits for name in _folders(source_dir / split)})
+        names = {name for split in splits for name in _folders(source_dir / split)}
     else:
-        classes = _folders(source_dir)
+        names = set(_folders(source_dir))
+    classes = sorted(map(name_as_text, names))
     if not classes:
         raise DataError(
             f"The data directory {source_dir} holds no class folders. Put the images of each "
@@ -118,10 +110,10 @@ def split_folders(source_dir: Path, classes: Sequence[str] | None = None) -> dic
         DataError: some folders are of splits and some are not, or none is the training split's.
     """
     folders = _folders(source_dir)
-    found = {name: SPLIT_FOLDERS[name.lower()] for name in folders if name.lower() in SPLIT_FOLDERS}
-    if not found or (classes and set(classes) <= set(folders)):
+    found = {name: split for name in folders if (split := split_of_folder(name))}
+    if not found or (classes and set(classes) <= set(map(name_as_text, folders))):
         return {}
-    others = [name for name in folders if name not in found]
+    others = [name_as_text(name) for name in folders if name not in found]
     if others:
         raise DataError(
             f"{source_dir} holds folders of splits ({', '.join(found)}) beside others "
@@ -145,7 +137,7 @@ def _folders(directory: Path) -> list[str]:
 SPECS = (
     DatasetSpec(
         name="image_folder",
-        summary="Your own .npy, .fits or .png images, a folder for each class.",
+        summary="Your own .npy, .npz, .fits, .png or .jpg images, a folder for each class.",
         source="lensnet.datasets.image_folder.folders:folder_source",
         options=Options,
         offers=("classes",),

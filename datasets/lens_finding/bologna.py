@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from lensnet.data.files.catalogues import Row
+from lensnet.data.files.catalogues import Row, label_name
 from lensnet.data.sources.file_source import FileSource
 from lensnet.data.sources.folder_listing import Example, Listing, group_bands, walk_images
 from lensnet.datasets.lens_finding.options import (
@@ -84,11 +84,13 @@ class ChallengeSource(FileSource):
 
 
 def _example(row: Row, files: dict[str, tuple[tuple[str, ...], str | None]]) -> Example:
-    name = row.cells.get(ID_COLUMN, "")
+    name = row.cell(ID_COLUMN)
     paths, problem = files.get(name, ((), f"{row.place}: there is no image of it"))
-    label = _LABELS.get(row.cells.get(CLASS_COLUMN, ""))
+    label = _LABELS.get(label_name(row.cell(CLASS_COLUMN)))
     if label is None:
-        problem = f'{row.place}: is_lens is "{row.cells.get(CLASS_COLUMN, "")}", not 0 or 1'
+        problem = f'{row.place}: is_lens is "{row.cell(CLASS_COLUMN)}", not 0 or 1'
+    if not name:
+        problem = f"{row.place}: it has no {ID_COLUMN}"
     if row.problem is not None:
         problem = f"{row.place}: {row.problem}"
     return Example(
@@ -104,6 +106,6 @@ def _truth(row: Row) -> tuple[tuple[str, float], ...]:
             number = float(cell)
         except ValueError:
             continue
-        if column not in (ID_COLUMN, CLASS_COLUMN) and math.isfinite(number):
+        if column not in ("", ID_COLUMN, CLASS_COLUMN) and math.isfinite(number):
             known.append((column, number))
     return tuple(known)

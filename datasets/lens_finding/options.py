@@ -102,7 +102,7 @@ def open_classifications(path: Path) -> Catalogue:
     """
     from lensnet.data.files.catalogues import open_catalogue
 
-    table = open_catalogue(path)
+    table = open_catalogue(path, (ID_COLUMN, CLASS_COLUMN))
     for column in (ID_COLUMN, CLASS_COLUMN):
         table.need(column, "The challenge's table")
     return table

@@ -69,9 +69,9 @@ class RotatedDigitsSource:
             )
         )
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an image; see `Source`."""
-        return plan.assign(example)
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split of each image; see `Source`."""
+        return plan.assign(examples)
 
     def known_shape(self) -> Shape:
         """Returns the shape of the digits; see `Source`."""

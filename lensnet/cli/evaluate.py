@@ -22,7 +22,10 @@ def command(run: Path) -> None:
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    folder.require_model()
+    folder.check()
+    folder.read_history()
+    folder.check_writable()
+    folder.check_unused()
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -31,6 +34,7 @@ def command(run: Path) -> None:
     from lensnet.evaluation.evaluating import evaluate_run
     from lensnet.reporting import write_report
 
-    evaluate_run(folder)
-    write_report(folder.path)
+    with folder.held("lensnet evaluate"):
+        evaluate_run(folder)
+        write_report(folder.path)
     print_results(folder)

@@ -30,7 +30,7 @@ _LISTED_PAIRS = 10
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The page to write. Default: explore-NAME.html in the working directory, NAME being the "
-    "experiment's. One that is there is replaced.",
+    "experiment's. A page of lensnet's that is there is replaced.",
 )
 @click.option(
     "--samples",
@@ -52,9 +52,15 @@ def command(
     know: the main things here, everything in one HTML file that opens offline. The data are
     prepared first if they are not yet.
     """
-    from lensnet import config
+    from lensnet import config, files
+    from lensnet.cli.places import check_data_dir
+    from lensnet.overwriting import check_page
 
     loaded = config.load(experiment, overrides)
+    target = output or Path(f"explore-{loaded.name}.html")
+    check_page(target)
+    files.check_writable(target.absolute().parent, "Name another place with -o.")
+    check_data_dir(loaded)
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -63,7 +69,7 @@ def command(
     from lensnet.exploration import explore, write_page
 
     found = explore(loaded, samples=samples, seed=seed)
-    page = write_page(found, output or Path(f"explore-{loaded.name}.html"))
+    page = write_page(found, target)
     _say(found, page)
 
 

@@ -24,7 +24,7 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="What to write. Default: export/FORMAT in the run folder.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
 def command(run: Path, format_name: str, output: Path | None, overwrite: bool) -> None:
     """Export the best model of RUN together with its preprocessing.
 
@@ -36,9 +36,11 @@ def command(run: Path, format_name: str, output: Path | None, overwrite: bool) -
         model = tf.saved_model.load(path).signatures["serving_default"]
         model(images=tf.constant(images))["probabilities"]
     """
+    from lensnet.export.target import check_target
     from lensnet.run_folder import RunFolder
 
-    RunFolder.open(run).require_model()
+    RunFolder.open(run).check()
+    check_target(run, format_name, output, overwrite=overwrite)
 
     from lensnet.cli.startup import start_tensorflow
 

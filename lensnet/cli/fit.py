@@ -48,8 +48,10 @@ def command(
         lensnet fit --resume --run-dir runs/d4
     """
     from lensnet import config
+    from lensnet.cli.places import check_data_dir
     from lensnet.errors import LensnetError
     from lensnet.run_folder import RunFolder, default_run_dir
+    from lensnet.training.cluster import is_chief
 
     if print_schema:
         click.echo(json.dumps(config.json_schema(), indent=2))
@@ -61,13 +63,21 @@ def command(
             raise click.UsageError("Name an EXPERIMENT file, or --resume a --run-dir.")
         experiment = RunFolder.open(run_dir).experiment_file
     loaded = config.load(experiment, overrides)
-    if not resume:
-        RunFolder.check_free(run_dir or default_run_dir(loaded), overwrite=overwrite)
+    chief = is_chief(loaded.training.strategy)
+    folder = RunFolder(run_dir or default_run_dir(loaded))
+    if chief or not folder.has_lock:
+        # What the first worker is refused, the others are, who would wait for it in vain.
+        folder.check_fit(resume=resume, overwrite=overwrite)
+    if chief:
+        folder.check_unused()
+    check_data_dir(loaded)
 
     from lensnet.cli.results import print_results
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.missing_files import check_named_files
 
-    start_tensorflow()
+    check_named_files(loaded)
+    start_tensorflow(quietly=not chief)
 
     from lensnet.training import fit
 
@@ -79,4 +89,5 @@ def command(
         # What only the data could tell is said as all else about the file is.
         place = config.place_of(error.key, experiment, overrides)
         raise type(error)(f"{place}: {error}") from None
-    print_results(run)
+    if chief:
+        print_results(run)

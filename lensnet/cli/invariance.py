@@ -34,7 +34,9 @@ def command(run: Path, rotations: int, precision: str | None) -> None:
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    folder.require_model()
+    folder.check()
+    folder.check_writable()
+    folder.check_unused()
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -43,7 +45,11 @@ def command(run: Path, rotations: int, precision: str | None) -> None:
     from lensnet.evaluation import figures
     from lensnet.evaluation.evaluating import measure_invariance
 
-    measured = measure_invariance(folder, rotations, precision)
+    path = folder.figures_dir / f"rotation_profile_{rotations}.png"
+    # Else the figure of a model could come to lie beside the one that has taken its place.
+    with folder.held("lensnet invariance"):
+        measured = measure_invariance(folder, rotations, precision)
+        figures.save(figures.rotation_profile(measured), path)
     rows = [
         [f"{angle:g}", float(change)]
         for angle, change in zip(measured.angles, measured.mean_change, strict=True)
@@ -51,7 +57,4 @@ def command(run: Path, rotations: int, precision: str | None) -> None:
     click.echo(table(["angle (degrees)", "mean change"], rows))
     click.echo()
     click.echo(table(["metric", "test"], [[k, v] for k, v in measured.metrics().items()]))
-    folder.figures_dir.mkdir(exist_ok=True)
-    figure = folder.figures_dir / f"rotation_profile_{rotations}.png"
-    figures.save(figures.rotation_profile(measured), figure)
-    click.echo(f"Figure: {figure}")
+    click.echo(f"Figure: {path}")

@@ -29,6 +29,7 @@ _COMMANDS = {
     "datasets": "lensnet.cli.datasets",
 }
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class _Commands(click.Group):
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(str(error))
         sys.exit(error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
+            _say(f"{error.filename or 'A file'}: {error.strerror}.")
+            sys.exit(1)
         if not _is_full_disk(error):
             raise
         _say(

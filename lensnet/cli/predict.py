@@ -17,10 +17,10 @@ __all__ = ["command"]
     "--output",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The CSV file to write.",
+    help="The CSV file to write; its name ends with .csv.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace the CSV file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the CSV file if lensnet has written it.")
 def command(
     run: Path, inputs: tuple[Path, ...], output: Path, batch_size: int, overwrite: bool
 ) -> None:
@@ -28,20 +28,25 @@ def command(
 
     Images must have the shape of those the run was trained on; they are preprocessed as those
     were. Where the run stacks bands from several files, so does this. A run that was trained by a
-    table (fits_catalog) takes tables, CSV or FITS, with the same columns; they need no label.
-    Writes a row an image: class and scores, or the prediction of a quantity, with its sigma where
-    the run was trained by gaussian_nll. Files that cannot be used are listed with the reason in
-    OUTPUT's neighbour *.quarantine.csv, and images of which masked or not finite pixels have been
-    filled in *.filled.csv.
+    table (fits_catalog) takes tables, CSV or FITS, with the same columns, and one that was trained
+    by a stack (image_stack) takes HDF5 and .npy files of many images; neither needs labels. Writes
+    a row an image: class and scores, or the prediction of a quantity, with its sigma where the run
+    was trained by gaussian_nll. Files that cannot be used are listed with the reason in OUTPUT's
+    neighbour *.quarantine.csv, and images of which masked or not finite pixels have been filled in
+    *.filled.csv.
 
     \b
     Examples:
         lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
         lensnet predict runs/survey positions.csv -o scores.csv
     """
+    from lensnet.prediction.requests import ScoreFiles, check_inputs
     from lensnet.run_folder import RunFolder
 
-    RunFolder.open(run).require_model()
+    folder = RunFolder.open(run)
+    folder.check()
+    ScoreFiles.checked(output, overwrite=overwrite)
+    check_inputs(folder.read_experiment(), inputs)
 
     from lensnet.cli.startup import start_tensorflow
 

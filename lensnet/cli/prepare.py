@@ -42,11 +42,15 @@ def command(
         lensnet prepare survey.yaml --beam-option runner=SparkRunner
     """
     from lensnet import config
+    from lensnet.cli.places import check_data_dir
 
     loaded = config.load(experiment, overrides)
+    check_data_dir(loaded)
 
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.missing_files import check_named_files
 
+    check_named_files(loaded)
     start_tensorflow()
 
     from lensnet.cli.results import table

@@ -16,6 +16,12 @@ def command(run: Path) -> None:
 
     One file that opens offline. Parts that an interrupted run lacks are said to be missing.
     """
+    from lensnet.overwriting import check_page
     from lensnet.reporting import write_report
+    from lensnet.run_folder import RunFolder
 
+    folder = RunFolder.open(run)
+    folder.check_documents()
+    folder.check_writable()
+    check_page(run / "report.html")
     click.echo(f"Report: {write_report(run)}")

@@ -35,7 +35,9 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
 
 def print_results(run: RunFolder) -> None:
-    """Prints the metrics of a run and where its report lies."""
+    """Prints the metrics of a run, why some have no value, and where its report lies."""
+    from lensnet.reporting.metric_guide import percent
+
     metrics = run.read_json("metrics.json")
     validation, test = metrics["validation"], metrics["test"]
     click.echo()
@@ -45,10 +47,14 @@ def print_results(run: RunFolder) -> None:
             [[name, validation.get(name, ""), value] for name, value in test.items()],
         )
     )
+    for split, reasons in metrics.get("undefined", {}).items():
+        for name, reason in reasons.items():
+            click.echo(f"No {name} on the {split} split: {reason}.")
     click.echo()
     if test.get("rotation_std") is not None:
-        share = 100 * test["rotation_std"]
-        click.echo(f"Scores move by {share:.2g} % when the image rotates.")
+        moved = percent(test["rotation_std"])
+        sentence = run.read_experiment().task_spec.rotation_sentence.format(percent=moved)
+        click.echo(f"{sentence[0].upper()}{sentence[1:]}.")
     click.echo(f"Report: {run.path / 'report.html'}")
 
 

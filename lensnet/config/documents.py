@@ -19,6 +19,10 @@ __all__ = ["Document", "dump", "parse_document", "parse_value"]
 
 Path = tuple[Any, ...]
 
+# An experiment has four levels and some hundred keys.
+_DEEPEST = 40
+_MOST_VALUES = 20_000
+
 
 @dataclass
 class Document:
@@ -65,9 +69,28 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader with the scalars of YAML 1.2's core schema."""
+    """A safe loader with the scalars of YAML 1.2's core schema, which goes no deeper than it must.
+
+    Without limits, 100,000 brackets end the process, and a million values its user's patience.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    _depth = 0
+    _count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Composes a node and those in it."""
+        self._depth += 1
+        self._count += 1
+        if self._depth > _DEEPEST or self._count > _MOST_VALUES:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            many = f"it has more than {_MOST_VALUES:,} values"
+            problem = "it is nested too deeply" if self._depth > _DEEPEST else many
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 class _Dumper(yaml.SafeDumper):
@@ -118,6 +141,7 @@ def parse_document(text: str, name: str) -> Document:
         try:
             node = loader.get_single_node()
             if node is not None:
+                _count_values(node, {}, name)
                 _note_places(node, (), document)
                 document.content = loader.construct_document(node)  # type: ignore[no-untyped-call]
         finally:
@@ -126,8 +150,10 @@ def parse_document(text: str, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigurationError(f"{place}: not valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigurationError(f"{name}: not valid YAML: {error}.") from None
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # PyYAML trips over a tag that does not fit its value, such as `!!bool x`.
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{name}: not valid YAML: {reason}.") from None
     return document
 
 
@@ -143,10 +169,44 @@ def dump(content: Any) -> str:
     )
 
 
+def _count_values(node: yaml.Node, known: dict[int, int | None], name: str) -> int:
+    """Counts the values that a node stands for, each alias written out in full.
+
+    Args:
+        node: the node.
+        known: what has been counted, by the node's identity; None for what is being counted.
+        name: the file's name.
+
+    Raises:
+        ConfigurationError: an alias stands for something that it is a part of, or aliases of
+            aliases stand for more values than there is memory for.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    place = f"{name}:{node.start_mark.line + 1}"
+    if id(node) in known:
+        count = known[id(node)]
+        if count is None:
+            raise ConfigurationError(f"{place}: an alias stands for what it is itself a part of.")
+        return count
+    known[id(node)] = None
+    below = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+    count = 1 + sum(_count_values(part, known, name) for part in below)
+    if count > _MOST_VALUES:
+        raise ConfigurationError(
+            f"{place}: aliases and lists stand for more than {_MOST_VALUES:,} values."
+        )
+    known[id(node)] = count
+    return count
+
+
 def _note_places(node: yaml.Node, path: Path, document: Document) -> None:
     if isinstance(node, yaml.MappingNode):
         for key_node, value_node in node.value:
             key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                line = key_node.start_mark.line + 1
+                raise ConfigurationError(f"{document.name}:{line}: a key is one word or number.")
             place = f"{document.name}:{key_node.start_mark.line + 1}"
             if (*path, key) in document.places and key != "<<":
                 raise ConfigurationError(

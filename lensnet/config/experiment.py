@@ -22,7 +22,7 @@ from lensnet.config.sections import (
     Training,
 )
 from lensnet.config.task import TaskSpec
-from lensnet.errors import did_you_mean
+from lensnet.errors import ConfigurationError, did_you_mean
 
 __all__ = ["Experiment", "default_data_dir"]
 
@@ -99,11 +99,6 @@ class Experiment(Section):
     def backbone(self) -> BackboneSpec:
         """The specification of `model.backbone`."""
         return registry.backbones.get(self.model.backbone)
-
-    @property
-    def data_seed(self) -> int:
-        """The seed of the splits and of simulated images."""
-        return self.seed if self.data.seed is None else self.data.seed
 
     @property
     def data_dir(self) -> Path:
@@ -355,6 +350,27 @@ class Experiment(Section):
             if name is not None and name not in monitors
         ]
 
+    def with_earlier_defaults(self) -> Experiment:
+        """Returns the experiment of a run folder, with what was taken for granted when it was made.
+
+        A run folder writes every default out: a key that it lacks did not exist yet.
+        """
+        return self._with_unset(seed=self.seed, stratify=False)
+
+    def resuming(self, run: Experiment) -> Experiment:
+        """Returns the experiment with the splits of a run that it goes on with.
+
+        Args:
+            run: the run's experiment, which counts for whatever this one leaves open.
+        """
+        return self._with_unset(seed=run.data.seed, stratify=run.data.stratify)
+
+    def _with_unset(self, **values: Any) -> Experiment:
+        """Returns the experiment with those keys of `data` that nobody has set."""
+        unset = {key: values[key] for key in values.keys() - self.data.model_fields_set}
+        data = self.data.model_copy(update=unset)
+        return self.model_copy(update={"data": data}) if unset else self
+
     def resolved(self, splits: Splits | None = None) -> Experiment:
         """Returns the experiment with every default that depends on the data written out.
 
@@ -366,7 +382,6 @@ class Experiment(Section):
                 "options": self.dataset_options.model_dump(),
                 "source_dir": str(self.source_dir.resolve()) if self.source_dir else None,
                 "data_dir": str(self.data_dir.resolve()),
-                "seed": self.data_seed,
                 "splits": splits or self.data.splits,
             }
         )
@@ -376,8 +391,18 @@ class Experiment(Section):
 
 
 def default_data_dir() -> Path:
-    """Returns where prepared records go unless `data.data_dir` says so."""
-    return Path(os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet").expanduser()
+    """Returns where prepared records go unless `data.data_dir` says so.
+
+    Raises:
+        ConfigurationError: nobody has said so, and this user has no home directory.
+    """
+    try:
+        return Path(os.environ.get("LENSNET_DATA_DIR") or "~/.cache/lensnet").expanduser()
+    except RuntimeError:
+        raise ConfigurationError(
+            "Prepared data would go to ~/.cache/lensnet, and this user has no home directory. Set "
+            "data.data_dir, or $LENSNET_DATA_DIR, to a directory of yours."
+        ) from None
 
 
 def unknown_name(kind: str, name: str, known: Any) -> str:

@@ -1,13 +1,48 @@
-"""The folders of a published data set, and what the images in each are."""
+"""What the folders of a data set are called, and what the images in each are."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lensnet.errors import DataError
 
-__all__ = ["ClassFolder", "FolderLayout", "TargetNumber"]
+__all__ = ["ClassFolder", "FolderLayout", "TargetNumber", "split_of_folder"]
+
+# What people call a split, and the name it has in lensnet.
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "validate": "validation",
+    "dev": "validation",
+    "development": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
+    "test": "test",
+    "testing": "test",
+    "holdout": "test",
+}
+_KINDS = "images?|imgs?|pictures|cutouts|datasets?|data|sets?|splits?|samples?|files|folder"
+_WITH_WORDS = re.compile(f"^({_KINDS})|({_KINDS})$")
+
+
+def split_of_folder(name: str) -> str | None:
+    """Returns the split that a folder's name says, with or without words such as "set" and "data".
+
+    >>> [split_of_folder(name) for name in ("train_set", "TestData", "dev", "set-val", "lens")]
+    ['train', 'test', 'validation', 'validation', None]
+    """
+    word, shorter = "", re.sub(r"[\W_]+", "", name.lower())
+    while shorter != word:
+        word = shorter
+        if word in _SPLITS:
+            return _SPLITS[word]
+        shorter = _WITH_WORDS.sub("", word, count=1)
+    return None
 
 
 @dataclass(frozen=True)

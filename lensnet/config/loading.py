@@ -16,7 +16,10 @@ from lensnet.config.documents import Document, dump, parse_document, parse_value
 from lensnet.config.experiment import Experiment
 from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
-__all__ = ["json_schema", "load", "place_of", "to_yaml", "validate"]
+__all__ = ["json_schema", "load", "place_of", "read_document", "to_yaml", "validate"]
+
+# Parsing takes some seconds a megabyte.
+_LARGEST_FILE = 500_000
 
 
 def load(
@@ -35,7 +38,7 @@ def load(
             a line for every problem, with file, line, key and what is allowed.
         DataError: the user's directory that it names is missing or holds no images.
     """
-    return validate(_read(Path(path), overrides), check_source=check_source)
+    return validate(_overridden(Path(path), overrides), check_source=check_source)
 
 
 def place_of(key: str, path: str | Path, overrides: Sequence[str] = ()) -> str:
@@ -49,20 +52,34 @@ def place_of(key: str, path: str | Path, overrides: Sequence[str] = ()) -> str:
     Raises:
         ConfigurationError: the file is missing or not YAML.
     """
-    return _read(Path(path), overrides).place(tuple(key.split(".")))
+    return _overridden(Path(path), overrides).place(tuple(key.split(".")))
 
 
-def _read(path: Path, overrides: Sequence[str]) -> Document:
+def _overridden(path: Path, overrides: Sequence[str]) -> Document:
+    document = read_document(path)
+    for override in overrides:
+        _override(document, override)
+    return document
+
+
+def read_document(path: Path) -> Document:
+    """Reads an experiment file and parses it.
+
+    Raises:
+        ConfigurationError: the file is missing, or not YAML.
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a file")
+        size = path.stat().st_size
+        if size > _LARGEST_FILE:
+            raise OSError(f"it has {size / 1e6:.1f} MB, far more than an experiment")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationError(f"There is no experiment file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read as a YAML file: {error}.") from None
-    document = parse_document(text, str(path))
-    for override in overrides:
-        _override(document, override)
-    return document
+    return parse_document(text, str(path))
 
 
 def validate(document: Document, *, check_source: bool = True) -> Experiment:

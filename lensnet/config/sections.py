@@ -99,10 +99,17 @@ class Data(Section):
         None,
         description="Default: the data set's own splits where it has them, else 0.8, 0.1, 0.1.",
     )
-    seed: int | None = Field(
-        None,
+    seed: int = Field(
+        0,
         ge=0,
-        description="Seed of the splits and of simulated images. Default: the experiment's seed.",
+        description="Seed of the splits and of simulated images. The experiment's seed has no part "
+        "in it, so that networks of several seeds are tested on the same images.",
+    )
+    stratify: bool = Field(
+        True,
+        description="Each class of fewer than 2,000 examples, and a regression's targets, are "
+        "divided exactly by the fractions; a new file then moves the examples at the two cuts. "
+        "false: the hash of an example's id decides alone, and no new file moves any.",
     )
     image_size: int | None = Field(
         None,
@@ -237,7 +244,9 @@ class Training(Section):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
-    batch_size: int = Field(64, ge=1, description="Of all replicas together.")
+    batch_size: int = Field(
+        64, ge=1, description="Of all replicas together, each of which gets one image at least."
+    )
     optimizer: Optimizer = Field(default_factory=AdamW)
     gradient_accumulation_steps: int = Field(
         1,

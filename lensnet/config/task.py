@@ -42,6 +42,9 @@ class TaskSpec:
             finished model to the metrics of metrics.json.
         figures: `"module:function"`, from labels, outputs, images and class names to the figures
             by name, see `lensnet.evaluation.run_figures`.
+        warnings: `"module:function"`, from labels or targets (N,), outputs (N, K) and class names
+            to what must be said beside the metrics, see `lensnet.evaluation.caveats`; None where
+            nothing is.
         headline: the metrics that a report shows first.
         rotation_sentence: what a report says of `rotation_std`, which stands for `{percent}`.
         refused_augmentations: the augmentations after which a label or target is no longer true,
@@ -61,6 +64,7 @@ class TaskSpec:
     figures: str
     headline: tuple[str, ...]
     rotation_sentence: str
+    warnings: str | None = None
     num_classes: int | None = None
     refused_augmentations: Mapping[str, str] = field(default_factory=dict)
     other_losses: tuple[str, ...] = ()

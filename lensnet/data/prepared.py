@@ -15,6 +15,7 @@ from lensnet.config import Experiment
 from lensnet.config.experiment import default_data_dir
 from lensnet.config.sections import Splits
 from lensnet.config.target_transform import TargetTransform
+from lensnet.csv_tables import name_as_text
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
 from lensnet.data.pipeline.preprocessing import Preprocessing
@@ -25,7 +26,9 @@ from lensnet.data.records.index import Index, Quarantined, read_index
 from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.preparation import open_directory, prepared_directory
 from lensnet.data.records.records import open_records
-from lensnet.data.sources.splits import SPLITS, SplitPlan, check_splits
+from lensnet.data.sources.folder_listing import Listing
+from lensnet.data.sources.source import ORIENTATION_IGNORED
+from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.registry import load_object
 
@@ -83,21 +86,16 @@ def prepare(
         experiment.dataset_options,
         source_dir=experiment.source_dir,
         splits=experiment.data.splits,
-        seed=experiment.data_seed,
+        seed=experiment.data.seed,
+        stratify=experiment.data.stratify,
     )
-    if config.listing is not None and config.listing.left_out:
-        _logger.warning(
-            "%d image files in %s are left out, such as %s: they %s.",
-            len(config.listing.left_out),
-            experiment.source_dir,
-            config.listing.left_out[0],
-            config.listing.left_out_because,
-        )
+    if config.listing is not None:
+        _say_what_is_odd(config.listing, experiment.source_dir)
     directory = prepared_directory(
         builder_class, config, experiment.data_dir, beam_options=beam_options
     )
-    plan = SplitPlan.make(config.plan_splits, config.found.splits, config.seed)
-    return PreparedData(experiment, open_directory(directory), preprocessing, plan.named)
+    splits = config.plan_for(config.found).named
+    return PreparedData(experiment, open_directory(directory), preprocessing, splits)
 
 
 def open_prepared(
@@ -189,6 +187,8 @@ class PreparedData:
                 self._index.num_filled,
                 self.directory / "examples.csv",
             )
+        if self._index.num_oriented:
+            _logger.warning(ORIENTATION_IGNORED, self._index.num_oriented)
         self.preprocessing = preprocessing or self._fit_preprocessing()
         if self.preprocessing.native_shape != self.native_shape:
             raise DataError(
@@ -226,10 +226,14 @@ class PreparedData:
         counts = np.bincount(records.labels, minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Returns the batches in an epoch of training, the last of which may be smaller."""
-        total = len(self._records["train"]) if self._balance is None else self._balance.total
-        return -(-total // batch_size)
+    @property
+    def examples_per_epoch(self) -> int:
+        """Examples in an epoch of training, counting each copy that `data.balance` makes."""
+        return len(self._records["train"]) if self._balance is None else self._balance.total
+
+    def steps_per_epoch(self, batch_size: int, smallest_batch: int = 1) -> int:
+        """Returns the batches in an epoch of training, as `training_batches` makes them."""
+        return self._stream(batch_size, smallest_batch).steps_per_epoch
 
     @property
     def class_weights(self) -> tuple[float, ...] | None:
@@ -259,7 +263,7 @@ class PreparedData:
         return self._split_data(_checked(split)).ordered(batch_size)
 
     def training_batches(
-        self, batch_size: int, *, first_epoch: int = 0, epochs: int
+        self, batch_size: int, *, first_epoch: int = 0, epochs: int, smallest_batch: int = 1
     ) -> tf.data.Dataset:
         """Returns shuffled and augmented batches of the training split, epoch after epoch.
 
@@ -271,6 +275,7 @@ class PreparedData:
             batch_size: examples in a batch; the last one of an epoch may have fewer.
             first_epoch: the epoch to begin with, from 0; more than 0 to resume.
             epochs: the epoch to end before.
+            smallest_batch: a last batch of an epoch that has fewer examples joins the one before.
 
         Returns:
             Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
@@ -282,21 +287,24 @@ class PreparedData:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
-        return self._stream(batch_size).batches(first_epoch, epochs)
+        return self._stream(batch_size, smallest_batch).batches(first_epoch, epochs)
 
-    def training_batch_examples(self, batch_size: int, epoch: int, step: int) -> Examples:
+    def training_batch_examples(
+        self, batch_size: int, epoch: int, step: int, *, smallest_batch: int = 1
+    ) -> Examples:
         """Returns ids and labels or targets of one batch of `training_batches`, before any mixing.
 
         Args:
             batch_size: as of `training_batches`.
             epoch: the batch's epoch, from 0.
             step: its place in the epoch, from 0.
+            smallest_batch: as of `training_batches`.
         """
         records = self._records["train"]
-        positions = self._stream(batch_size).positions(epoch, step)
+        positions = self._stream(batch_size, smallest_batch).positions(epoch, step)
         return Examples(records.ids[positions], records.labels[positions])
 
-    def _stream(self, batch_size: int) -> TrainingStream:
+    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream:
         weights = self.class_weights
         return TrainingStream(
             self._split_data("train"),
@@ -305,6 +313,7 @@ class PreparedData:
             augmentation=self.experiment.data.augmentation,
             balance=self._balance,
             class_weights=None if weights is None else np.array(weights, np.float32),
+            smallest_batch=smallest_batch,
         )
 
     @functools.cached_property
@@ -383,6 +392,19 @@ class PreparedData:
             },
             self.classes,
         )
+
+
+def _say_what_is_odd(listing: Listing, source_dir: Path | None) -> None:
+    if listing.left_out:
+        _logger.warning(
+            "%d image files in %s are left out, such as %s: they %s.",
+            len(listing.left_out),
+            source_dir.parent if source_dir is not None and source_dir.is_file() else source_dir,
+            name_as_text(listing.left_out[0]),
+            listing.left_out_because,
+        )
+    for remark in listing.remarks:
+        _logger.warning("%s", remark)
 
 
 def _checked(split: str) -> str:

@@ -263,7 +263,7 @@ def _binary_roc_curve(classes: IntArray, scores: FloatArray, names: list[str]) -
     marks = ((0, lowest, "TPR0", "o"), (10, 9 / others, "TPR10", "s"))
     for allowed, rate, name, marker in marks:
         reached = true_positive_rate_at(classes, scores, allowed)
-        if reached is None or rate >= 1:
+        if reached is None:
             continue
         right.plot(
             max(rate, lowest),

@@ -1,14 +1,16 @@
 """The figures of merit of each task, on NumPy arrays.
 
 One rule holds where a figure is undefined: its value is None (null in JSON), never NaN, and no
-warning is given. That is so
+warning is given; `lensnet.evaluation.caveats` says why. That is so
 
 - for every figure of a split without examples;
 - for `roc_auc`, `roc_auc_ovo`, `f1`, `tpr0`, `tpr10` and `average_precision` where some class
   has no example in the split, since they compare classes;
+- for `tpr0` and `tpr10` with fewer examples of class 0 than the false positives they count, since
+  every example of class 1 would be found by construction;
 - for `r2` with fewer than two examples, or where a target has the same value throughout.
 
-scikit-learn computes what it has; the rest (calibration, lenses above the first false
+scikit-learn computes what it has; the rest (calibration, what ranks above the first false
 positive) is written here from the papers.
 """
 
@@ -46,6 +48,9 @@ Metrics = dict[str, float | int | None]
 # Keras clips here too. Without it one saturated mistake makes the log loss infinite, and the
 # clip of scikit-learn changes with the dtype.
 SMALLEST_PROBABILITY = 1e-7
+
+FALSE_POSITIVES = {"tpr0": 1, "tpr10": 10}
+"""The false positive above which each of these rates counts what it has found."""
 
 
 def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
@@ -92,7 +97,7 @@ def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metri
 
 
 def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
-    """Measure a finder of one class (1, the lenses) among another (0).
+    """Measure a finder of one class (1, such as lenses) among another (0).
 
     Args:
         labels: 0 or 1, shape (N,).
@@ -127,8 +132,8 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
     if len(np.unique(classes)) == 2:
         metrics["roc_auc"] = _roc_auc(classes, positive)
         metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted))
-        metrics["tpr0"] = true_positive_rate_at(classes, positive, 0)
-        metrics["tpr10"] = true_positive_rate_at(classes, positive, 10)
+        for name, false_positives in FALSE_POSITIVES.items():
+            metrics[name] = true_positive_rate_at(classes, positive, false_positives)
         metrics["average_precision"] = float(
             sklearn.metrics.average_precision_score(classes, positive)
         )
@@ -210,16 +215,12 @@ def regression_metrics_with_sigma(targets: ArrayLike, outputs: ArrayLike) -> Met
 def true_positive_rate_at(
     labels: ArrayLike, scores: ArrayLike, false_positives: int
 ) -> float | None:
-    """The share of lenses ranked above the m-th false positive.
+    """The share of class 1 (the lenses of a search) ranked above the m-th false positive.
 
     Metcalf et al. 2019 ("The strong gravitational lens finding challenge", A&A 625, A119) rank
     finders by TPR0, the share of lenses found before a single false positive, and TPR10, the
     share found with fewer than ten. Here m is `false_positives`, and 0 means the first, as 1
-    does. Doubt counts against the finder:
-
-    - a lens that ties with that false positive is not above it;
-    - with fewer than m non-lenses, the lowest-ranked non-lens stands for the m-th (every lens
-      would otherwise count as found).
+    does. A lens that ties with that false positive is not above it.
 
     Args:
         labels: 0 or 1, shape (N,).
@@ -227,7 +228,8 @@ def true_positive_rate_at(
         false_positives: 0 for TPR0, 10 for TPR10.
 
     Returns:
-        A fraction in [0, 1], or None without any lens or without any non-lens.
+        A fraction in [0, 1], or None without any lens or with fewer than m non-lenses: every lens
+        would be found by construction.
 
     Raises:
         ValueError: `false_positives` is negative, shapes disagree, a label is neither 0 nor 1,
@@ -241,9 +243,9 @@ def true_positive_rate_at(
         raise ValueError(f"false_positives must be 0 or more, but is {false_positives}")
     classes, values = binary_labels_and_scores(labels, scores)
     lenses, others = values[classes == 1], values[classes == 0]
-    if not len(lenses) or not len(others):
+    rank = max(false_positives, 1)
+    if not len(lenses) or len(others) < rank:
         return None
-    rank = min(max(false_positives, 1), len(others))
     threshold = np.partition(others, len(others) - rank)[len(others) - rank]
     return float(np.mean(lenses > threshold))
 

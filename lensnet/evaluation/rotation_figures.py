@@ -1,4 +1,4 @@
-"""How the score moves as the image rotates."""
+"""How the score, or the prediction of a regression, moves as the image rotates."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def rotation_profile(invariance: Invariance) -> Figure:
     regression = invariance.target_std is not None
     change = _signed_change(invariance)
     if regression:
-        unit, least = "standard deviations of the target", 0.01
+        what, unit, least = "prediction", "standard deviations of the target", 0.01
         spread = f"{invariance.rotation_std:.2g} standard deviations"
     else:
         change = 100 * change
-        unit, least = "percentage points", 1.0
+        what, unit, least = "score", "percentage points", 1.0
         spread = f"{100 * invariance.rotation_std:.2f} %"
     low, median, high = np.percentile(change, [5, 50, 95], axis=1)
     size = np.abs(change).mean(axis=1)
@@ -69,8 +69,8 @@ def rotation_profile(invariance: Invariance) -> Figure:
     axes.set_xlim(-6, 366)
     axes.set_xticks(np.arange(0, 361, 45))
     axes.set_xlabel("Angle of the rotation (degrees)")
-    axes.set_ylabel(f"Change of score\n({unit})")
-    axes.set_title(f"Scores move by {spread} when the image rotates")
+    axes.set_ylabel(f"Change of {what}\n({unit})")
+    axes.set_title(f"{what.capitalize()}s move by {spread} when the image rotates")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     largest = float(np.abs(change).max())
     if largest < 0.02 * least:

@@ -189,6 +189,17 @@ def keys(axes: Axes, handles: Sequence[Any], labels: Sequence[str], title: str) 
         )
 
 
+@contextmanager
+def _layout_kept(figure: Figure) -> Iterator[None]:
+    """Leave what has been laid out where it is: laying out takes longer than drawing."""
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+
+
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:
     """Write a figure as PNG; the file appears whole or not at all.
 
@@ -218,8 +229,12 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:
         raise ValueError(f"figures are written as PNG, but the path is {str(target)!r}")
     picture = io.BytesIO()
     with styled():
-        # No software version inside: the same figure gives the same bytes.
-        figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
+        if figure.stale:
+            figure.draw_without_rendering()
+        with _layout_kept(figure):
+            # A mark by which a run folder's figures are told from others, and no software version:
+            # the same figure gives the same bytes.
+            figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": "lensnet"})
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as part:
         part.write_bytes(picture.getvalue())

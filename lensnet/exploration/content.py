@@ -72,7 +72,7 @@ def facts(found: Exploration) -> list[tuple[str, str]]:
         ("Options", ", ".join(f"{key}: {value}" for key, value in options.items()) or "none"),
         ("Task", experiment.task),
         ("Images", f"{len(found.ids)} of {height} x {width} pixels, {bands}"),
-        ("Splits", f"{splits}; seed {experiment.data_seed}"),
+        ("Splits", f"{splits}; seed {experiment.data.seed}"),
         ("Records", str(data.directory)),
         ("Fingerprint", found.fingerprint),
     ]

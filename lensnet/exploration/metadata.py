@@ -6,7 +6,6 @@ tell the classes apart.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lensnet.csv_tables import read_table
 from lensnet.data.records.index import EXAMPLES
 from lensnet.data.sources.source import FILLED
 
@@ -50,23 +50,22 @@ def read_metadata(directory: Path, positions: Mapping[str, int]) -> Metadata:
     numbers: dict[str, np.ndarray] = {}
     texts: dict[str, set[str]] = {}
     known: dict[str, int] = {}
-    with open(directory / EXAMPLES, encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        for name, _, _, _, content in rows:
-            at = positions.get(name)
-            if at is None or not content:
-                continue
-            for key, value in json.loads(content).items():
-                if isinstance(value, int | float):
-                    if key not in numbers:
-                        numbers[key] = np.full(total, np.nan)
-                    numbers[key][at] = value
-                elif value is not None:
-                    seen = texts.setdefault(key, set())
-                    known[key] = known.get(key, 0) + 1
-                    if len(seen) < _MOST_TEXTS:
-                        seen.add(str(value))
+    rows = read_table(directory / EXAMPLES)
+    next(rows)
+    for name, _, _, _, content in rows:
+        at = positions.get(name)
+        if at is None or not content:
+            continue
+        for key, value in json.loads(content).items():
+            if isinstance(value, int | float):
+                if key not in numbers:
+                    numbers[key] = np.full(total, np.nan)
+                numbers[key][at] = value
+            elif value is not None:
+                seen = texts.setdefault(key, set())
+                known[key] = known.get(key, 0) + 1
+                if len(seen) < _MOST_TEXTS:
+                    seen.add(str(value))
     filled = np.nan_to_num(numbers.pop(FILLED, np.zeros(total)))
     return Metadata(
         numbers, {name: (len(seen), known[name]) for name, seen in texts.items()}, filled

@@ -17,6 +17,7 @@ from lensnet.data.records.index import QUARANTINE
 from lensnet.evaluation import style
 from lensnet.exploration import content, drawing, image_drawing
 from lensnet.exploration.exploring import Exploration
+from lensnet.overwriting import check_page
 from lensnet.reporting.figure_captions import SCREEN_SCALE, EmbeddedFigure
 from lensnet.reporting.metric_guide import whole
 
@@ -29,7 +30,7 @@ _DOTS_PER_INCH = 160
 
 
 def write_page(found: Exploration, path: str | os.PathLike[str]) -> Path:
-    """Write what was found as one HTML file. One that is there is replaced, as a whole.
+    """Write what was found as one HTML file. A page that is there is replaced, as a whole.
 
     Figures and style are inside it. Names that the data carry are shown as text.
 
@@ -41,9 +42,11 @@ def write_page(found: Exploration, path: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
+        RunError: there is a file of that name that lensnet has not written.
         OSError: it cannot be written.
     """
     target = Path(path)
+    check_page(target)
     # Half a surrogate pair, as broken file names have, has no place in UTF-8.
     page = render(found).encode("utf-8", errors="replace")
     target.parent.mkdir(parents=True, exist_ok=True)

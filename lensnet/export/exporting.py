@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +10,9 @@ from typing import Any
 
 import keras
 
-from lensnet.errors import RunError
+from lensnet.export.target import check_target
 from lensnet.layers import fold
+from lensnet.overwriting import SAVED_MODEL
 from lensnet.prediction.predictor import Predictor
 
 __all__ = ["FORMATS", "export_run"]
@@ -35,24 +34,27 @@ def export_run(
         run_dir: the run folder.
         format: a key of `FORMATS`.
         output: what to write. Default: `export/<format>` in the run folder.
-        overwrite: replace what is there.
+        overwrite: replace an export that is there.
 
     Returns:
         what was written.
 
     Raises:
-        RunError: the run has no model yet, or the output exists.
+        RunError: the run has no model yet, or the output exists and is not to be replaced, or is
+            not an export that lensnet has written.
+        ConfigurationError: the output cannot be written.
     """
+    target = check_target(run_dir, format, output, overwrite=overwrite)
     predictor = Predictor.open(run_dir)
-    target = Path(output) if output is not None else Path(run_dir) / "export" / format
-    if target.exists() and not overwrite:
-        raise RunError(f"{target} exists already. Replace it by --overwrite, or name another -o.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as directory:
         made = Path(directory) / target.name
         FORMATS[format](predictor, made)
+        check_target(run_dir, format, output, overwrite=overwrite)
         if target.exists():
-            shutil.rmtree(target)
+            if any(target.iterdir()):
+                SAVED_MODEL.empty(target)
+            target.rmdir()
         made.rename(target)
     return target
 
@@ -76,12 +78,12 @@ def _saved_model(predictor: Predictor, target: Path) -> None:
     module.model = model  # so that its variables are saved
     module.serve = serve
     tf.saved_model.save(module, str(target), signatures={"serving_default": serve})
-    description = {
-        "input": {"images": ["batch", *predictor.native_shape]},
-        "classes": list(predictor.classes),
-        "experiment": predictor.experiment.name,
-    }
-    (target / "lensnet.json").write_text(json.dumps(description, indent=2) + "\n")
+    SAVED_MODEL.write_mark(
+        target,
+        input={"images": ["batch", *predictor.native_shape]},
+        classes=list(predictor.classes),
+        experiment=predictor.experiment.name,
+    )
 
 
 def _folded(model: keras.Model) -> keras.Model:

@@ -35,7 +35,8 @@ def count_fields(input_shape: tuple[int | None, ...], group: Group, layer_name: 
     if channels is None or channels % group.order:
         raise ValueError(
             f"{layer_name}: {channels} channels are not whole fields of {group} "
-            f"({group.order} channels each)."
+            f"({group.order} channels each). The layer takes fields; of an image, "
+            "GroupConv2D(..., lifting=True) makes them."
         )
     return channels // group.order
 

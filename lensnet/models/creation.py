@@ -20,7 +20,7 @@ __all__ = ["create"]
 def create(
     name: str,
     *,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int | None, int | None, int],
     num_outputs: int,
     symmetry: str = "none",
     width: float = 1.0,
@@ -37,8 +37,11 @@ def create(
 
     Args:
         name: a name of `lensnet.models.list()`, or `hub:<preset>` for a preset of KerasHub.
-        input_shape: (height, width, channels). A symmetric network needs square images.
-        num_outputs: classes, or 1 for a binary task or one regression target.
+        input_shape: (height, width, channels). A symmetric network needs square images of one size;
+            a plain one takes images of any size with (None, None, channels), but for the families
+            with dense layers over the whole map (VGG, lens_cnn).
+        num_outputs: classes, or 1 for a binary task or one regression target; 0 for the pooled
+            features, (batch, features), without a head.
         symmetry: `"none"`, `"c4"`, `"d4"`, `"rot4"` and so on (`lensnet.symmetry.Symmetry`).
         width: multiplier of every channel count.
         width_policy: what a symmetric network has in common with the plain one at `width` 1:
@@ -63,8 +66,8 @@ def create(
         are pooled), and at the end of each stage the layer `stage.<name>`.
 
     Raises:
-        ConfigurationError: an unknown name, symmetry or option, images too small, or weights that
-            do not fit, or no such stage.
+        ConfigurationError: an unknown name, symmetry or option, images too small or of a size that
+            must be known, or weights that do not fit, or no such stage.
 
     Example:
 

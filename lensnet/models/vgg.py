@@ -79,8 +79,9 @@ def build(kit: Kit, image: Any, *, depths: tuple[int, ...], dropout: float = 0.5
 
 
 def _dense_layers(kit: Kit, x: Any, dropout: float) -> Any:
-    height, width = (max(pixels, _DENSE_SIZE) for pixels in x.shape[1:3])
-    if (height, width) != x.shape[1:3]:
+    size = kit.map_size(x, name="pre_logits.fc1")
+    height, width = (max(pixels, _DENSE_SIZE) for pixels in size)
+    if (height, width) != size:
         x = kit.adaptive_pool(x, (height, width), name="pre_logits.pool")
     x = kit.conv(
         x, _DENSE_UNITS, _DENSE_SIZE, padding="valid", use_bias=True, name="pre_logits.fc1"

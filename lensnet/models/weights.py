@@ -9,10 +9,11 @@ import keras
 import numpy as np
 
 from lensnet import registry
-from lensnet.errors import ConfigurationError
+from lensnet.errors import ConfigurationError, RunError
 from lensnet.models.building import build_network
 from lensnet.models.heads import HEAD_PREFIX
 from lensnet.models.kit import make_kit
+from lensnet.models.model_reading import read_model
 from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.models.timm_weights import (
     adapt_first_convolution,
@@ -76,8 +77,8 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
             f"or timm/<name>.<tag>; got {path}."
         )
     try:
-        other = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+        other = read_model(path)
+    except RunError as error:
         raise ConfigurationError(f"{path} cannot be read as a Keras model: {error}") from None
     if _is_plain(other) and not _is_plain(model):
         return initialize_from_plain(model, other)
@@ -182,9 +183,10 @@ def _load_state(model: keras.Model, state: dict[str, np.ndarray], source: str) -
 
 def _plain_counterpart(model: keras.Model) -> keras.Model:
     """The plain network of a symmetric one's name, with the same bands and outputs."""
+    has_head = any(layer.name.startswith(HEAD_PREFIX) for layer in model.layers)
     return build_network(
         registry.backbones.get(model.name),
         make_kit("none"),
         input_shape=model.input_shape[1:],
-        num_outputs=model.output_shape[-1],
+        num_outputs=model.output_shape[-1] if has_head else 0,
     )

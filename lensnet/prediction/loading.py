@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import keras
 
 import lensnet.layers  # noqa: F401  # Keras finds a layer once its module is imported
 from lensnet.errors import RunError
+from lensnet.models.model_reading import read_model
+from lensnet.run_documents import DataDescription
 from lensnet.run_folder import RunFolder
 
-__all__ = ["load"]
+__all__ = ["check_input_shape", "load"]
 
 
 def load(run_or_file: str | Path) -> keras.Model:
@@ -43,13 +44,20 @@ def load(run_or_file: str | Path) -> keras.Model:
         path = RunFolder.open(path).require_model()
     if not path.is_file():
         raise RunError(f"There is no run folder or model file {path}.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+    return read_model(path)
+
+
+def check_input_shape(model: keras.Model, data: DataDescription, run: RunFolder) -> None:
+    """Checks that a run's model takes the images that the run's preprocessing makes.
+
+    Raises:
+        RunError: they do not belong together.
+    """
+    takes = tuple(model.input_shape[1:])
+    if len(takes) != 3 or any(
+        side not in (None, given) for side, given in zip(takes, data.image_shape, strict=True)
+    ):
         raise RunError(
-            f"{path} is not a model file: a model is a whole .keras file, as `lensnet fit` "
-            "writes it."
+            f"The run {run.path} is damaged: its model takes images of {takes}, and data.json says "
+            f"{data.image_shape}."
         )
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # whatever a foreign file makes Keras raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RunError(f"{path} holds no model that can be read here: {reason}") from error

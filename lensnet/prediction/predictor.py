@@ -12,7 +12,7 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
-from lensnet.prediction.loading import load
+from lensnet.prediction.loading import check_input_shape, load
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
@@ -25,7 +25,8 @@ class Predictor:
 
     Args:
         model: from preprocessed images to probabilities or targets.
-        preprocessing: from raw images to preprocessed ones.
+        preprocessing: from raw images to preprocessed ones. Where it has a `native_shape`, as that
+            of a run has, images of another shape are refused in words.
         classes: the class names, () for regression.
         experiment: the run's experiment.
 
@@ -57,17 +58,19 @@ class Predictor:
         """Opens a run.
 
         Raises:
-            RunError: there is no such run, or it has no model yet.
+            RunError: there is no such run, or it has no model yet, or is damaged.
         """
         from lensnet.data.pipeline.preprocessing import Preprocessing
 
         run = RunFolder.open(run_dir)
-        data = run.read_json("data.json")
+        data, experiment = run.read_data(), run.read_experiment()
+        model = load(run.path)
+        check_input_shape(model, data, run)
         return cls(
-            model=accelerate(load(run.path)),
-            preprocessing=Preprocessing.from_dict(data["preprocessing"]),
-            classes=tuple(data["classes"]),
-            experiment=run.read_experiment(),
+            model=accelerate(model),
+            preprocessing=Preprocessing.from_dict(data.preprocessing.to_dict()),
+            classes=data.classes,
+            experiment=experiment,
         )
 
     @property
@@ -89,14 +92,30 @@ class Predictor:
         """Gives probabilities or targets.
 
         Args:
-            images: raw, (batch, height, width, channels).
+            images: raw: a batch (batch, height, width, channels), one image, of one band also
+                without its channel axis; or the name of an image file, or a list of such.
 
         Returns:
             (batch, classes), or (batch, 1) for a binary task, the probability of class 1, and for
-            regression; (batch, 2), prediction and sigma, where its loss was `gaussian_nll`.
+            regression; (batch, 2), prediction and sigma, where its loss was `gaussian_nll`. One
+            image is a batch of one.
+
+        Raises:
+            DataError: the images have another shape than those of the training, or a file is not
+                there or no usable image.
         """
+        if hasattr(self.preprocessing, "native_shape"):
+            from lensnet.data.files.file_reader import FileReader
+            from lensnet.prediction.raw_images import raw_batch
+
+            reader = FileReader.from_options(self.experiment.dataset_options)
+            images = raw_batch(images, self.native_shape, reader)
         return np.asarray(self.model.predict_on_batch(self.preprocessing(images)))
 
     def scores(self, images: Any) -> np.ndarray:
-        """Gives what calling does, with a column for each class in a binary task, too."""
+        """Gives what calling does, with a column for each class in a binary task, too.
+
+        Args:
+            images: as of calling.
+        """
         return self.columns.scores(self(images))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +10,22 @@ import numpy as np
 
 from lensnet import files
 from lensnet.config import Experiment
+from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, writing_table
 from lensnet.data import FileReader, read_inputs
 from lensnet.data.sources.inputs import Input, OpenTable
-from lensnet.errors import DataError, RunError
+from lensnet.data.sources.source import ORIENTATION_IGNORED
+from lensnet.errors import DataError
 from lensnet.prediction.predictor import Predictor
+from lensnet.prediction.requests import ScoreFiles, check_inputs, what_is_taken
 from lensnet.progress import track
 from lensnet.registry import load_object
 
 __all__ = ["score_files"]
 
 _log = logging.getLogger(__name__)
+
+# Bad files that are named where there is nothing else to say.
+_SHOWN = 5
 
 
 def score_files(
@@ -35,35 +40,33 @@ def score_files(
 
     A row an image: id, file, the predicted class and a score column a class, or the prediction of
     a regression, with `sigma` where its loss was `gaussian_nll`. Beside it, files that cannot be
-    used are listed with their reason in `*.quarantine.csv`, and images of which some pixels were
-    masked or not finite and have been filled, as in training, in `*.filled.csv`. All are written
-    whole or not at all; memory does not grow with the number of images.
+    used are listed with their reason in `*.quarantine.csv` (of several bands the one that is bad,
+    and the folder of files that are of none), and images of which some pixels were masked or not
+    finite and have been filled, as in training, in `*.filled.csv`. All are written whole or not at
+    all; memory does not grow with the number of images.
 
     Args:
         run_dir: the run folder.
         inputs: image files, folders that are searched through all folders below, and, for a run
             that was trained by a table (`fits_catalog`), tables with the same columns but for
             label and target.
-        output: the CSV file.
+        output: the CSV file; its name ends with .csv.
         batch_size: images scored at once.
-        overwrite: replace the CSV file if it exists.
+        overwrite: replace the CSV file if it exists and lensnet has written it.
 
     Returns:
         how many images were scored.
 
     Raises:
+        ConfigurationError: the output is not to be a CSV file.
         RunError: there is no such run, or the output exists.
-        DataError: an input does not exist, or not one image could be used.
+        DataError: an input does not exist, the run takes none of them, or not one image could be
+            used; then nothing is written.
     """
+    written = ScoreFiles.checked(output, overwrite=overwrite)
     predictor = Predictor.open(run_dir)
-    output = Path(output)
-    quarantine, gaps = (output.with_suffix(f".{what}.csv") for what in ("quarantine", "filled"))
-    for path in (output, quarantine, gaps):
-        if path.exists() and not overwrite:
-            raise RunError(f"{path} exists already. Replace it by --overwrite.")
-    if not output.parent.is_dir():
-        raise RunError(f"There is no folder {output.parent} to write {output.name} into.")
-    scored = 0
+    check_inputs(predictor.experiment, inputs)
+    scored = oriented = 0
     bad: list[Input] = []
     filled: list[tuple[str, str, int]] = []
     batches = read_inputs(
@@ -73,42 +76,58 @@ def score_files(
         reader=FileReader.from_options(predictor.experiment.dataset_options),
         open_table=_opener(predictor.experiment),
     )
-    with files.replacing(output) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["id", "file", *predictor.columns.names])
+    with files.replacing(written.scores) as temporary:
+        with open_for_writing(temporary) as stream:
+            columns = predictor.columns
+            table = TableWriter(stream, ["id", "file", *columns.names], columns.score_names)
             for batch in track(batches, "Scoring images", count=len):
                 good = [item for item in batch if item.image is not None]
                 bad += [item for item in batch if item.image is None]
                 scored += len(good)
-                filled += [(item.id, item.path, item.filled) for item in good if item.filled]
+                oriented += sum(item.orientation != 1 for item in good)
+                filled += [
+                    (item.id, name_as_text(item.path), item.filled) for item in good if item.filled
+                ]
                 if good:
-                    writer.writerows(_rows(predictor, good))
-        reasons = [(item.path, item.error.reason if item.error else "") for item in bad]
-        _write_list(quarantine, ("file", "reason"), reasons)
-        _write_list(gaps, ("id", "file", "filled_pixels"), filled)
+                    table.rows(_rows(predictor, good))
         if not scored:
-            raise DataError(
-                f"None of the {len(bad)} images could be used; {quarantine} says why. The first: "
-                f"{bad[0].error}"
-            )
+            raise DataError(f"{_nothing_scored(bad)}\n{what_is_taken(predictor.experiment)}")
+        reasons = [
+            (name_as_text(item.path), item.error.reason if item.error else "") for item in bad
+        ]
+        _write_list(written.quarantine, ("file", "reason"), reasons)
+        _write_list(written.filled, ("id", "file", "filled_pixels"), filled)
     if bad:
-        _log.warning("%d bad files were left out; %s says why.", len(bad), quarantine)
+        _log.warning("%d bad files were left out; %s says why.", len(bad), written.quarantine)
     if filled:
         _log.warning(
             "Pixels that are masked or not finite were filled with the median of their band, in %d "
             "of the images; %s says in which.",
             len(filled),
-            gaps,
+            written.filled,
         )
-    _log.info("%d images scored: %s", scored, output)
+    if oriented:
+        _log.warning(ORIENTATION_IGNORED, oriented)
+    _log.info("%d images scored: %s", scored, written.scores)
     return scored
+
+
+def _nothing_scored(bad: Sequence[Input]) -> str:
+    """Words why there are no scores."""
+    if not bad:
+        return "There is no image to score: the inputs name none."
+    shown = [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
+    more = [f"  and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
+    return "\n".join([f"None of the {len(bad)} images could be used:", *shown, *more])
 
 
 def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
     scores = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
     cells = predictor.columns.cells
-    return [[item.id, item.path, *cells(row)] for item, row in zip(good, scores, strict=True)]
+    return [
+        [item.id, name_as_text(item.path), *cells(row)]
+        for item, row in zip(good, scores, strict=True)
+    ]
 
 
 def _opener(experiment: Experiment) -> OpenTable | None:
@@ -125,8 +144,5 @@ def _write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[obje
     if not rows:
         path.unlink(missing_ok=True)
         return
-    with files.replacing(path) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(columns)
-            writer.writerows(rows)
+    with writing_table(path, columns) as table:
+        table.rows(rows)

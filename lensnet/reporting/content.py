@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from lensnet.config.task import TaskSpec
 from lensnet.reporting.metric_guide import (
     as_text,
     duration,
     guide,
     in_order,
+    percent,
     whole,
 )
 from lensnet.reporting.run_contents import RunContents
@@ -35,7 +35,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A metric on the validation and on the test split."""
+    """A metric on the validation and on the test split; why it is a dash, where it is one."""
 
     key: str
     name: str
@@ -43,6 +43,7 @@ class MetricRow:
     validation: str
     test: str
     meaning: str
+    dashes: list[str]
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,14 @@ def tiles(run: RunContents) -> list[Tile]:
     for key in keys[:3]:
         value = test.get(key)
         if value is None:
-            found.append(Tile("–", guide(key).name, "not measured, or not defined here", True))
+            found.append(Tile("–", guide(key).name, _why_missing(run, key), True))
         else:
-            found.append(Tile(*_headline(key, value), _sentence(key, value)))
-    return [*found, _rotation_tile(test, task)]
+            found.append(Tile(*_headline(key, value), _sentence(key, value, run.positive)))
+    return [*found, _rotation_tile(run)]
+
+
+def _why_missing(run: RunContents, key: str, otherwise: str = "it was not measured") -> str:
+    return run.undefined.get("test", {}).get(key, otherwise)
 
 
 def _headline(key: str, value: float) -> tuple[str, str]:
@@ -91,39 +96,40 @@ def _headline(key: str, value: float) -> tuple[str, str]:
     return as_text(key, value), guide(key).name
 
 
-def _sentence(key: str, value: float) -> str:
-    percent = f"{100 * value:.1f} %"
+def _sentence(key: str, value: float, positive: str) -> str:
     return {
         "roc_auc": "0.5 is guessing, 1 is perfect ranking",
         "accuracy": "of test images given their true class",
         "ece": "average gap between stated probability and outcome",
-        "tpr0": "of lenses found before the first false alarm",
-        "tpr10": "of lenses found before the tenth false alarm",
+        "tpr0": f"of {positive} found before the first false alarm",
+        "tpr10": f"of {positive} found before the tenth false alarm",
         "rmse": "typical error, in the target's unit",
         "mae": "mean size of the error, in the target's unit",
-        "r2": f"{percent} of the target's variance is predicted",
-    }.get(key, guide(key).meaning)
+        "r2": f"{100 * value:.1f} % of the target's variance is predicted",
+    }.get(key, guide(key, positive).meaning)
 
 
-def _rotation_tile(test: dict[str, float], task: TaskSpec | None) -> Tile:
+def _rotation_tile(run: RunContents) -> Tile:
+    test, task = run.metrics.get("test", {}), run.task
     spread = test.get("rotation_std")
     name = "Rotation"
     if spread is None:
-        return Tile("–", name, "steadiness under rotation was not measured", True)
-    percent = f"{100 * spread:.2f} %"
+        why = _why_missing(run, "rotation_std", "steadiness under rotation was not measured")
+        return Tile("–", name, why, True)
+    moved = percent(spread)
     sentence = task.rotation_sentence if task else "scores move by {percent} when the image rotates"
     flips = test.get("rotation_flip_rate")
     classes = ""
     if flips is not None:
-        classes = (
-            f"; {100 * flips:.2f} % of images change class" if flips else "; no image changes class"
-        )
-    return Tile(percent, name, sentence.format(percent=percent) + classes)
+        changing = f"{percent(flips)} of images change" if flips else "no image changes"
+        classes = f"; {changing} class"
+    return Tile(moved, name, sentence.format(percent=moved) + classes)
 
 
 def metric_rows(run: RunContents) -> list[MetricRow]:
     """Return every metric of either split, in the guide's order."""
     validation, test = run.metrics.get("validation", {}), run.metrics.get("test", {})
+    unsaid = set[str]().union(*run.undefined.values())
     return [
         MetricRow(
             key=key,
@@ -131,9 +137,14 @@ def metric_rows(run: RunContents) -> list[MetricRow]:
             better=guide(key).better,
             validation=as_text(key, validation.get(key)),
             test=as_text(key, test.get(key)),
-            meaning=guide(key).meaning,
+            meaning=guide(key, run.positive).meaning,
+            dashes=[
+                f"No value on the {split} split: {reasons[key]}."
+                for split, reasons in run.undefined.items()
+                if key in reasons
+            ],
         )
-        for key in in_order(set(validation) | set(test))
+        for key in in_order(set(validation) | set(test) | unsaid)
     ]
 
 

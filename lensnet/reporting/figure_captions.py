@@ -22,8 +22,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     ),
     "rotation_profile": (
         "Rotation",
-        "Change of score as the test images are rotated. A lens has no preferred "
-        "orientation: anything but a flat line is an error of the model.",
+        "Change of the score, or of the prediction, as the test images are rotated. The sky "
+        "has no preferred orientation: anything but a flat line is an error of the model.",
     ),
     "regression_scatter": (
         "Prediction against truth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ GUIDES: dict[str, MetricGuide] = {
     "tpr0": MetricGuide(
         "TPR0",
         "higher",
-        "Share of lenses ranked above the first false positive: what a search finds without a "
+        "Share of {positive} ranked above the first false positive: what a search finds without a "
         "single false alarm (Metcalf et al. 2019).",
     ),
     "tpr10": MetricGuide(
         "TPR10",
         "higher",
-        "Share of lenses ranked above the tenth false positive (Metcalf et al. 2019).",
+        "Share of {positive} ranked above the tenth false positive (Metcalf et al. 2019).",
     ),
     "average_precision": MetricGuide(
         "Average precision",
         "higher",
         "Purity averaged over every level of completeness; a random ranking gives the share of "
-        "lenses in the sample.",
+        "{positive} in the sample.",
     ),
     "mse": MetricGuide("MSE", "lower", "Mean squared error, in the target's unit squared."),
     "mae": MetricGuide("MAE", "lower", "Mean absolute error, in the target's unit."),
@@ -99,9 +99,19 @@ GUIDES: dict[str, MetricGuide] = {
 }
 
 
-def guide(key: str) -> MetricGuide:
-    """Return what is known of a metric; an unknown one keeps its name and stays unexplained."""
-    return GUIDES.get(key, MetricGuide(key.replace("_", " "), "", ""))
+def guide(key: str, positive: str = "the positive class") -> MetricGuide:
+    """Return what is known of a metric; an unknown one keeps its name and stays unexplained.
+
+    Args:
+        key: in `metrics.json`.
+        positive: what a search looks for, in words.
+
+    Example:
+        >>> guide("tpr10", 'the class "quasar"').meaning
+        'Share of the class "quasar" ranked above the tenth false positive (Metcalf et al. 2019).'
+    """
+    found = GUIDES.get(key, MetricGuide(key.replace("_", " "), "", ""))
+    return replace(found, meaning=found.meaning.replace("{positive}", positive))
 
 
 def in_order(keys: set[str]) -> list[str]:
@@ -126,6 +136,18 @@ def as_text(key: str, value: float | None) -> str:
     if value and not 1e-4 <= abs(value) < 1e5:
         return f"{value:.2g}" if abs(value) < 1 else f"{value:.4g}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, and one too small to show as that.
+
+    Example:
+        >>> percent(0.0123), percent(3e-8), percent(0)
+        ('1.23 %', '< 0.01 %', '0 %')
+    """
+    if 0 < share < 5e-5:
+        return "< 0.01 %"
+    return f"{100 * share:.2f} %" if share else "0 %"
 
 
 def whole(value: float) -> str:

@@ -65,6 +65,7 @@ def render(run: RunContents) -> str:
         title=content.title(run),
         chips=content.chips(run),
         problems=[*run.problems, *figure_problems],
+        warnings=run.warnings,
         tiles=content.tiles(run),
         metric_rows=content.metric_rows(run),
         figures=figures,

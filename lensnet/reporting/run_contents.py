@@ -19,11 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lensnet import registry
+from lensnet.config.documents import parse_document
 from lensnet.config.task import TaskSpec
-from lensnet.errors import RunError
+from lensnet.csv_tables import read_dicts
+from lensnet.errors import ConfigurationError, RunError
+from lensnet.model_file import check_expansion
 
 Row = dict[str, str]
 
@@ -38,6 +39,9 @@ class RunContents:
         experiment_text: The same as it stands in `experiment.yaml`.
         environment: Versions, devices, revision and seed.
         metrics: Split to metric to value; only finite numbers are kept.
+        undefined: Split to metric to the reason why it has no value.
+        warnings: What must be said beside the metrics.
+        class_names: The classes in label order, from `data.json`.
         history: A row an epoch, as text.
         test_labels: Label to number of test images, from `predictions.csv`.
         test_targets: The test targets of a regression, from the same file.
@@ -55,6 +59,9 @@ class RunContents:
     experiment_text: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    undefined: dict[str, dict[str, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     test_labels: dict[str, int] = field(default_factory=dict)
     test_targets: list[float] = field(default_factory=list)
@@ -71,6 +78,12 @@ class RunContents:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return value
+
+    @property
+    def positive(self) -> str:
+        """What a search among two classes looks for, in words."""
+        known = len(self.class_names) == 2
+        return f'the class "{self.class_names[1]}"' if known else "the positive class"
 
     @property
     def task(self) -> TaskSpec | None:
@@ -99,13 +112,17 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     experiment = _experiment(text, problems)
     task = _task(experiment)
     environment = _json(path / "environment.json", problems)
+    metrics, undefined, warnings = _metrics(path / "metrics.json", problems)
     labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
         experiment=experiment,
         experiment_text=text,
         environment=environment,
-        metrics=_metrics(path / "metrics.json", problems),
+        metrics=metrics,
+        undefined=undefined,
+        warnings=warnings,
+        class_names=_class_names(path / "data.json"),
         history=_history(path / "history.csv", problems),
         test_labels=labels,
         test_targets=targets,
@@ -128,7 +145,10 @@ def _surviving(path: Path, problems: list[str]) -> Iterator[None]:
     """Turn what can go wrong in reading a file into a problem."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError),
+        *(RecursionError, csv.Error, ConfigurationError),
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         problems.append(f"{path.name} cannot be read: {reason[:200]}")
     except zipfile.BadZipFile:
@@ -150,7 +170,7 @@ def _text(path: Path, problems: list[str]) -> str:
 
 def _experiment(text: str, problems: list[str]) -> dict[str, Any]:
     with _surviving(Path("experiment.yaml"), problems):
-        content = yaml.safe_load(text)
+        content = parse_document(text, "experiment.yaml").content
         if isinstance(content, dict):
             return content
         problems.append("experiment.yaml holds no settings")
@@ -168,16 +188,26 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _metrics(path: Path, problems: list[str]) -> dict[str, dict[str, float]]:
+def _metrics(
+    path: Path, problems: list[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, str]], list[str]]:
+    """Read the metrics, the reasons of those that have no value, and the warnings."""
     if not path.is_file():
         problems.append("metrics.json is missing: the run was not evaluated yet")
-        return {}
+        return {}, {}, []
     content = _json(path, problems)
-    return {
+    undefined, warnings = content.pop("undefined", None), content.pop("warnings", None)
+    metrics = {
         split: {name: float(value) for name, value in values.items() if _is_number(value)}
         for split, values in content.items()
         if isinstance(values, dict)
     }
+    reasons = {
+        str(split): {str(name): str(reason) for name, reason in values.items()}
+        for split, values in (undefined.items() if isinstance(undefined, dict) else ())
+        if isinstance(values, dict)
+    }
+    return metrics, reasons, list(map(str, warnings)) if isinstance(warnings, list) else []
 
 
 def _is_number(value: Any) -> bool:
@@ -185,10 +215,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for row in csv.DictReader(file):
-            # A row cut short has None for values, one too long a None key.
-            yield {key: value or "" for key, value in row.items() if key is not None}
+    yield from read_dicts(path)
 
 
 def _history(path: Path, problems: list[str]) -> list[Row]:
@@ -234,6 +261,14 @@ def _class_counts(path: Path, problems: list[str]) -> dict[str, dict[str, int]]:
             if isinstance(classes, dict)
         }
     return {}
+
+
+def _class_names(path: Path) -> list[str]:
+    """Read `{"classes": [...]}`; what is wrong with the file, the counts have said."""
+    with _surviving(path, []):
+        classes = json.loads(path.read_text(encoding="utf-8"))["classes"]
+        return list(map(str, classes)) if isinstance(classes, list) else []
+    return []
 
 
 def _bad_files(path: Path, problems: list[str]) -> list[tuple[str, str]] | None:
@@ -284,6 +319,7 @@ def _parameters(path: Path, problems: list[str]) -> int | None:
                 count += item.size
 
         with zipfile.ZipFile(path) as archive:
+            check_expansion(archive)
             weights = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(weights, "r") as file:
             file.visititems(add)

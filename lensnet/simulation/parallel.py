@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
-import os
+import pickle
 import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 
+from lensnet.processes import end_with_parent, main_module_left_alone
 from lensnet.simulation.simulator import SimulatedImage, Simulator
 from lensnet.simulation.validation import check_integer
 
@@ -36,8 +36,9 @@ def simulate_many(
     processes are started anew, not forked: a fork of a process in which TensorFlow runs can hang.
     They end with the generator, whether it is used up, closed, interrupted or killed.
 
-    As with all of Python's multiprocessing, a script that asks for more than one process does so
-    below `if __name__ == "__main__":`, because the new processes import it.
+    A script that asks for more than one process need not be written to be imported: the new
+    processes leave it alone. Only where the simulator is of a class that the script itself defines
+    must they import it, and the script needs `if __name__ == "__main__":`.
 
     Args:
         simulator: makes the images.
@@ -46,8 +47,8 @@ def simulate_many(
 
     Raises:
         ValueError: `processes` is no integer of at least 1, or a job is wrong.
-        concurrent.futures.process.BrokenProcessPool: a process was killed, or the script lacks the
-            line above.
+        concurrent.futures.process.BrokenProcessPool: a process was killed, or the script must be
+            imported and lacks the line above.
 
     >>> from lensnet.simulation import HaloMassSimulator
     >>> jobs = [(None, index, 0) for index in range(3)]
@@ -66,8 +67,11 @@ def _simulate_in_pool(
     executor = ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_parent,
+        initializer=end_with_parent,
     )
+    # What a pickle names of the script can only be found by importing it.
+    needs_main = b"__main__" in pickle.dumps(simulator)
+    starting = contextlib.nullcontext if needs_main else main_module_left_alone
     pending: deque[Future[list[SimulatedImage]]] = deque()
     try:
         while True:
@@ -75,7 +79,7 @@ def _simulate_in_pool(
                 chunk = list(itertools.islice(jobs, CHUNK_SIZE))
                 if not chunk:
                     break
-                with _interrupts_held():
+                with _interrupts_held(), starting():
                     pending.append(executor.submit(_simulate_chunk, simulator, chunk))
             if not pending:
                 return
@@ -103,19 +107,3 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_with_parent() -> None:
-    """Makes this process end when its parent does, even if that is killed.
-
-    An idle process of a pool waits for work from a pipe whose other end it holds too: without
-    this it would wait for ever.
-    """
-
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()

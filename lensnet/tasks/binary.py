@@ -18,6 +18,7 @@ TASK = TaskSpec(
     columns="lensnet.prediction.columns:ClassColumns",
     metrics="lensnet.evaluation.metrics:binary_metrics",
     figures="lensnet.evaluation.run_figures:figures_of_classes",
+    warnings="lensnet.evaluation.caveats:warnings_of_classes",
     headline=("roc_auc", "tpr0", "tpr10"),
     rotation_sentence="scores move by {percent} when the image rotates",
 )

@@ -21,6 +21,7 @@ _WITHOUT_SIGMA = TaskSpec(
     columns="lensnet.prediction.columns:TargetColumns",
     metrics="lensnet.evaluation.metrics:regression_metrics",
     figures="lensnet.evaluation.run_figures:figures_of_targets",
+    warnings="lensnet.evaluation.caveats:warnings_of_targets",
     headline=("rmse", "r2", "mae"),
     rotation_sentence="predictions move by {percent} of the target's spread when the image rotates",
     refused_augmentations={

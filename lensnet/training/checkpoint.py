@@ -57,12 +57,18 @@ def restore_checkpoint(path: Path, model: keras.Model, more: Sequence[Any] = ())
         RunError: the file is damaged or belongs to another model.
     """
     try:
+        _check_stored(path)
         with np.load(path, allow_pickle=False) as archive:
             state = json.loads(str(archive["state"]))
             names = sorted(name for name in archive.files if name != "state")
             arrays = [archive[name] for name in names]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"The checkpoint {path} cannot be read: {error}.") from None
+    except (
+        *(OSError, ValueError, KeyError, EOFError),
+        *(MemoryError, RecursionError, zipfile.BadZipFile),
+    ) as error:
+        raise RunError(
+            f"The checkpoint {path} cannot be read: {error}. Remove it to train anew."
+        ) from None
     variables = [*_variables(model), *more]
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [array.shape for array in arrays]:
@@ -70,6 +76,14 @@ def restore_checkpoint(path: Path, model: keras.Model, more: Sequence[Any] = ())
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return state
+
+
+def _check_stored(path: Path) -> None:
+    """Refuses members that would unpack into more than there is: `np.savez` packs none."""
+    with zipfile.ZipFile(path) as archive:
+        packed = [m.filename for m in archive.infolist() if m.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise ValueError(f"{packed[0]} is compressed")
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from lensnet.errors import ConfigurationError
-from lensnet.training.multi_worker import check_cluster
+from lensnet.training.cluster import check_cluster
 
 __all__ = ["create_strategy", "dtype_policy", "jit_compile"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lensnet
+from lensnet import onednn
 
 __all__ = ["describe_environment"]
 
@@ -40,6 +41,8 @@ def describe_environment(seed: int) -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
+        "vector_extensions": onednn.vector_extensions(),
+        onednn.VARIABLE: os.environ.get(onednn.VARIABLE),
         "devices": [
             {"name": device.name, "type": device.device_type}
             for device in tf.config.list_logical_devices()

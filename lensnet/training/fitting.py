@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,20 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from lensnet import losses, metrics, models, optimizers, schedules
+from lensnet import files, losses, metrics, models, optimizers, progress, schedules
 from lensnet.config import Experiment
+from lensnet.config.sections import Training
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.layers import GroupAveraged, accelerate
+from lensnet.locking import Hold
 from lensnet.models.weight_decay import undecayed_variables
+from lensnet.overwriting import RUN
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.accumulation import check_accumulation
+from lensnet.training.cluster import is_chief
 from lensnet.training.companions import companions_of
 from lensnet.training.devices import create_strategy, dtype_policy, jit_compile
 from lensnet.training.environment import describe_environment
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
-from lensnet.training.multi_worker import fitting_with_workers, is_chief
+from lensnet.training.keras_replicas import fitting_with_replicas
 from lensnet.training.non_finite import NonFiniteGuard
 from lensnet.training.progress_bar import ProgressBar
+from lensnet.training.replicas import (
+    check_batches,
+    divide_batches,
+    evaluation_batch_size,
+    is_even,
+    smallest_batch,
+)
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
 from lensnet.training.tracking import tracking_callbacks
@@ -63,45 +73,85 @@ def fit(
         ConfigurationError: the experiment cannot be run as it is, or the run folder is in the way.
         DataError: the data are missing, bad, or not what the task needs.
     """
-    from lensnet.data import prepare
     from lensnet.data.augmentation.augmenter import check_libraries
 
-    path = Path(run_dir) if run_dir is not None else default_run_dir(experiment)
-    resuming = resume and (path / "experiment.yaml").is_file()
-    if not resuming:
-        # Refuse before the work, but leave nothing behind if the data turn out to be bad.
-        RunFolder.check_free(path, overwrite=overwrite)
-    check_libraries(experiment.data.augmentation)
-    strategy = create_strategy(experiment.training.strategy)
-    data = prepare(experiment)
-    _check_averaging(experiment, data)
-    check_accumulation(experiment, data, strategy)
-    resolved = experiment.resolved(data.splits)
+    run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:
-        if not is_chief(strategy):
-            # All workers do the same work on the same data; one of them keeps the results.
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
-        run = _open_or_create(path, resolved, data, resume=resuming, overwrite=overwrite)
-        stack.enter_context(_logging_to(run.log_file))
-        _log.info("Run folder: %s", run.path)
-        _train(resolved, data, run, strategy)
-        if is_chief(strategy):
+        held = None
+        if is_chief(experiment.training.strategy):
+            # Refuse before the work, but leave nothing behind if the data turn out to be bad.
+            run.check_fit(resume=resume, overwrite=overwrite)
+            held = stack.enter_context(run.held("lensnet fit"))
+            # Whoever held it until now may have changed it.
+            resuming = run.check_fit(resume=resume, overwrite=overwrite)
+        else:
+            # All workers do the same work on the same data; the first writes, and speaks.
+            stack.enter_context(_silence())
+            resuming = resume and run.experiment_file.is_file()
+        check_libraries(experiment.data.augmentation)
+        strategy = create_strategy(experiment.training.strategy)
+        resolved, data = _open_data(experiment, run if resuming else None)
+        _check_averaging(experiment, data)
+        _check_batches(resolved, data, strategy)
+        check_accumulation(experiment, data, strategy)
+        if held is not None:
+            if not resuming:
+                RunFolder.create(run.path, overwrite=overwrite)
+            _complete(run, resolved, data)
+            stack.enter_context(_logging_to(run.log_file))
+            _log.info("Run folder: %s", run.path)
+        _train(resolved, data, run, strategy, held, resuming=resuming)
+        if held is not None:
+            held.check()
             _measure(run, data)
     return run
 
 
-def _open_or_create(
-    path: Path, resolved: Experiment, data: PreparedData, *, resume: bool, overwrite: bool
-) -> RunFolder:
-    if resume:
-        run = RunFolder.open(path)
-        _check_same(run.read_experiment(), resolved, run)
-        return run
-    run = RunFolder.create(path, overwrite=overwrite)
-    run.write_experiment(resolved)
-    run.write_json("environment.json", describe_environment(resolved.seed))
-    _describe_data(run, data)
-    return run
+def _open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment, PreparedData]:
+    """Opens the data of an experiment, and writes out every default of it.
+
+    Args:
+        experiment: what is asked for.
+        run: the run that is gone on with; its data are those that it began with, and its
+            statistics those that its preprocessing has.
+    """
+    from lensnet.data import Preprocessing, open_prepared, prepare
+
+    if run is None:
+        data = prepare(experiment)
+        return experiment.resolved(data.splits), data
+    before = run.read_experiment()
+    experiment = experiment.resuming(before)
+    resolved = experiment.resolved(experiment.data.splits or before.data.splits)
+    _check_same(before, resolved, run)
+    try:
+        known = run.read_data()
+    except RunError:
+        # A kill came before it was written, or it is damaged: it follows from the experiment.
+        return resolved, prepare(experiment)
+    preprocessing = Preprocessing.from_dict(known.preprocessing.to_dict())
+    return resolved, open_prepared(resolved, known.records, preprocessing)
+
+
+def _complete(run: RunFolder, experiment: Experiment, data: PreparedData) -> None:
+    """Writes what a run folder needs and lacks: all of it, or what a kill has left out.
+
+    The experiment comes last: with it a folder is that of a run.
+    """
+    if not RUN.is_marked(run.path):
+        RUN.write_mark(run.path)
+    if not (run.path / "environment.json").is_file():
+        run.write_json("environment.json", describe_environment(experiment.seed))
+    try:
+        run.read_data()
+    except RunError:
+        _describe_data(run, data)
+    quarantine = data.directory / "quarantine.csv"
+    if quarantine.is_file() and not (run.path / "quarantine.csv").is_file():
+        with files.replacing(run.path / "quarantine.csv") as temporary:
+            shutil.copyfile(quarantine, temporary)
+    if not run.experiment_file.is_file():
+        run.write_experiment(experiment)
 
 
 def _check_same(before: Experiment, now: Experiment, run: RunFolder) -> None:
@@ -138,15 +188,20 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
             "preprocessing": data.preprocessing.to_dict(),
         },
     )
-    quarantine = data.directory / "quarantine.csv"
-    if quarantine.is_file():
-        shutil.copyfile(quarantine, run.path / "quarantine.csv")
 
 
-def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy: Any) -> None:
+def _train(
+    experiment: Experiment,
+    data: PreparedData,
+    run: RunFolder,
+    strategy: Any,
+    held: Hold | None,
+    *,
+    resuming: bool,
+) -> None:
     training = experiment.training
     keras.utils.set_random_seed(experiment.seed)
-    steps_per_epoch = data.steps_per_epoch(training.batch_size)
+    steps_per_epoch = data.steps_per_epoch(training.batch_size, smallest_batch(strategy))
     with strategy.scope(), dtype_policy(training.precision):
         model = accelerate(_create_model(experiment, data))
         freeze(model, training.trainable)
@@ -174,9 +229,10 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
             training.early_stopping,
             lambda: _finished(model, experiment, data),
             experiment.task_spec.monitors,
+            held,
             companions,
         )
-        if checkpoint.restore(model):
+        if resuming and checkpoint.restore(model):
             _log.info("Resuming after epoch %d.", checkpoint.next_epoch)
     if checkpoint.ended:
         return
@@ -189,28 +245,18 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
         *data.image_shape[:2],
         steps_per_epoch,
     )
-    guard = NonFiniteGuard(experiment, data, run)
+    writing = run if held is not None else None
+    guard = NonFiniteGuard(experiment, data, writing, smallest_batch(strategy))
     bar = ProgressBar(training.epochs, steps_per_epoch)
-    batches = data.training_batches(
-        training.batch_size, first_epoch=checkpoint.next_epoch, epochs=training.epochs
-    )
+    tracking = tracking_callbacks(experiment, run.path) if held is not None else []
+    batches = _batches(training, data, strategy, checkpoint.next_epoch)
     try:
-        with fitting_with_workers(model, strategy, outputs=model.output_shape[-1]):
+        with fitting_with_replicas(model, strategy):
             model.fit(
-                _standardized(batches, data),
-                steps_per_epoch=steps_per_epoch,
+                **batches,
                 initial_epoch=checkpoint.next_epoch,
                 epochs=training.epochs,
-                validation_data=_standardized(
-                    data.batches("validation", training.batch_size), data
-                ),
-                callbacks=[
-                    guard,
-                    *companions,
-                    checkpoint,
-                    bar,
-                    *tracking_callbacks(experiment, run.path),
-                ],
+                callbacks=[guard, *companions, checkpoint, bar, *tracking],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,
@@ -220,6 +266,38 @@ def _train(experiment: Experiment, data: PreparedData, run: RunFolder, strategy:
     _log.info(
         "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
     )
+
+
+def _check_batches(experiment: Experiment, data: PreparedData, strategy: Any) -> None:
+    """Refuses, before the training, batches that the devices cannot share."""
+    counts = {
+        "train": data.examples_per_epoch,
+        "validation": len(data.examples("validation").ids),
+    }
+    check_batches(experiment.training.batch_size, counts, smallest_batch(strategy))
+
+
+def _batches(
+    training: Training, data: PreparedData, strategy: Any, first_epoch: int
+) -> dict[str, Any]:
+    """What `model.fit` is to train and to validate on, as the strategy's devices share it."""
+    size, smallest = training.batch_size, smallest_batch(strategy)
+    batches = data.training_batches(
+        size, first_epoch=first_epoch, epochs=training.epochs, smallest_batch=smallest
+    )
+    uneven = not is_even(size, data.examples_per_epoch, smallest)
+    count = len(data.examples("validation").ids)
+    validation_size = evaluation_batch_size(size, count, smallest)
+    validation, steps = data.batches("validation", validation_size), None
+    if smallest > 1:
+        # Of divided batches Keras cannot tell how many there are.
+        validation, steps = validation.repeat(), -(-count // validation_size)
+    return {
+        "x": divide_batches(_standardized(batches, data), strategy, weigh=uneven),
+        "steps_per_epoch": data.steps_per_epoch(size, smallest),
+        "validation_data": divide_batches(_standardized(validation, data), strategy, weigh=False),
+        "validation_steps": steps,
+    }
 
 
 def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
@@ -288,6 +366,19 @@ def _measure(run: RunFolder, data: PreparedData) -> None:
     evaluate_run(run, data=data)
     _log.info("Measured in %.1f s.", time.monotonic() - start)
     write_report(run.path)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps lensnet from saying anything but errors."""
+    logger = logging.getLogger("lensnet")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with progress.hidden():
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from lensnet import files
 from lensnet.config import Experiment
+from lensnet.csv_tables import writing_table
 from lensnet.errors import LensnetError
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
@@ -29,17 +29,25 @@ class NonFiniteGuard(keras.callbacks.Callback):
     Args:
         experiment: the run's.
         data: whose batches are trained on.
-        run: where the list goes.
+        run: where the list goes; None for one of several workers that is not to write.
+        smallest_batch: as of `PreparedData.training_batches`.
 
     Raises:
         LensnetError: at the step, with what to try.
     """
 
-    def __init__(self, experiment: Experiment, data: PreparedData, run: RunFolder):
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: PreparedData,
+        run: RunFolder | None,
+        smallest_batch: int = 1,
+    ):
         super().__init__()
         self.experiment = experiment
         self.data = data
-        self.path = run.path / "non_finite_batch.csv"
+        self.path = None if run is None else run.path / "non_finite_batch.csv"
+        self.smallest_batch = smallest_batch
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -50,11 +58,14 @@ class NonFiniteGuard(keras.callbacks.Callback):
         loss = float((logs or {})["loss"])
         if math.isfinite(loss):
             return
-        self._write_examples(batch)
+        where = f"epoch {self._epoch + 1}, step {batch + 1}"
+        if self.path is None:
+            raise LensnetError(f"The training loss became {loss} in {where}.")
+        self._write_examples(self.path, batch)
         raise LensnetError(
-            f"The training loss became {loss} in epoch {self._epoch + 1}, step {batch + 1}. "
-            f"{self.path} lists the images of that step and of the one before: look whether their "
-            f"pixels or targets are extreme. {self._advice()}"
+            f"The training loss became {loss} in {where}. {self.path} lists the images of that "
+            "step and of the one before: look whether their pixels or targets are extreme. "
+            f"{self._advice()}"
         )
 
     def _advice(self) -> str:
@@ -68,15 +79,13 @@ class NonFiniteGuard(keras.callbacks.Callback):
             advice.append("training.precision=mixed_bfloat16, whose range is that of float32")
         return f"Try {', or '.join(advice)}."
 
-    def _write_examples(self, step: int) -> None:
+    def _write_examples(self, path: Path, step: int) -> None:
         columns = load_object(self.experiment.task_spec.columns)(self.data.classes)
         batch_size = self.experiment.training.batch_size
-        with files.replacing(self.path) as temporary:
-            with temporary.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream)
-                writer.writerow(["epoch", "step", "id", columns.truth])
-                for each in range(max(step - 1, 0), step + 1):
-                    examples = self.data.training_batch_examples(batch_size, self._epoch, each)
-                    for name, label in zip(*examples, strict=True):
-                        cell = columns.truth_cell(label)
-                        writer.writerow([self._epoch + 1, each + 1, name, cell])
+        with writing_table(path, ["epoch", "step", "id", columns.truth]) as table:
+            for each in range(max(step - 1, 0), step + 1):
+                examples = self.data.training_batch_examples(
+                    batch_size, self._epoch, each, smallest_batch=self.smallest_batch
+                )
+                for name, label in zip(*examples, strict=True):
+                    table.row([self._epoch + 1, each + 1, name, columns.truth_cell(label)])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import Any
 
 import keras
+
+from lensnet.progress import Beat, is_hidden
 
 __all__ = ["ProgressBar"]
 
@@ -14,7 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar on a terminal; where standard error is a file, only the line of each epoch.
+    """A bar on a terminal; where standard error is a file, the line of each epoch.
+
+    A long epoch gets a line every half minute there, and the first step, which compiles the
+    network, is announced and timed in both.
 
     Args:
         epochs: of the whole training.
@@ -43,20 +49,31 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("{task.fields[values]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or is_hidden(),
         )
         self._task: Any = None
+        self._is_terminal = console.is_terminal
+        self._beat = Beat()
+        self._started: float | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._task = self._progress.add_task("Training", total=self.steps_per_epoch, values="")
         self._progress.start()
+        self._started = time.monotonic()
+        self._beat = Beat()
+        _log.info("Compiling the network for the first step, which takes much longer than others.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._progress.reset(self._task, description=f"Epoch {epoch + 1}/{self.epochs}", values="")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {}).get("loss", math.nan)
-        self._progress.update(self._task, advance=1, values=f"loss {float(loss):.4f}")
+        loss = float((logs or {}).get("loss", math.nan))
+        self._progress.update(self._task, advance=1, values=f"loss {loss:.4f}")
+        if self._started is not None:
+            _log.info("First step after %.1f s.", time.monotonic() - self._started)
+            self._started = None
+        elif not self._is_terminal and self._beat.is_due():
+            _log.info("  step %d of %d, loss %.4f", batch + 1, self.steps_per_epoch, loss)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         values = "  ".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ import keras
 
 from lensnet import files
 from lensnet.config.sections import EarlyStopping
+from lensnet.errors import RunError
+from lensnet.locking import Hold
 from lensnet.run_folder import RunFolder
 from lensnet.training.checkpoint import restore_checkpoint, save_checkpoint
 from lensnet.training.weight_averaging import WeightAveraging
@@ -38,6 +41,9 @@ class Companion(Protocol):
         """Takes up what `state` gave."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class RunCheckpoint(keras.callbacks.Callback):
     """Writes what a run has reached into its folder, and can take up where it left off.
 
@@ -51,6 +57,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         finished_model: gives the model to save, with probabilities or targets as output.
         monitors: for each value that may choose the best epoch, whether the smallest ("min") or
             the largest ("max") is best.
+        held: the hold of the run folder; None for one of several workers that is not to write.
         companions: the other callbacks that have a state.
     """
 
@@ -60,12 +67,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         early_stopping: EarlyStopping | None,
         finished_model: Callable[[], keras.Model],
         monitors: Mapping[str, str],
+        held: Hold | None,
         companions: Sequence[Companion] = (),
     ):
         super().__init__()
         self.run = run
         self.early_stopping = early_stopping
         self.finished_model = finished_model
+        self.held = held
         self.monitor = early_stopping.monitor if early_stopping else "val_loss"
         self.lower_is_better = monitors[self.monitor] == "min"
         self.history: list[dict[str, Any]] = []
@@ -82,17 +91,33 @@ class RunCheckpoint(keras.callbacks.Callback):
         return len(self.history)
 
     def restore(self, model: keras.Model) -> bool:
-        """Takes up the state of the run's checkpoint; returns whether there is one."""
+        """Takes up the state of the run's checkpoint; returns whether there is one.
+
+        Raises:
+            RunError: it is damaged, or of another model.
+        """
         if not self.run.checkpoint_file.is_file():
             return False
+        if not self.run.model_file.is_file():
+            # The best weights may be those of an earlier epoch than the checkpoint's.
+            _log.warning("%s is gone: training begins anew.", self.run.model_file)
+            return False
         state = restore_checkpoint(self.run.checkpoint_file, model, self._companions_variables)
-        self.history = state["history"]
-        self.best = state["best"]
-        self.best_epoch = state["best_epoch"]
-        self.epochs_since_best = state["epochs_since_best"]
-        self.ended = state["ended"]
-        for companion, kept in zip(self.companions, state.get("companions", ()), strict=True):
-            companion.restore(kept)
+        try:
+            self.history = [dict(row) for row in state["history"]]
+            self.best = state["best"]
+            self.best_epoch = state["best_epoch"]
+            self.epochs_since_best = int(state["epochs_since_best"])
+            self.ended = bool(state["ended"])
+            kept = state.get("companions", [])
+            for companion, own in zip(self.companions, kept, strict=True):
+                companion.restore(own)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"The checkpoint {self.run.checkpoint_file} is damaged: its state lacks {error}."
+            ) from None
+        if self.history and self.held is not None:
+            self._write_history()
         return True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -109,6 +134,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
         self._judge(epoch, values[self.monitor])
         self.ended = epoch + 1 == self.params["epochs"] or self._should_stop()
+        if self.held is not None:
+            self.held.check()
+            self._write()
+        if self._should_stop():
+            self.model.stop_training = True
+
+    def _write(self) -> None:
+        """Writes the model, the history, and last the checkpoint, after which a kill is no loss."""
         if self.epochs_since_best == 0:
             with files.replacing(self.run.model_file) as temporary, self._weights_to_save():
                 self.finished_model().save(temporary)
@@ -123,8 +156,6 @@ class RunCheckpoint(keras.callbacks.Callback):
         }
         more = self._companions_variables
         save_checkpoint(self.run.checkpoint_file, self.model, state, more)
-        if self._should_stop():
-            self.model.stop_training = True
 
     def _weights_to_save(self) -> contextlib.AbstractContextManager[None]:
         averaging = [c for c in self.companions if isinstance(c, WeightAveraging)]

@@ -37,7 +37,10 @@ def lensnet(capsys):
 @pytest.fixture
 def experiment(image_folder, data_dir, tmp_path):
     path = tmp_path / "tiny.yaml"
-    path.write_text(dump(experiment_on(image_folder, data_dir)))
+    content = experiment_on(image_folder, data_dir)
+    # Of the zoo, for commands in processes of their own.
+    content["model"]["backbone"] = "lens_cnn"
+    path.write_text(dump(content))
     return path
 
 
@@ -110,45 +113,34 @@ def test_models_and_datasets(lensnet):
 
 
 def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
-    """fit, then everything that can be done with its run folder."""
-    run = tmp_path / "run"
-    code, out, err = lensnet("fit", experiment, "--run-dir", run, "--set", "training.epochs=1")
+    """fit, with a few images that are bad, then what can be done with its run folder.
+
+    The other commands are tested on a run that has been moved.
+    """
+    run, folder = tmp_path / "run", tmp_path / "bad"
+    shutil.copytree(image_folder, folder)
+    bad = np.full((32, 32), np.nan, "float32")
+    for index in range(5):
+        np.save(folder / "ring" / f"{index}.npy", bad)
+    settings = ["--set", f"data.source_dir={folder}", "--set", "training.epochs=1"]
+    code, _, err = lensnet("fit", experiment, "--run-dir", run, *settings)
+    assert code == 3
+    assert "data.options.max_bad" in err and "ring/0" in err
+    settings += ["--set", "data.options.max_bad=0.2"]
+    code, out, err = lensnet("fit", experiment, "--run-dir", run, *settings)
     assert code == 0, err
+    assert "5 bad files" in err
+    assert (run / "quarantine.csv").read_text().count("ring/") == 5
     assert "roc_auc" in out and "Scores move by" in out and f"Report: {run}/report.html" in out
     assert "Epoch 1/1" in err, "progress is on standard error"
 
-    code, _, err = lensnet("fit", experiment, "--run-dir", run)
+    code, _, err = lensnet("fit", experiment, "--run-dir", run, *settings)
     assert code == 2 and "exists already" in err
-
-    before = json.loads((run / "metrics.json").read_text())
-    (run / "metrics.json").unlink()
-    (run / "report.html").unlink()
-    code, out, err = lensnet("evaluate", run)
-    assert code == 0, err
-    after = json.loads((run / "metrics.json").read_text())
-    assert after["test"]["log_loss"] == pytest.approx(before["test"]["log_loss"], rel=1e-5)
-    assert (run / "report.html").is_file()
 
     code, out, _ = lensnet("invariance", run, "--rotations", "6")
     assert code == 0
     assert "60" in out and "rotation_std" in out
     assert (run / "figures" / "rotation_profile_6.png").is_file()
-
-    scores = tmp_path / "scores.csv"
-    code, _, err = lensnet(
-        "predict", run, image_folder / "ring", image_folder / "blob" / "1.npy", "-o", scores
-    )
-    assert code == 0, err
-    with scores.open(newline="") as stream:
-        assert len(list(csv.DictReader(stream))) == 31
-
-    code, out, _ = lensnet("export", run, "--format", "saved_model")
-    assert code == 0
-    assert (run / "export" / "saved_model" / "saved_model.pb").is_file()
-
-    (run / "report.html").unlink()
-    code, out, _ = lensnet("report", run)
-    assert code == 0 and (run / "report.html").is_file()
 
     code, _, err = lensnet("fit", "--resume", "--run-dir", run)
     assert code == 0, "a finished run has nothing left to do but to be measured"
@@ -166,25 +158,6 @@ def test_prepare(lensnet, experiment):
     code, out, _ = lensnet("prepare", experiment)
     assert code == 0
     assert "ring" in out and "Images: 32 x 32 pixels, 1 channel(s)" in out
-
-
-def test_bad_images_above_the_allowed_share(lensnet, experiment, image_folder, tmp_path):
-    folder = tmp_path / "bad"
-    shutil.copytree(image_folder, folder)
-    bad = np.full((32, 32), np.nan, "float32")
-    for index in range(5):
-        np.save(folder / "ring" / f"{index}.npy", bad)
-    code, _, err = lensnet("fit", experiment, "--set", f"data.source_dir={folder}")
-    assert code == 3
-    assert "data.options.max_bad" in err and "ring/0" in err
-    code, out, err = lensnet(
-        "fit", experiment, "--set", f"data.source_dir={folder}",
-        "--set", "data.options.max_bad=0.2", "--set", "training.epochs=1",
-        "--run-dir", tmp_path / "run",
-    )  # fmt: skip
-    assert code == 0, err
-    assert "5 bad files" in err
-    assert (tmp_path / "run" / "quarantine.csv").read_text().count("ring/") == 5
 
 
 def _limit_file_size():

@@ -56,3 +56,39 @@ def test_a_doubled_key_is_an_error():
 def test_what_is_no_yaml_says_where(text):
     with pytest.raises(ConfigurationError, match=r"f.yaml(:\d+)?: not valid YAML"):
         content(text)
+
+
+ALIASES = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+MERGES = [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [*a]", "a part of"),
+        ("a: &a {b: {c: *a}}", "a part of"),
+        ("[" * 100_000, "nested too deeply"),
+        ("- " * 100_000, "nested too deeply"),
+        ("{a: " * 100_000, "nested too deeply"),
+        ("[1" + ", 1" * 30_000 + "]", "more than 20,000 values"),
+        ("\n".join(["a0: &a0 [x, x, x]", *ALIASES]), "more than 20,000 values"),
+        ("\n".join(["a0: &a0 {x: 1}", *MERGES]), "more than 20,000 values"),
+        ("? [a, b]\n: c", "a key is one word or number"),
+        ("a: !!bool maybe", "not valid YAML"),
+        ("a: !!timestamp x", "not valid YAML"),
+        ("a: \0", "not valid YAML"),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_documents_that_never_end_are_refused_in_one_line(text, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        content(text)
+    assert str(caught.value).startswith("f.yaml") and "\n" not in str(caught.value)
+
+
+def test_aliases_and_merges_as_people_write_them():
+    assert content("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: *a") == {
+        "a": {"x": 1},
+        "b": {"x": 1, "y": 2},
+        "c": {"x": 1},
+    }

@@ -40,6 +40,23 @@ def test_defaults_are_filled_in(write):
     assert experiment.dataset_options.examples_per_class == 10
 
 
+def test_the_seed_of_the_network_is_not_that_of_the_splits(write):
+    assert config.load(write(), ["seed=3"]).data.seed == 0
+    assert config.load(write(), ["data.seed=3"]).seed == 0
+
+
+def test_a_run_folder_that_knows_no_stratify_keeps_its_splits(write):
+    """Before there was `data.stratify`, ids alone decided, by the experiment's seed."""
+    earlier = config.load(write(), ["seed=3"]).with_earlier_defaults()
+    assert earlier.data.seed == 3 and not earlier.data.stratify
+    today = config.load(write(), ["seed=3", "data.seed=0", "data.stratify=true"])
+    assert today.with_earlier_defaults() == today
+    # Going on with either, an experiment that leaves both open means the run's.
+    assert config.load(write(), ["seed=3"]).resuming(earlier).data == earlier.data
+    asked = config.load(write(), ["seed=3", "data.seed=1"]).resuming(earlier).data
+    assert (asked.seed, asked.stratify) == (1, False)
+
+
 def test_the_resolved_experiment_reads_back_equal(write, tmp_path):
     resolved = config.load(write()).resolved()
     text = to_yaml(resolved)

@@ -38,7 +38,7 @@ def make_experiment(tmp_path: Path) -> Callable[..., Experiment]:
     """Returns an experiment on the images of a folder; keywords go into its `data`."""
 
     def make(
-        source_dir: Path | None, *, task: str = "classification", seed: int = 0, **data: Any
+        source_dir: Path | None, *, task: str = "classification", network_seed: int = 0, **data: Any
     ) -> Experiment:
         data = {
             "dataset": "image_folder",
@@ -48,7 +48,7 @@ def make_experiment(tmp_path: Path) -> Callable[..., Experiment]:
         }
         model = {"backbone": "resnet18"}
         return Experiment.model_validate(
-            {"name": "test", "task": task, "seed": seed, "data": data, "model": model}
+            {"name": "test", "task": task, "seed": network_seed, "data": data, "model": model}
         )
 
     return make

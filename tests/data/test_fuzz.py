@@ -61,6 +61,18 @@ def png(array, **options):
     return stream.getvalue()
 
 
+def jpeg(array, **options):
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "jpeg", **options)
+    return stream.getvalue()
+
+
+def npz(**arrays):
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
 def scaled_integers():
     hdu = fits.PrimaryHDU(PIXELS.astype(np.float32))
     hdu.scale("int16", bscale=0.01, bzero=100)
@@ -93,6 +105,9 @@ MAKERS = {
     "grey8.png": lambda: png(PIXELS.astype(np.uint8)),
     "grey16.png": lambda: png((100 * PIXELS).astype(np.uint16)),
     "colour.png": lambda: png(np.dstack([PIXELS] * 3).astype(np.uint8)),
+    "grey.jpg": lambda: jpeg(PIXELS.astype(np.uint8)),
+    "colour.jpg": lambda: jpeg(np.dstack([PIXELS] * 3).astype(np.uint8), progressive=True),
+    "one.npz": lambda: npz(image=PIXELS),
     "palette.png": lambda: png(np.dstack([PIXELS] * 3).astype(np.uint8), palette=True),
 }
 
@@ -165,7 +180,7 @@ def test_a_thousand_changed_files(tmp_path):
     # Each kind is refused in part; and read, but where any change of a byte shows in a checksum.
     for name, counts in outcomes.items():
         assert counts["refused"], name
-        assert counts["read"] or name.endswith((".png", ".gz")), name
+        assert counts["read"] or name.endswith((".png", ".gz", ".npz")), name
 
 
 def test_a_folder_of_changed_files_is_prepared(tmp_path, make_experiment):

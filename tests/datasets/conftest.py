@@ -37,12 +37,12 @@ class Record(NamedTuple):
 def make_experiment(tmp_path: Path) -> Callable[..., Experiment]:
     """Returns an experiment on a data set; keywords go into its `data`."""
 
-    def make(dataset: str, task: str, seed: int = 0, **data: Any) -> Experiment:
+    def make(dataset: str, task: str, network_seed: int = 0, **data: Any) -> Experiment:
         data = {"dataset": dataset, "data_dir": str(tmp_path / "prepared"), **data}
         data = {key: str(value) if key == "source_dir" else value for key, value in data.items()}
         model = {"backbone": "resnet18"}
         experiment = Experiment.model_validate(
-            {"name": "test", "task": task, "seed": seed, "data": data, "model": model}
+            {"name": "test", "task": task, "seed": network_seed, "data": data, "model": model}
         )
         assert experiment.problems() == []
         return experiment

@@ -1,6 +1,7 @@
 """Images that a table names, or says the positions of."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import Cutout2D
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.wcs import WCS
 
 from lensnet.config import Experiment
 from lensnet.config.dataset import DatasetOptions
+from lensnet.csv_tables import name_as_text, writing_table
 from lensnet.data import prepare
+from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
 from lensnet.datasets.fits_catalog.options import Options
 from lensnet.errors import DataError
 
@@ -35,11 +38,23 @@ def write_table(path, rows, columns=None):
 
 @pytest.fixture
 def prepare_catalogue(make_experiment):
-    def prepared(source_dir, task="classification", transform="standardised", **options):
-        # A tenth of a few rows may be none.
+    def prepared(
+        source_dir,
+        task="classification",
+        transform="standardised",
+        stratify=True,
+        **options,
+    ):
         splits = {"train": 0.4, "validation": 0.3, "test": 0.3}
-        options = {"options": options, "splits": splits, "target_transform": transform}
-        made = make_experiment("fits_catalog", task, source_dir=source_dir, **options)
+        made = make_experiment(
+            "fits_catalog",
+            task,
+            source_dir=source_dir,
+            options=options,
+            splits=splits,
+            target_transform=transform,
+            stratify=stratify,
+        )
         return prepare(made)
 
     return prepared
@@ -116,9 +131,7 @@ def test_a_fits_table(survey, prepare_catalogue, read_back):
     assert data.classes == ("0", "1") and records["J7"].value == "1" and len(records) == 30
     np.testing.assert_array_equal(records["J7"].image[..., 0], pixels(7, 0))
     data = prepare_catalogue(survey, "regression", target_column="z", max_bad=0.1, **options)
-    assert dict(data.quarantine) == {
-        "images/J4_g.fits": 'objects.fits row 5: its target is "", no finite number'
-    }
+    assert dict(data.quarantine) == {"images/J4_g.fits": "objects.fits row 5: it has no target"}
     # Numbers have all their digits.
     assert read_back(data)["J7"].value == float(rows[7]["z"])
 
@@ -155,6 +168,88 @@ def test_every_bad_row_has_its_reason(survey, prepare_catalogue, read_back, capl
     assert "images/J1_g.fits" in caplog.text
 
 
+def test_what_is_masked_is_never_learned(survey, make_experiment, read_back):
+    """Labels, targets, ids, groups and positions alike, whatever number stands there."""
+    mask = np.arange(30) == 4
+    table = Table({"file": [f"images/J{index}_g.fits" for index in range(30)]})
+    table["kind"] = MaskedColumn(np.arange(30) % 2, mask=mask, fill_value=-99)
+    for place, name in enumerate(("vdisp", "number", "pair", "ra"), start=1):
+        table[name] = MaskedColumn(np.arange(30), mask=np.roll(mask, place))
+    table["dec"] = np.full(30, -1.5)
+    table.write(survey / "masked.fits")
+    table.write(survey / "masked.csv")
+    everything = {"id_column": "number", "group_column": "pair", "size_pixels": 8}
+    for name in ("masked.fits", "masked.csv"):
+        place = "row 5" if name.endswith("fits") else "line 6"
+        source = CatalogueSource(survey / name, Options(label_column="kind"))
+        problems = [example.problem for example in source.list().examples]
+        assert source.classes == ("0", "1")
+        assert problems == [None] * 4 + [f"{name} {place}: it has no label"] + [None] * 25
+        source = CatalogueSource(survey / name, Options(target_column="vdisp", **everything))
+        examples = source.list().examples
+        assert [example.target for example in examples[:7]] == [0, 1, 2, 3, 4, None, 6]
+        reasons = [example.problem and example.problem.partition(": ")[2] for example in examples]
+        missing = [f"it has no {what}" for what in ("target", "id", "group", "position")]
+        assert reasons == [None] * 5 + missing + [None] * 21
+    options = {"catalogue": "masked.fits", "target_column": "vdisp", "max_bad": 0.1}
+    splits = {"train": 0.4, "validation": 0.3, "test": 0.3}
+    made = make_experiment(
+        "fits_catalog", "regression", source_dir=survey, options=options, splits=splits
+    )
+    data = prepare(made)
+    assert dict(data.quarantine) == {"images/J5_g.fits": "masked.fits row 6: it has no target"}
+    assert max(record.value for record in read_back(data).values()) == 29
+
+
+def test_a_column_without_a_name_is_none_of_the_optional_ones(tmp_path):
+    """pandas writes its index so: it moves nobody to another split, and is nobody's target."""
+    rows = [f"{index}.npy,{'lens' if index % 2 else 'other'}" for index in range(30)]
+    numbered = [f"{index},{row}" for index, row in enumerate(rows)]
+    tables = {"without.csv": ["file,kind", *rows], "with.csv": [",file,kind", *numbered]}
+    tables["reversed.csv"] = [",file,kind", *(f"{i},{row}" for i, row in enumerate(rows[::-1]))]
+    found = {}
+    for name, lines in tables.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        listing = CatalogueSource(tmp_path / name, Options(label_column="kind")).list()
+        found[name] = {example.id: example for example in listing.examples}
+    assert len(found["without.csv"]) == 30
+    assert found["with.csv"] == found["reversed.csv"] == found["without.csv"]
+    assert {example.split_key for example in found["with.csv"].values()} == {
+        str(index) for index in range(30)
+    }
+
+
+def test_labels_that_are_one_number(tmp_path):
+    """Written as it may be; a class that the options name keeps the name that it has there."""
+    cells = ["0", "1.0", "1", "0.0", "nan", "", "1e0"]
+    lines = ["file;kind", *(f"{place}.npy;{cell}" for place, cell in enumerate(cells))]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    for classes, names in ((None, "01"), (["1.0", "0.0"], ("0.0", "1.0"))):
+        options = Options(label_column="kind", classes=classes)
+        source = CatalogueSource(tmp_path / "table.csv", options)
+        assert source.classes == tuple(classes or names)
+        labels = [example.label for example in source.list().examples]
+        zero, one = names
+        assert labels == [zero, one, one, zero, None, None, one]
+        problems = [example.problem for example in source.list().examples]
+        assert problems[4:6] == [f"table.csv line {line}: it has no label" for line in (6, 7)]
+
+
+def test_the_fault_of_all_rows_is_named(tmp_path):
+    """And not that there would be no labels."""
+    (tmp_path / "table.csv").write_text("file,kind\na.npy,lens,x\nb.npy,other,y\n")
+    with pytest.raises(DataError, match="line 2: it has 3 cells, where the header has 2"):
+        CatalogueSource(tmp_path / "table.csv", Options(label_column="kind"))
+
+
+def test_a_decimal_comma_is_named(tmp_path):
+    (tmp_path / "table.csv").write_text("file;z\na.npy;0,5\n")
+    (example,) = CatalogueSource(tmp_path / "table.csv", Options(target_column="z")).list().examples
+    assert example.problem == (
+        'table.csv line 2: its target is "0,5", whose decimals stand behind a comma: write a point'
+    )
+
+
 def test_too_many_bad_rows(survey, prepare_catalogue):
     for index in range(5):
         (survey / "images" / f"J{index}_g.fits").unlink()
@@ -165,10 +260,10 @@ def test_too_many_bad_rows(survey, prepare_catalogue):
 
 def test_a_changed_table_is_prepared_anew(survey, prepare_catalogue):
     options = {"label_column": "kind", "id_column": "name", **BANDS}
-    before = prepare_catalogue(survey, **options)
+    before = prepare_catalogue(survey, stratify=False, **options)
     table = survey / "objects.csv"
     table.write_text(table.read_text().replace("J1,b", "J1,c"))
-    after = prepare_catalogue(survey, **options)
+    after = prepare_catalogue(survey, stratify=False, **options)
     assert before.directory != after.directory
     # What has not changed lies where it lay.
     for split in ("train", "validation", "test"):
@@ -369,7 +464,7 @@ def test_what_is_missing_is_said(survey, tmp_path, prepare_catalogue):
         with pytest.raises(DataError, match=message):
             prepare_catalogue(survey, **options)
     (survey / "other.csv").write_text("a,b\n")
-    with pytest.raises(DataError, match=r"holds 2 \.csv files: objects.csv, other.csv"):
+    with pytest.raises(DataError, match=r"holds 2 \.csv or \.tsv files: objects.csv, other.csv"):
         prepare_catalogue(survey, label_column="kind")
     with pytest.raises(DataError, match="does not exist"):
         prepare_catalogue(tmp_path / "gone", label_column="kind")
@@ -391,3 +486,26 @@ def test_the_task_needs_what_the_table_offers(survey, task, column):
     ((key, message),) = experiment.problems()
     assert key == ("task",) and f"not what {task} needs" in message
     assert isinstance(experiment.dataset_options, DatasetOptions)
+
+
+def test_names_in_a_fits_table_need_not_be_text(tmp_path):
+    """Written in the days of Latin 1: files are found, and what is written can be."""
+    names = [b"a\xf6.npy", "b\u00f6.npy".encode(), b"c.npy"]
+    for name in names:
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            np.save(file, pixels(0, 0))
+    kinds = np.array([b"Gr\xf6\xdfe", b"klein", b"klein"])
+    Table({"file": np.array(names), "kind": kinds}).write(tmp_path / "table.fits")
+    options = Options(label_column="kind", group_column="kind")
+    source = CatalogueSource(tmp_path / "table.fits", options)
+    assert source.classes == (r"Gr\xf6\xdfe", "klein")
+    examples = source.list().examples
+    assert [example.id for example in examples] == [r"a\xf6", "bö", "c"]
+    assert [example.group for example in examples] == [r"Gr\xf6\xdfe", "klein", "klein"]
+    assert [item.error for item in source.load(examples)] == [None] * 3
+    # As lensnet writes them, the names lead to the files, too.
+    with writing_table(tmp_path / "again.csv", ["file"]) as table:
+        table.rows([name_as_text(os.fsdecode(name))] for name in names)
+    again = CatalogueSource(tmp_path / "again.csv", Options(), labelled=False)
+    assert [example.id for example in again.rows()] == [example.id for example in examples]
+    assert [item.error for item in again.load(again.rows())] == [None] * 3

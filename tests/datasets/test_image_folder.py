@@ -35,7 +35,17 @@ def test_classes_as_chosen(folders):
         inspect(root, Options(classes=["vortex"]))
 
 
-@pytest.mark.parametrize("names", [("train", "val"), ("Training", "TEST"), ("train",)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val"),
+        ("Training", "TEST"),
+        ("train",),
+        ("train_set", "test_set"),
+        ("TrainData", "dev", "images-test"),
+        ("train", "eval"),
+    ],
+)
 def test_splits_by_any_usual_name(folders, names):
     root = folders(*(f"{split}/{label}" for split in names for label in ("a", "b")))
     layout = inspect(root, Options())

@@ -102,12 +102,12 @@ def test_bad_rows_have_their_reasons(survey):
 
 
 def test_what_only_a_table_can_say(survey):
-    with pytest.raises(DataError, match=r"is not one of \.csv, \.fits"):
+    with pytest.raises(DataError, match=r"is not one of \.csv, \.tsv, \.fits"):
         np.save(survey / "one.npy", pixels(0, 0))
         read(survey / "one.npy", (9, 9, 2), TWO_BANDS)
     with pytest.raises(DataError, match="holds no table"):
         read(survey / "images" / "J0_g.fits", (9, 9, 2), TWO_BANDS)
-    with pytest.raises(DataError, match=r"holds 0 \.csv files"):
+    with pytest.raises(DataError, match=r"holds 0 \.csv or \.tsv files"):
         read(survey / "images", (9, 9, 2), TWO_BANDS)
     with pytest.raises(DataError, match='no column "band_r"'):
         options = TWO_BANDS.model_copy(update={"file_columns": ["band_r", "g"]})

@@ -62,7 +62,11 @@ def test_the_seed_of_the_experiment_changes_nothing(archive, make_experiment):
     one, other = (
         prepare(
             make_experiment(
-                "rotated_mnist", "classification", source_dir=source, seed=seed, options=options
+                "rotated_mnist",
+                "classification",
+                source_dir=source,
+                network_seed=seed,
+                options=options,
             )
         )
         for seed, source in ((0, archive), (1, archive.parent))

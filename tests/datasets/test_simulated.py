@@ -60,6 +60,14 @@ def test_more_images_change_none_of_the_old(make_experiment, name, task, options
 
 
 @EACH
+def test_networks_of_any_seed_see_the_same_images(make_experiment, name, task, options):
+    one, other = (
+        prepare(make_experiment(name, task, network_seed=seed, options=options)) for seed in (0, 7)
+    )
+    assert one.directory == other.directory
+
+
+@EACH
 def test_another_seed_gives_other_images(make_experiment, name, task, options):
     one, other = (
         prepare(make_experiment(name, task, options=options, seed=seed, normalization="none"))

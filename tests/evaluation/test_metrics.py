@@ -195,12 +195,17 @@ def test_tied_lens_does_not_count():
     assert true_positive_rate_at([1, 0, 1], [0.9, 0.5, 0.5], 0) == 0.5
 
 
-def test_few_negatives_count_against_the_finder():
-    """With three non-lenses the lowest of them stands for the tenth."""
+def test_what_can_only_be_100_percent_is_not_said():
+    """With six non-lenses there is no tenth false positive above which a lens could fail to be."""
     labels = [1, 0, 1, 0, 1, 0, 1]
     scores = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
-    assert true_positive_rate_at(labels, scores, 10) == 0.75
+    assert true_positive_rate_at(labels, scores, 10) is None
+    assert true_positive_rate_at(labels, scores, 3) == 0.75
     assert true_positive_rate_at(labels, scores, 0) == 0.25
+    six = np.array([0] * 6 + [1] * 6)
+    assert binary_metrics(six, np.linspace(1, 0, 12))["tpr10"] is None
+    ten = np.array([0] * 10 + [1] * 6)
+    assert binary_metrics(ten, np.linspace(1, 0, 16))["tpr10"] == 0
 
 
 def test_scores_of_any_range_are_ranked():

@@ -39,6 +39,8 @@ def experiment_on(tmp_path: Path) -> Callable[..., Experiment]:
                     "dataset": "image_folder",
                     "source_dir": str(source_dir) if source_dir else None,
                     "data_dir": str(tmp_path / "prepared"),
+                    # So that a file's name decides its split.
+                    "stratify": False,
                     **data,
                 },
                 "model": {"backbone": "resnet18"},

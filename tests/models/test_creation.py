@@ -156,12 +156,48 @@ def test_logits_unless_an_activation_is_given():
         ({"input_shape": (16, 16, 1)}, "needs images of 32 x 32 pixels or more; got 16 x 16"),
         ({"input_shape": (64, 96, 1), "symmetry": "c4"}, "needs square images; got 64 x 96"),
         ({"weights": "none.keras"}, "is a .keras or .safetensors file"),
+        ({"input_shape": (64, 64)}, r"is \(height, width, channels\), of which"),
+        ({"input_shape": (None, 16, 1)}, "32 x 32 pixels or more; got None x 16"),
+        ({"input_shape": (None, None, 1), "symmetry": "c4"}, "for images of one size"),
+        ({"name": "lens_cnn", "input_shape": (None, None, 1)}, '"dense1" sees the whole map'),
+        ({"name": "vgg16", "input_shape": (None, None, 1)}, "sees the whole map"),
+        ({"num_outputs": -1}, r"is 0 \(pooled features\) or more; got -1"),
+        ({"num_outputs": 0, "activation": "softmax"}, "without head and activation"),
+        ({"num_outputs": 0, "head": {"units": [8]}}, "without head and activation"),
     ],
 )
 def test_wrong_arguments(arguments, message):
     defaults = {"name": "resnet18", "input_shape": (64, 64, 1), "num_outputs": 2}
     with pytest.raises(ConfigurationError, match=message):
         lensnet.models.create(**{**defaults, **arguments})
+
+
+def test_a_plain_network_for_images_of_any_size():
+    options = {"num_outputs": 2, "width": 0.125}
+    any_size = lensnet.models.create("resnet18", input_shape=(None, None, 4), **options)
+    fixed = lensnet.models.create("resnet18", input_shape=(75, 91, 4), **options)
+    fixed.set_weights(any_size.get_weights())
+    image = np.random.default_rng(0).standard_normal((1, 75, 91, 4), "float32")
+    np.testing.assert_allclose(answer(any_size, image), answer(fixed, image), atol=1e-6)
+
+
+def test_no_outputs_are_the_pooled_features(tmp_path):
+    """As timm's num_classes=0; another network's weights fit but for its head."""
+    model = narrow("resnet18", "c4")
+    model.save(tmp_path / "model.keras")
+    features = lensnet.models.create(
+        "resnet18",
+        input_shape=(64, 64, 1),
+        num_outputs=0,
+        symmetry="c4",
+        width=0.125,
+        weights=str(tmp_path / "model.keras"),
+    )
+    assert features.output_shape == (None, 16)
+    image = images_of(64)
+    kernel, bias = model.get_layer("head.logits").get_weights()
+    expected = answer(features, image) @ kernel + bias
+    np.testing.assert_allclose(answer(model, image), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_features_of_the_stages():

@@ -1,9 +1,11 @@
 import csv
+import os
 import shutil
 
 import numpy as np
 import pytest
 
+from lensnet.csv_tables import name_from_text, read_dicts
 from lensnet.errors import DataError, RunError
 from lensnet.prediction import Predictor, score_files
 
@@ -46,12 +48,52 @@ def test_bad_files_are_listed_and_the_rest_is_scored(tiny_run, image_folder, tmp
     assert "(40, 40, 1)" in bad["large.npy"] and "(32, 32, 1)" in bad["large.npy"]
 
 
+def test_names_that_are_not_text_and_names_that_are_formulas(tiny_run, image_folder, tmp_path):
+    """All are scored; the tables hold no formula, and every name reads back to its file."""
+    names = [
+        b"good.npy",
+        b"\xff.npy",
+        b"=cmd.npy",
+        b"@SUM(1).npy",
+        b"-2.npy",
+        b"+1.npy",
+        b"\tt.npy",
+    ]
+    names += ["héllo.npy".encode(), b"two\nlines.npy", b"a\rb.npy", rb"\xff.npy"]
+    folder = os.fsencode(tmp_path / "inputs")
+    os.mkdir(folder)
+    for name in names:
+        shutil.copyfile(image_folder / "ring" / "0.npy", os.path.join(folder, name))
+    for name in (b"\xfe.npy", b"=bad.npy"):
+        with open(os.path.join(folder, name), "wb"):
+            pass
+    assert score_files(tiny_run, [os.fsdecode(folder)], tmp_path / "scores.csv") == len(names)
+    scored = list(read_dicts(tmp_path / "scores.csv"))
+    assert len(scored) == len(names)
+    assert {os.fsencode(name_from_text(row["file"])) for row in scored} == {
+        os.path.join(folder, name) for name in names
+    }
+    assert {os.fsencode(name_from_text(row["id"])) + b".npy" for row in scored} == set(names)
+    bad = [row["file"] for row in read_dicts(tmp_path / "scores.quarantine.csv")]
+    assert {os.path.basename(os.fsencode(name_from_text(file))) for file in bad} == {
+        b"\xfe.npy",
+        b"=bad.npy",
+    }
+    with open(tmp_path / "scores.csv", encoding="utf-8", newline="") as stream:
+        assert not any(
+            cell[:1] in "=+-@\t\r\n" for row in csv.reader(stream) for cell in row if cell
+        )
+
+
 def test_nothing_usable_writes_no_scores(tiny_run, tmp_path):
     (tmp_path / "bad.npy").write_bytes(b"no image")
     with pytest.raises(DataError, match="None of the 1 images could be used") as caught:
         score_files(tiny_run, [tmp_path / "bad.npy"], tmp_path / "scores.csv")
     assert caught.value.exit_code == 3
-    assert not (tmp_path / "scores.csv").exists()
+    assert "bad.npy: " in str(caught.value)
+    assert "trained on image_folder: it takes image files" in str(caught.value)
+    # Nothing stands in the way of the corrected command.
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npy"]
 
 
 def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path):
@@ -59,7 +101,10 @@ def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path
     output.write_text("a year's classifications")
     with pytest.raises(RunError, match="exists already. Replace it by --overwrite"):
         score_files(tiny_run, [image_folder], output)
+    with pytest.raises(RunError, match="is not a table that lensnet has written"):
+        score_files(tiny_run, [image_folder], output, overwrite=True)
     assert output.read_text() == "a year's classifications"
+    output.write_text("id,file,predicted,score_blob,score_ring\n")
     score_files(tiny_run, [image_folder], output, overwrite=True)
     assert len(rows(output)) == 60
 
@@ -80,3 +125,32 @@ def test_the_predictor_takes_raw_images(tiny_run, image_folder):
     assert scores.shape == (2, 2)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+    # One image, with and without its channel axis, in a batch without it, and by its name.
+    path = image_folder / "ring" / "0.npy"
+    for given in (image, image[..., None], image[None], path, str(path), [path]):
+        np.testing.assert_allclose(predictor.scores(given), scores[:1], atol=1e-5)
+    other = image_folder / "blob" / "1.npy"
+    assert predictor([path, other]).shape == (2, 1)
+
+
+def test_the_predictor_says_which_images_it_takes(tiny_run, image_folder, tmp_path):
+    predictor = Predictor.open(tiny_run)
+    words = r"32 x 32 pixels and 1 band: one, shape \(32, 32, 1\), a batch of them"
+    for wrong in (
+        np.zeros((40, 40)),
+        np.zeros((2, 32, 32, 3)),
+        np.zeros(7),
+        ["a", 3],
+        [[1], [2, 3]],
+    ):
+        with pytest.raises(DataError, match=words):
+            predictor(wrong)
+    with pytest.raises(DataError, match=r"np.moveaxis\(images, -3, -1\)"):
+        predictor(np.zeros((2, 1, 32, 32)))
+    with pytest.raises(DataError, match="score_files scores folders"):
+        predictor(image_folder)
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).random((40, 40)))
+    with pytest.raises(DataError, match=r"large.npy: shape \(40, 40, 1\), the network takes"):
+        predictor(tmp_path / "large.npy")
+    with pytest.raises(DataError, match="There is no file or folder"):
+        predictor("gone.npy")

@@ -142,7 +142,7 @@ def test_report_says_what_matters(run):
         "backbone resnet18 symmetry c4",
         "ROC AUC 0.9877",
         "Accuracy 92.5 %",
-        "scores move by 0.00 % when the image rotates; no image changes class",
+        "scores move by < 0.01 % when the image rotates; no image changes class",
         "Validation Test What it says",
         "3.2e-08",
         "Images 100 12 000",
@@ -186,7 +186,7 @@ def test_figures_are_embedded_in_order_with_captions(run):
 def test_figures_of_a_kind_share_a_caption(run):
     (run / "figures" / "rotation_profile_8.png").write_bytes(png())
     page = Page(write_report(run))
-    assert "Rotation (8). Change of score as the test images are rotated." in page.text
+    assert "Rotation (8). Change of the score, or of the prediction, as the test" in page.text
 
 
 def test_evil_names_are_shown_and_not_run(run):
@@ -255,7 +255,10 @@ def test_strange_experiment_files(tmp_path, text, title):
 
 
 def test_strange_values_are_dashes_or_text(run):
-    (run / "metrics.json").write_text('{"test": {"accuracy": NaN, "f1": "high", "ece": true}}')
+    (run / "metrics.json").write_text(
+        '{"test": {"accuracy": NaN, "f1": "high", "ece": true}, '
+        '"undefined": [1], "warnings": {"a": 1}}'
+    )
     (run / "figures" / "roc_curve.png").write_bytes(b"not a picture")
     (run / "figures" / "training_curves.png").write_bytes(png()[:12])
     text = Page(write_report(run)).text
@@ -291,9 +294,35 @@ def test_binary(run):
     test = {"roc_auc": 0.99, "tpr0": 0.507, "tpr10": None, "rotation_flip_rate": 0.02}
     (run / "metrics.json").write_text(json.dumps({"test": {**test, "rotation_std": 0.041}}))
     text = Page(write_report(run)).text
-    assert "TPR0 50.7 % of lenses found before the first false alarm" in text
-    assert "TPR10 – not measured, or not defined here" in text
+    assert "TPR0 50.7 % of the positive class found before the first false alarm" in text
+    assert "TPR10 – it was not measured" in text
     assert "scores move by 4.10 % when the image rotates; 2.00 % of images change class" in text
+    # The set's own classes are named, and nobody's lenses.
+    (run / "data.json").write_text(json.dumps({"classes": ["galaxy", "quasar"], "counts": {}}))
+    text = Page(write_report(run)).text
+    assert 'TPR0 50.7 % of the class "quasar" found before the first false alarm' in text
+    assert "lens " not in text and "lenses" not in text
+
+
+def test_what_cannot_be_said_is_a_dash_with_the_reason(run):
+    (run / "experiment.yaml").write_text(EXPERIMENT.replace("classification", "binary"))
+    reason = f'it needs 10 images of "{EVIL}", and there are 6'
+    content = {
+        "test": {"roc_auc": 0.917, "tpr0": 0.5, "tpr10": None, "rotation_std": None},
+        "undefined": {
+            "validation": {"roc_auc": "there is no image of dog"},
+            "test": {"tpr10": reason, "rotation_std": "images of 3 x 4 pixels cannot be rotated"},
+        },
+        "warnings": [f"The network calls each image {EVIL}."],
+    }
+    (run / "metrics.json").write_text(json.dumps(content))
+    page = Page(write_report(run))
+    assert f"TPR10 – {reason}" in page.text
+    assert f"No value on the test split: {reason}." in page.text
+    assert "No value on the validation split: there is no image of dog." in page.text
+    assert "Rotation – images of 3 x 4 pixels cannot be rotated" in page.text
+    assert f"Read the numbers with care. The network calls each image {EVIL}." in page.text
+    assert EVIL not in page.source
 
 
 def test_folders_of_no_run(tmp_path):

@@ -70,6 +70,40 @@ def test_a_wrong_number_of_processes_is_an_error(processes):
         simulate_many(SIMULATOR, [], processes)
 
 
+UNGUARDED_SCRIPT = """
+with open("runs.txt", "a") as file:
+    file.write("once ")
+from lensnet.simulation import SubstructureSimulator, simulate_many
+jobs = [("cdm", index, 0) for index in range(70)]
+print(len(list(simulate_many(SubstructureSimulator(image_size=24), jobs, processes=2))))
+"""
+
+OWN_SIMULATOR_SCRIPT = """
+from dataclasses import dataclass
+from lensnet.simulation import SubstructureSimulator, simulate_many
+
+@dataclass(frozen=True)
+class Own(SubstructureSimulator):
+    pass
+
+if __name__ == "__main__":
+    jobs = [("cdm", index, 0) for index in range(70)]
+    print(len(list(simulate_many(Own(image_size=24), jobs, processes=2))))
+"""
+
+
+@pytest.mark.parametrize("script", [UNGUARDED_SCRIPT, OWN_SIMULATOR_SCRIPT], ids=["bare", "own"])
+def test_a_script_runs_once_unless_the_simulator_stands_in_it(tmp_path, script):
+    """Without a guard the script ran again in each process, over whatever it had written."""
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "70"), done.stderr
+    if script is UNGUARDED_SCRIPT:
+        assert (tmp_path / "runs.txt").read_text() == "once "
+
+
 ENDLESS_SCRIPT = """
 import itertools, multiprocessing, signal
 from lensnet.simulation import SubstructureSimulator, simulate_many

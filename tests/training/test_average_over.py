@@ -22,7 +22,7 @@ def experiment(folder, data_dir, group, **sections):
     content = experiment_on(
         folder,
         data_dir,
-        model={"backbone": "tiny", "symmetry": "none"},
+        model={"symmetry": "none"},
         training={"epochs": 1},
         **sections,
     )

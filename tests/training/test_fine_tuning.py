@@ -42,7 +42,8 @@ def test_stages_hold_the_layers_between_their_marks():
 def test_what_is_frozen_keeps_weights_and_statistics(trainable, expected, symmetry):
     model = create(symmetry=symmetry)
     freeze(model, trainable)
-    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, run_eagerly=True)
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     rng = np.random.default_rng(0)
     images = rng.standard_normal((8, 16, 16, 1)).astype("float32")
@@ -70,6 +71,7 @@ def test_a_factor_multiplies_the_learning_rate_and_the_decay(weight_decay):
         model.compile(
             optimizers.create(section, learning_rate, paths),
             keras.losses.CategoricalCrossentropy(from_logits=True),
+            run_eagerly=True,
         )
         images = np.random.default_rng(0).standard_normal((8, 16, 16, 1)).astype("float32")
         model.train_on_batch(images, np.eye(2, dtype="float32")[[0, 1] * 4])

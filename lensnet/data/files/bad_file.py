@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from lensnet.csv_tables import name_as_text
 from lensnet.errors import DataError
 
 __all__ = ["BadFileError", "RefusedError", "first_words"]
@@ -26,7 +27,7 @@ class BadFileError(DataError):
     def __init__(self, path: str | os.PathLike[str], reason: str):
         self.path = os.fspath(path)
         self.reason = reason
-        super().__init__(f"{self.path}: {reason}.")
+        super().__init__(f"{name_as_text(self.path)}: {reason}.")
 
     def __reduce__(self) -> tuple[type[BadFileError], tuple[str, str]]:
         """Lets the exception cross from one process to another."""

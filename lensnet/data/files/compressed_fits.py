@@ -21,10 +21,8 @@ import signal
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import spawn
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -32,6 +30,7 @@ import numpy as np
 from lensnet.data.cpus import available_cpus
 from lensnet.data.files.bad_file import first_words
 from lensnet.data.files.npy_files import decode_npy
+from lensnet.processes import end_with_parent, main_module_left_alone
 
 __all__ = ["unpack_apart"]
 
@@ -46,7 +45,6 @@ _CHECKING = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 _idle: deque[ProcessPoolExecutor] = deque()
 _slots = threading.BoundedSemaphore(available_cpus())
-_starting = threading.Lock()
 
 
 def unpack_apart(data: bytes, place: int, compression: str) -> np.ndarray:
@@ -110,37 +108,16 @@ def _take_pool() -> ProcessPoolExecutor:
     pool = ProcessPoolExecutor(
         1, multiprocessing.get_context(method), _start_worker, (MAX_SECONDS, MAX_MEMORY_BYTES)
     )
-    with _starting, _main_module_left_alone():
+    with main_module_left_alone():
         pool.submit(os.getpid)
     return pool
 
 
-@contextlib.contextmanager
-def _main_module_left_alone() -> Iterator[None]:
-    """Keeps the processes that are started from running the user's script a second time.
-
-    A process that is not a fork imports the main module, in case that what it is to do stands
-    there. Here it does not, and a script that reads images need not be written to be imported.
-    """
-    preparation_data = spawn.get_preparation_data
-
-    def without_main(name: str) -> dict[str, object]:
-        found = preparation_data(name)
-        return {key: value for key, value in found.items() if not key.startswith("init_main")}
-
-    spawn.get_preparation_data = without_main
-    try:
-        yield
-    finally:
-        spawn.get_preparation_data = preparation_data
-
-
 def _forget_pools() -> None:
     """What a fork of this process does: its pools answer the process that started them."""
-    global _slots, _starting
+    global _slots
     _idle.clear()
     _slots = threading.BoundedSemaphore(available_cpus())
-    _starting = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -170,16 +147,8 @@ def _start_worker(max_seconds: int, max_memory_bytes: int) -> None:
     # What a C library says before it aborts is not a message for anybody.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     from astropy.io import fits  # noqa: F401  # loaded before it is needed in every child
-
-
-def _end_with_parent() -> None:
-    """Ends this process when the one that asks has ended, whichever way."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _unpack_in_worker(data: bytes, place: int, in_forked_child: bool) -> bytes:

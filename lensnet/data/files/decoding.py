@@ -9,16 +9,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.fits_files import HduName, decode_fits
-from lensnet.data.files.npy_files import decode_npy
+from lensnet.data.files.jpeg_files import decode_jpeg
+from lensnet.data.files.npy_files import decode_npy, decode_npz
 from lensnet.data.files.pixels import channels_last, validate_and_fill
 from lensnet.data.files.png_files import decode_png
 
@@ -29,15 +31,21 @@ __all__ = [
     "decode",
     "decode_bands",
     "image_ending",
+    "image_kind",
     "read_bands",
     "read_example",
     "read_image",
     "stack_bands",
 ]
 
-_NPY, _PNG = (".npy",), (".png",)
-_FITS = (".fits.gz", ".fits.fz", ".fits", ".fit", ".fts")
-ENDINGS = _NPY + _FITS + _PNG
+_KINDS = {
+    ".npy": (".npy",),
+    ".npz": (".npz",),
+    ".fits": (".fits.gz", ".fits.fz", ".fits", ".fit", ".fts"),
+    ".png": (".png",),
+    ".jpg": (".jpg", ".jpeg"),
+}
+ENDINGS = tuple(itertools.chain.from_iterable(_KINDS.values()))
 """The endings of image files, in lower case; case does not matter in a file's name."""
 
 MAX_FILE_BYTES = 2**30
@@ -57,13 +65,23 @@ def image_ending(name: str) -> str | None:
     return None
 
 
+def image_kind(name: str) -> str | None:
+    """Returns the usual ending of a file's kind, or None if it is not an image.
+
+    >>> image_kind("J0029.FITS.gz"), image_kind("J0029.jpeg"), image_kind("notes.txt")
+    ('.fits', '.jpg', None)
+    """
+    ending = (image_ending(name) or "").lower()
+    return next((kind for kind, endings in _KINDS.items() if ending in endings), None)
+
+
 def read_image(
     path: str | os.PathLike[str],
     *,
     hdu: int | str | None = None,
     max_nonfinite: float = 0.05,
 ) -> np.ndarray:
-    """Reads one image from a `.npy`, FITS or PNG file.
+    """Reads one image from a `.npy`, `.npz`, FITS, PNG or JPEG file.
 
     An array of two dimensions has one channel. Of three, the channels are the axis that is
     shorter than both others, and it must be the first or the last: (1, 150, 150), (3, 64, 64)
@@ -117,11 +135,22 @@ class DecodedImage(NamedTuple):
         image: (H, W, C) float32.
         extras: the numbers stored beside it.
         filled: how many of its pixels were not finite and have been filled.
+        orientation: what its EXIF tag says of how to turn it, 1 to 8, where 1 is not at all. It is
+            not turned: rows and columns are those of the file.
     """
 
     image: np.ndarray
     extras: tuple[float, ...]
     filled: int
+    orientation: int = 1
+
+
+class _Stored(NamedTuple):
+    """The array of a file as it is stored, and what the file says beside it."""
+
+    pixels: np.ndarray
+    extras: tuple[float, ...] = ()
+    orientation: int = 1
 
 
 def decode(
@@ -143,12 +172,12 @@ def decode(
     Raises:
         BadFileError: as `read_image`.
     """
-    pixels, extras = _stored_array(path, hdu)
+    stored = _stored_array(path, hdu)
     try:
-        image, filled = validate_and_fill(channels_last(pixels), max_nonfinite, mask_value)
+        image, filled = validate_and_fill(channels_last(stored.pixels), max_nonfinite, mask_value)
     except ValueError as error:
         raise BadFileError(path, str(error)) from None
-    return DecodedImage(image, extras, filled)
+    return DecodedImage(image, stored.extras, filled, stored.orientation)
 
 
 def read_bands(
@@ -197,8 +226,16 @@ def decode_bands(
         ValueError: there are not as many HDUs as paths.
     """
     hdus = [hdu] * len(paths) if hdu is None or isinstance(hdu, int | str) else list(hdu)
-    planes = ((path, _stored_array(path, part)[0]) for path, part in zip(paths, hdus, strict=True))
-    return stack_bands(planes, max_nonfinite=max_nonfinite, mask_value=mask_value)
+    orientations: set[int] = set()
+
+    def planes() -> Iterator[tuple[str | os.PathLike[str], np.ndarray]]:
+        for path, part in zip(paths, hdus, strict=True):
+            stored = _stored_array(path, part)
+            orientations.add(stored.orientation)
+            yield path, stored.pixels
+
+    found = stack_bands(planes(), max_nonfinite=max_nonfinite, mask_value=mask_value)
+    return found._replace(orientation=max(orientations))
 
 
 def stack_bands(
@@ -238,24 +275,33 @@ def stack_bands(
     try:
         image, filled = validate_and_fill(np.concatenate(bands, axis=2), max_nonfinite, mask_value)
     except ValueError as error:
-        raise BadFileError(sources[0], str(error)) from None
+        # Of all bands the one with the most gaps.
+        masks = np.nan if mask_value is None else mask_value
+        gaps = [np.count_nonzero(~np.isfinite(band) | (band == masks)) for band in bands]
+        raise BadFileError(sources[int(np.argmax(gaps))], str(error)) from None
     return DecodedImage(image, (), filled)
 
 
-def _stored_array(
-    path: str | os.PathLike[str], hdu: HduName | None
-) -> tuple[np.ndarray, tuple[float, ...]]:
+def _stored_array(path: str | os.PathLike[str], hdu: HduName | None) -> _Stored:
     """Returns the array of a file as it is stored."""
-    ending = image_ending(os.path.basename(os.fspath(path)))
-    if ending is None:
+    kind = image_kind(os.path.basename(os.fspath(path)))
+    if kind is None:
         raise BadFileError(path, f"not one of the known kinds of image: {', '.join(ENDINGS)}")
     data = _read_bytes(path)
     try:
-        if ending.lower() in _NPY:
-            return decode_npy(data)
-        if ending.lower() in _PNG:
-            return decode_png(data), ()
-        return decode_fits(data, hdu), ()
+        match kind:
+            case ".npy":
+                return _Stored(*decode_npy(data))
+            case ".npz":
+                return _Stored(*decode_npz(data))
+            case ".png":
+                pixels, orientation = decode_png(data)
+                return _Stored(pixels, orientation=orientation)
+            case ".jpg":
+                pixels, orientation = decode_jpeg(data)
+                return _Stored(pixels, orientation=orientation)
+            case _:
+                return _Stored(decode_fits(data, hdu))
     except ValueError as error:
         raise BadFileError(path, str(error)) from None
 

@@ -1,19 +1,24 @@
-"""Reading `.npy` files whose bytes nobody vouches for."""
+"""Reading `.npy` and `.npz` files whose bytes nobody vouches for."""
 
 from __future__ import annotations
 
 import functools
 import io
 import math
+import zipfile
 from typing import Any
 
 import numpy as np
 
+from lensnet.data.files.bad_file import first_words
 from lensnet.data.files.object_arrays import load_object_array
 
-__all__ = ["decode_npy"]
+__all__ = ["decode_npy", "decode_npz"]
 
 _MAGIC = b"\x93NUMPY"
+
+MAX_BYTES = 2**30
+"""Bytes beyond which an array is not a cutout, when unpacked."""
 
 
 def decode_npy(data: bytes) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -52,6 +57,36 @@ def decode_npy(data: bytes) -> tuple[np.ndarray, tuple[float, ...]]:
         raise ValueError(f"{found - expected} bytes too many")
     array = np.frombuffer(data, dtype, count, offset=end)
     return (array.reshape(shape[::-1]).T if fortran else array.reshape(shape)), ()
+
+
+def decode_npz(data: bytes) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Returns the one array of an `.npz` file, and the numbers stored beside it.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        ValueError: the bytes are not such a file, or hold more arrays than one; the message is a
+            reason for the quarantine.
+    """
+    if data[:2] != b"PK":
+        raise ValueError("not an .npz file: its first bytes are others")
+    names: list[str] = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if len(names) == 1 and archive.getinfo(names[0]).file_size <= MAX_BYTES:
+                return decode_npy(archive.read(names[0]))
+    except ValueError:
+        raise
+    except Exception as error:
+        # zipfile fails in many ways on damaged files, and on archives that it does not know.
+        raise ValueError(f"damaged .npz file ({first_words(error)})") from error
+    if len(names) == 1:
+        raise ValueError(f"unpacks to more than {MAX_BYTES} bytes")
+    arrays = ", ".join(name.removesuffix(".npy") for name in names[:4])
+    more = ", ..." if len(names) > 4 else ""
+    raise ValueError(f"holds {len(names)} arrays ({arrays}{more}), where an image is one")
 
 
 # The files of a data set have one header among them.

@@ -7,19 +7,20 @@ import io
 import numpy as np
 
 from lensnet.data.files.bad_file import first_words
+from lensnet.data.files.exif import orientation_of
 
-__all__ = ["decode_png"]
+__all__ = ["MAX_PIXELS", "decode_png"]
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 2**26
-"""Pixels (8192 x 8192) beyond which a PNG file is refused before it is unpacked."""
+"""Pixels (8192 x 8192) beyond which a picture is refused before it is unpacked."""
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """Returns the pixels of a PNG file: (H, W) for grey, (H, W, 3) for colour.
+def decode_png(data: bytes) -> tuple[np.ndarray, int]:
+    """Returns the pixels of a PNG file, (H, W) for grey, (H, W, 3) for colour, and how to turn it.
 
     Grey may have 1 to 16 bits; a palette is looked up; transparency, which is not a measurement,
-    is left out.
+    is left out. Pixels are as they are stored, whatever the orientation tag says.
 
     Raises:
         ValueError: the bytes are not such a file, or have 16 bits a colour, which Pillow would
@@ -40,9 +41,11 @@ def decode_png(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             picture.load()
+            orientation = orientation_of(picture)
             if picture.mode in ("L", "I", "I;16", "I;16B", "RGB"):
-                return np.asarray(picture)
-            return np.asarray(picture.convert("L" if picture.mode in ("LA", "1") else "RGB"))
+                return np.asarray(picture), orientation
+            mode = "L" if picture.mode in ("LA", "1") else "RGB"
+            return np.asarray(picture.convert(mode)), orientation
     except Exception as error:
         # Pillow's plugin fails in many ways on damaged chunks.
         raise ValueError(f"damaged PNG ({first_words(error)})") from error

@@ -52,11 +52,18 @@ class TrainingStream:
     augmentation: Sequence[Augmentation] = ()
     balance: Oversampling | Balancing | None = None
     class_weights: np.ndarray | None = None
+    smallest_batch: int = 1
 
     @property
     def examples_per_epoch(self) -> int:
         """How many examples an epoch has, counting each copy."""
         return len(self.data.records) if self.balance is None else self.balance.total
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        whole, rest = divmod(self.examples_per_epoch, self.batch_size)
+        return max(1, whole + (rest >= self.smallest_batch if rest else 0))
 
     def batches(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Returns batches (images, labels) or (images, labels, weights).
@@ -90,8 +97,8 @@ class TrainingStream:
             .flat_map(lambda epoch: self._epoch(keys, epoch))
             .map(load, num_parallel_calls=self.data.workers(self.batch_size))
         )
-        steps = -(-self.examples_per_epoch // self.batch_size)
-        return self.data.finished(batches, (epochs - first_epoch) * steps, self.batch_size)
+        count = (epochs - first_epoch) * self.steps_per_epoch
+        return self.data.finished(batches, count, self.batch_size)
 
     def positions(self, epoch: int, step: int) -> np.ndarray:
         """Returns which examples a batch has, by their place in the split, int64.
@@ -126,9 +133,10 @@ class TrainingStream:
         else:
             every = tf.range(len(self.data.records), dtype=tf.int64)
             positions, seeds = self._shuffle(every, keys, epoch)
-        size = self.batch_size
-        return tf.data.Dataset.range(0, self.examples_per_epoch, size).map(
-            lambda at: (at, positions[at : at + size], seeds[at : at + size])
+        starts = self.batch_size * np.arange(self.steps_per_epoch)
+        ends = np.append(starts[1:], self.examples_per_epoch)
+        return tf.data.Dataset.from_tensor_slices((starts, ends)).map(
+            lambda at, end: (at, positions[at:end], seeds[at:end])
         )
 
     def _epoch_on_disk(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
@@ -148,7 +156,19 @@ class TrainingStream:
             )
 
         windows = records.read(_ascending(shards)).batch(window).prefetch(1)
-        return windows.flat_map(shuffle).batch(self.batch_size)
+        return self._in_batches(windows.flat_map(shuffle))
+
+    def _in_batches(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        last = self.steps_per_epoch - 1
+        length = self.examples_per_epoch - last * self.batch_size
+        if length <= self.batch_size:
+            return examples.batch(self.batch_size)
+        sizes = tf.constant([self.batch_size, length], tf.int64)
+        return examples.enumerate().group_by_window(
+            key_func=lambda index, _: tf.minimum(index // self.batch_size, last),
+            reduce_func=lambda _, window: window.map(lambda _, example: example).batch(length),
+            window_size_func=lambda key: sizes[tf.cast(key == last, tf.int32)],
+        )
 
     def _shuffle(
         self, positions: tf.Tensor, keys: tf.Tensor, epoch: tf.Tensor

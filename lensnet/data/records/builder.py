@@ -24,8 +24,8 @@ from lensnet.data.hashing import stable_hash
 from lensnet.data.records.index import check_bad, merge_shard_indexes
 from lensnet.data.records.lens_config import LensConfig, configured, name_of
 from lensnet.data.records.manifest import write_manifest
-from lensnet.data.records.sampling import most_frequent_shape, read_sample
-from lensnet.data.records.shards import Shard, ShardWriter, write_with_beam
+from lensnet.data.records.sampling import emptied, most_frequent_shape, read_sample
+from lensnet.data.records.shards import Shard, ShardWriter, even_parts, write_with_beam
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.source import Loaded, Source
 from lensnet.data.sources.source_factory import make_source
@@ -60,18 +60,15 @@ class LensDatasetBuilder(
         options: as `data.options`.
         splits: as `data.splits`.
         seed: as `data.seed`.
+        stratify: as `data.stratify`.
         **kwargs: `data_dir`, `version` and `file_format`, as of every TFDS builder.
 
     Raises:
         DataError: the files are not what the data set reads.
         ConfigurationError: the options are not of this data set.
 
-    Example:
-
-    >>> import lensnet, tensorflow_datasets as tfds  # doctest: +SKIP
-    >>> train = tfds.load(  # doctest: +SKIP
-    ...     "lens_finding/ground", split="train", builder_kwargs={"source_dir": "~/challenge"}
-    ... )
+    After `import lensnet`, `tfds.load("lens_finding/ground", split="train", builder_kwargs=
+    {"source_dir": "~/challenge"})` makes one and reads what it has written.
     """
 
     VERSION: ClassVar[tfds.core.Version]
@@ -105,9 +102,16 @@ class LensDatasetBuilder(
         options: DatasetOptions | Mapping[str, Any] | None = None,
         splits: Splits | Mapping[str, Any] | None = None,
         seed: int | None = None,
+        stratify: bool | None = None,
         **kwargs: Any,
     ):
-        given = {"source_dir": source_dir, "options": options, "splits": splits, "seed": seed}
+        given = {
+            "source_dir": source_dir,
+            "options": options,
+            "splits": splits,
+            "seed": seed,
+            "stratify": stratify,
+        }
         given = {key: value for key, value in given.items() if value is not None}
         own = isinstance(config, LensConfig) and config not in self.BUILDER_CONFIGS
         if given or (own and config.source is None):  # type: ignore[union-attr]
@@ -127,7 +131,7 @@ class LensDatasetBuilder(
         # A configuration written as JSON may say its variant by its name, as our own ones do.
         named = cls.builder_configs.get(base.name)
         variant = base.variant or (named.variant if named else "")
-        keys = ("options", "source_dir", "splits", "seed")
+        keys = ("options", "source_dir", "splits", "seed", "stratify")
         settings = {**{key: getattr(base, key) for key in keys}, **given}
         if cls.spec(variant).needs_source_dir and settings["source_dir"] is None:
             # The files may still be named when it is prepared, as TFDS's manual directory.
@@ -156,6 +160,7 @@ class LensDatasetBuilder(
         source_dir: str | Path | None = None,
         splits: Splits | Mapping[str, Any] | None = None,
         seed: int = 0,
+        stratify: bool = True,
     ) -> LensConfig:
         """Lists the source and returns a configuration that is named after what it found.
 
@@ -167,14 +172,15 @@ class LensDatasetBuilder(
             options: `data.options`.
             source_dir: the user's files.
             splits: `data.splits`.
-            seed: the data seed.
+            seed: `data.seed`.
+            stratify: `data.stratify`.
 
         Raises:
             DataError: the source holds no examples.
             ConfigurationError: there is no such variant, or the options are not of this data set.
         """
         version = str(cls.VERSION)
-        return configured(cls.spec(variant), version, options, source_dir, splits, seed)
+        return configured(cls.spec(variant), version, options, source_dir, splits, seed, stratify)
 
     @property
     def lacks_files(self) -> bool:
@@ -203,16 +209,15 @@ class LensDatasetBuilder(
     @functools.cached_property
     def plan(self) -> SplitPlan:
         """How the examples are divided."""
-        config = self.builder_config
-        return SplitPlan.make(config.plan_splits, self.source.splits, config.seed)
+        return self.builder_config.plan_for(self.source)
 
     @functools.cached_property
     def examples(self) -> dict[str, list[Example]]:
         """The examples of each split, in the order in which they are written."""
-        plan = self.plan
+        plan, listed = self.plan, self.listing.examples
         of_split: dict[str, list[Example]] = {}
-        for example in self.listing.examples:
-            of_split.setdefault(self.source.split_of(example, plan), []).append(example)
+        for example, split in zip(listed, self.source.splits_of(listed, plan), strict=True):
+            of_split.setdefault(split, []).append(example)
         asked = SPLITS if plan.fractions is not None else (*of_split, *plan.cut)
         return {
             split: sorted(of_split.get(split, []), key=lambda e: (stable_hash(e.id), e.id))
@@ -343,7 +348,7 @@ class LensDatasetBuilder(
         per_shard = max(1, SHARD_BYTES // (4 * height * width * channels))
         for split, examples in self.examples.items():
             template = self._get_filename_template(split)
-            parts = _even_parts(len(examples), -(-len(examples) // per_shard))
+            parts = even_parts(len(examples), -(-len(examples) // per_shard))
             at = 0
             for number, length in enumerate(parts):
                 path = template.sharded_filepath(shard_index=number, num_shards=len(parts))
@@ -361,7 +366,7 @@ class LensDatasetBuilder(
         ):
             stream: Iterator[Loaded] = iter(
                 track(
-                    itertools.chain(_emptied(sample), loading),
+                    itertools.chain(emptied(sample), loading),
                     f"Preparing {self.name}",
                     total=len(everything),
                 )
@@ -386,20 +391,3 @@ class LensDatasetBuilder(
                 )
             )
         self.info.set_splits(tfds_splits.SplitDict(infos))
-
-
-def _emptied(items: list[Loaded]) -> Iterator[Loaded]:
-    """Yields the items of a list, which keeps none of them."""
-    items.reverse()
-    while items:
-        yield items.pop()
-
-
-def _even_parts(total: int, parts: int) -> Sequence[int]:
-    """Splits a number into parts that differ by one at most.
-
-    >>> _even_parts(7, 3)
-    [2, 2, 3]
-    """
-    bounds = [total * part // parts for part in range(parts + 1)] if parts else []
-    return [high - low for low, high in itertools.pairwise(bounds)]

@@ -10,7 +10,6 @@ nothing of each other; `merge_shard_indexes` makes one list of them.
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections import Counter
@@ -21,7 +20,8 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from lensnet.data.sources.source import FILLED, Loaded
+from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, read_table
+from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Quarantined",
     "check_bad",
     "merge_shard_indexes",
-    "open_list",
     "read_index",
 ]
 
@@ -63,26 +62,21 @@ class IndexWriter:
     """
 
     def __init__(self, examples: TextIO, quarantine: TextIO, has_targets: bool):
-        self._examples = csv.writer(examples, lineterminator="\n")
-        self._quarantine = csv.writer(quarantine, lineterminator="\n")
+        self._examples = TableWriter(examples)
+        self._quarantine = TableWriter(quarantine)
         self._has_targets = has_targets
 
     def good(self, loaded: Loaded, split: str) -> None:
         """Writes the row of an example that has become a record."""
         example = loaded.example
-        value = repr(float(loaded.target or 0.0)) if self._has_targets else example.label
+        value = float(loaded.target or 0.0) if self._has_targets else example.label
         metadata = json.dumps(dict(loaded.metadata)) if loaded.metadata else ""
-        self._examples.writerow((example.id, ";".join(example.files), split, value, metadata))
+        files = name_as_text(";".join(example.files))
+        self._examples.row((example.id, files, split, value, metadata))
 
     def bad(self, file: str, reason: str) -> None:
         """Writes the row of a bad file."""
-        self._quarantine.writerow((file, reason))
-
-
-def open_list(path: Path) -> TextIO:
-    """Opens a list for writing."""
-    # A file's name may hold bytes that are not text; they must not stop the writing.
-    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._quarantine.row((name_as_text(file), reason))
 
 
 @dataclass
@@ -114,20 +108,21 @@ def merge_shard_indexes(
         shown: how many of the bad files are returned.
     """
     result = MergedIndex()
-    with open_list(directory / EXAMPLES) as examples, open_list(directory / QUARANTINE) as bad:
+    with (
+        open_for_writing(directory / EXAMPLES) as examples,
+        open_for_writing(directory / QUARANTINE) as bad,
+    ):
         value = "target" if has_targets else "label"
-        csv.writer(examples, lineterminator="\n").writerow(
-            ("id", "file", "split", value, "metadata")
-        )
-        csv.writer(bad, lineterminator="\n").writerow(Quarantined._fields)
+        TableWriter(examples, ("id", "file", "split", value, "metadata"))
+        TableWriter(bad, Quarantined._fields)
         for good_part, bad_part in parts:
             length = 0
-            for _, _, split, label, _ in _rows(good_part):
+            for _, _, split, label, _ in read_table(good_part):
                 length += 1
                 counts = result.good.setdefault(split, Counter())
                 counts["" if has_targets else label] += 1
             result.lengths.append(length)
-            for row in _rows(bad_part):
+            for row in read_table(bad_part):
                 result.num_bad += 1
                 if len(result.first_bad) < shown:
                     result.first_bad.append(Quarantined(*row))
@@ -167,9 +162,11 @@ def check_bad(merged: MergedIndex, count: int, allowed: float, directory: Path) 
     )
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        yield from csv.reader(file)
+def _body(path: Path) -> Iterator[list[str]]:
+    """Yields the rows of a list below its header."""
+    rows = read_table(path)
+    next(rows)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -181,12 +178,14 @@ class Index:
         labels: of each split's examples: the label's number (int64) or the target (float64).
         quarantine: the bad files.
         num_filled: how many examples have pixels that were not finite and have been filled.
+        num_oriented: how many files say that they are to be turned, which they were not.
     """
 
     ids: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     quarantine: tuple[Quarantined, ...]
     num_filled: int
+    num_oriented: int = 0
 
 
 def read_index(directory: Path, classes: Sequence[str]) -> Index:
@@ -200,21 +199,18 @@ def read_index(directory: Path, classes: Sequence[str]) -> Index:
     ids: dict[str, list[str]] = {}
     labels: dict[str, list[float]] = {}
     num_filled, filled = 0, json.dumps(FILLED)
-    with open(directory / EXAMPLES, encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        for name, _, split, value, metadata in rows:
-            num_filled += filled in metadata
-            ids.setdefault(split, []).append(name)
-            labels.setdefault(split, []).append(numbers[value] if classes else float(value))
-    with open(directory / QUARANTINE, encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        quarantine = tuple(Quarantined(*row) for row in rows)
+    num_oriented, oriented = 0, json.dumps(ORIENTATION)
+    for name, _, split, value, metadata in _body(directory / EXAMPLES):
+        num_filled += filled in metadata
+        num_oriented += oriented in metadata
+        ids.setdefault(split, []).append(name)
+        labels.setdefault(split, []).append(numbers[value] if classes else float(value))
+    quarantine = tuple(Quarantined(*row) for row in _body(directory / QUARANTINE))
     dtype = np.int64 if classes else np.float64
     return Index(
         ids={split: np.array(names, dtype=object) for split, names in ids.items()},
         labels={split: np.array(of_split, dtype=dtype) for split, of_split in labels.items()},
         quarantine=quarantine,
         num_filled=num_filled,
+        num_oriented=num_oriented,
     )

@@ -35,6 +35,7 @@ class LensConfig(tfds.core.BuilderConfig):
         source_dir: the user's files; None for data sets that read none.
         splits: `data.splits`.
         seed: the seed of the splits and of simulated images.
+        stratify: `data.stratify`.
         source: where the examples come from, where that has been found out.
         listing: the examples, where they have been listed.
     """
@@ -45,6 +46,7 @@ class LensConfig(tfds.core.BuilderConfig):
     source_dir: str | None = None
     splits: Splits | Mapping[str, Any] | None = None
     seed: int = 0
+    stratify: bool = True
     source: Source | None = dataclasses.field(default=None, repr=False)
     listing: Listing | None = dataclasses.field(default=None, repr=False)
 
@@ -60,6 +62,10 @@ class LensConfig(tfds.core.BuilderConfig):
         """`splits`, checked."""
         return None if self.splits is None else _checked(Splits, self.splits)
 
+    def plan_for(self, source: Source) -> SplitPlan:
+        """Returns how the examples of a source are divided."""
+        return SplitPlan.make(self.plan_splits, source.splits, self.seed, stratify=self.stratify)
+
 
 def name_of(variant: str) -> str:
     """Returns what the records of a variant are called, before any fingerprint."""
@@ -73,6 +79,7 @@ def configured(
     source_dir: str | Path | None,
     splits: Splits | Mapping[str, Any] | None,
     seed: int,
+    stratify: bool,
 ) -> LensConfig:
     """Lists a source and returns a configuration that is named after what was found.
 
@@ -82,7 +89,8 @@ def configured(
         options: `data.options`.
         source_dir: the user's files.
         splits: `data.splits`.
-        seed: the data seed.
+        seed: `data.seed`.
+        stratify: `data.stratify`.
 
     Raises:
         DataError: the source holds no examples.
@@ -96,6 +104,8 @@ def configured(
         source_dir=str(Path(source_dir).expanduser()) if source_dir is not None else None,
         splits=None if splits is None else _checked(Splits, splits),
         seed=seed,
+        # Simulated images are divided evenly by their number.
+        stratify=stratify and spec.simulator is None,
     )
     root = None if config.source_dir is None else Path(config.source_dir)
     config.source = make_source(spec, checked, root, seed)
@@ -104,7 +114,7 @@ def configured(
         "version": version,
         "options": checked.model_dump(mode="json"),
         "classes": config.source.classes,
-        "splits": SplitPlan.make(config.plan_splits, config.source.splits, seed).description,
+        "splits": config.plan_for(config.source).description,
     }
     digits = fingerprint(settings, config.source.fingerprint_entries(config.listing))
     config.name = f"{name_of(spec.variant)}-{digits}"

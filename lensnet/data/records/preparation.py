@@ -8,19 +8,25 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from lensnet import files
 from lensnet.data.files.fits_files import without_astropy_warnings
 from lensnet.data.records.builder import LensDatasetBuilder
 from lensnet.data.records.lens_config import LensConfig
 from lensnet.data.records.manifest import is_complete
 from lensnet.data.records.shards import pipeline_options
 from lensnet.errors import ConfigurationError, LensnetError
+from lensnet.locking import hold
 
 __all__ = ["open_directory", "other_preparations", "prepared_directory"]
+
+# Whole or, after a kill, in part and under a temporary name.
+_RECORD_FILES = ("*-of-*", "*.csv", "*.json", "*.labels.txt", "*.pickle")
 
 
 def prepared_directory(
@@ -53,7 +59,14 @@ def prepared_directory(
     directory = above / str(builder_class.VERSION)
     with _quiet():
         if not is_complete(directory):
-            with _translate_disk_errors(data_dir), _locked(above), _dataset_folder(above.parent):
+            files.check_writable(
+                above, "Set data.data_dir, or $LENSNET_DATA_DIR, to a directory of yours."
+            )
+            with (
+                _translate_disk_errors(data_dir),
+                hold(above, f"the preparation of {builder_class.name}", wait=True),
+                _dataset_folder(above.parent),
+            ):
                 if not is_complete(directory):  # another process may have been faster
                     _remove_leftovers(above, directory)
                     _prepare(builder_class, config, data_dir, beam_options)
@@ -109,15 +122,34 @@ def other_preparations(directory: Path) -> tuple[int, int]:
         for folder in own.parent.iterdir()
         if folder.is_dir() and folder != own and not folder.name.startswith(".")
     ]
-    files = (path for folder in others for path in folder.rglob("*") if path.is_file())
-    return len(others), sum(path.stat().st_size for path in files)
+    records = (path for folder in others for path in folder.rglob("*") if path.is_file())
+    return len(others), sum(path.stat().st_size for path in records)
 
 
 def _remove_leftovers(above: Path, directory: Path) -> None:
     """Removes what an interrupted preparation has left, while the lock is held."""
     for leftover in (directory, *above.glob("incomplete.*")):
+        if leftover.is_symlink():
+            raise ConfigurationError(
+                f"{leftover} is a link where prepared records were to lie, and nothing is removed "
+                "through a link. Remove it, or set data.data_dir."
+            )
         if leftover.exists():
+            _check_own(leftover)
             shutil.rmtree(leftover)
+
+
+def _check_own(directory: Path) -> None:
+    """Checks that a directory holds only what a preparation writes, before it is removed."""
+    for path in directory.rglob("*"):
+        name = path.name.lstrip(".")
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if not any(fnmatchcase(name, pattern) for pattern in _RECORD_FILES):
+            raise ConfigurationError(
+                f"{directory} holds {path.relative_to(directory)}, which lensnet has not written, "
+                "in the place of prepared records. Move it elsewhere, or set data.data_dir."
+            )
 
 
 @contextlib.contextmanager
@@ -137,22 +169,6 @@ def _dataset_folder(folder: Path) -> Iterator[None]:
                 for leftover in (folder / ".config").glob("incomplete.*"):
                     leftover.unlink(missing_ok=True)
             fcntl.flock(file, fcntl.LOCK_SH)
-        yield
-
-
-@contextlib.contextmanager
-def _locked(above: Path) -> Iterator[None]:
-    """Holds a lock on a folder; a process that dies lets go of it."""
-    above.mkdir(parents=True, exist_ok=True)
-    with open(above / ".lock", "w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            # No locks on this system or this file system: two may prepare the same, and the
-            # second to finish finds the place taken.
-            pass
         yield
 
 

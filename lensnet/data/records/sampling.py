@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import DataError
 
-__all__ = ["most_frequent_shape", "read_sample"]
+__all__ = ["emptied", "most_frequent_shape", "read_sample"]
 
 _MOST_EXAMPLES = 200
 
@@ -34,6 +34,13 @@ def read_sample(source: Source, training: Sequence[Example]) -> list[Loaded]:
             if held >= _ENOUGH_BYTES:
                 break
     return sample
+
+
+def emptied(items: list[Loaded]) -> Iterator[Loaded]:
+    """Yields the items of a list, which keeps none of them."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def most_frequent_shape(sample: Sequence[Loaded], where: str) -> Shape:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_datasets.core import file_adapters, writer
 
+from lensnet.csv_tables import open_for_writing
 from lensnet.data.files.fits_files import without_astropy_warnings
-from lensnet.data.records.index import IndexWriter, open_list
+from lensnet.data.records.index import IndexWriter
 from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import ConfigurationError
 from lensnet.files import replacing
 
-__all__ = ["Shard", "ShardWriter", "pipeline_options", "write_with_beam"]
+__all__ = ["Shard", "ShardWriter", "even_parts", "pipeline_options", "write_with_beam"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class ShardWriter:
                 stack.enter_context(replacing(name, durable=False))
                 for name in (shard.path, *shard.indexes)
             )
-            with open_list(good) as good_file, open_list(bad) as bad_file:
+            with open_for_writing(good) as good_file, open_for_writing(bad) as bad_file:
                 index = IndexWriter(good_file, bad_file, has_targets=not self.source.classes)
                 records = self._records(shard, loading, index)
                 writer.ExampleWriter(self.file_format).write(path, records)
@@ -129,6 +131,16 @@ def _record(loaded: Loaded, label: int | None) -> bytes:
         feature["target"].float_list.value.append(loaded.target)
     # The order of a map's entries otherwise follows a hash that differs from process to process.
     return bytes(record.SerializeToString(deterministic=True))
+
+
+def even_parts(total: int, parts: int) -> Sequence[int]:
+    """Splits a number into parts that differ by one at most.
+
+    >>> even_parts(7, 3)
+    [2, 2, 3]
+    """
+    bounds = [total * part // parts for part in range(parts + 1)] if parts else []
+    return [high - low for low, high in itertools.pairwise(bounds)]
 
 
 def write_with_beam(

@@ -13,7 +13,7 @@ from lensnet.data.files.decoding import DecodedImage
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.reading_ahead import read_ahead
-from lensnet.data.sources.source import FILLED, Loaded, Shape
+from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded, Shape
 from lensnet.data.sources.splits import SplitPlan
 
 __all__ = ["FileLoader", "FileSource"]
@@ -90,6 +90,8 @@ class FileLoader:
             known[named[0] if named else f"value_{place}"] = number
         if decoded.filled:
             known[FILLED] = decoded.filled
+        if decoded.orientation != 1:
+            known[ORIENTATION] = decoded.orientation
         return Loaded(example, image=decoded.image, target=target, metadata=known)
 
     def _named(self, path: str) -> str:
@@ -128,13 +130,20 @@ class FileSource(FileLoader, abc.ABC):
     def list(self) -> Listing:
         """Lists the examples; see `Source`."""
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an example; see `Source`."""
-        return plan.assign(example)
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split of each example; see `Source`."""
+        return plan.assign(examples)
 
     def known_shape(self) -> Shape | None:
         """Returns None, for only the images tell their shape; see `Source`."""
         return None
+
+    def named_files(self) -> Iterator[Sequence[Path]]:
+        """Yields the files of each example, where the user has named them in a table.
+
+        Nothing, where listing folders has found them.
+        """
+        return iter(())
 
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the directory, and the name, size and time of each file."""

@@ -12,22 +12,26 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lensnet.config.folder_layout import ClassFolder
+from lensnet.csv_tables import name_as_text
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
+from lensnet.data.sources.folder_remarks import counted, folder_remarks
 from lensnet.errors import DataError
 
 __all__ = [
     "Example",
     "Listing",
     "group_bands",
+    "images_below",
     "list_folder",
     "list_folders",
-    "readable",
+    "walk_files",
     "walk_images",
 ]
 
@@ -77,11 +81,13 @@ class Listing:
         examples: in a stable order.
         left_out: those image files, relative to the source.
         left_out_because: why they are part of none, after "they".
+        remarks: what else the user should know of how the source was understood, in sentences.
     """
 
     examples: tuple[Example, ...]
     left_out: tuple[str, ...] = ()
     left_out_because: str = "are of none of the bands asked for"
+    remarks: tuple[str, ...] = ()
 
 
 def list_folder(
@@ -132,25 +138,51 @@ def list_folders(
     """
     examples: list[Example] = []
     left_out: list[str] = []
+    names_in: dict[ClassFolder, list[str]] = {}
+    unread: Counter[str] = Counter()
     empty = {folder.label: folder.path for folder in reversed(folders)}
-    for path, label, split in ((f.path, f.label, f.split) for f in folders):
+    for folder in folders:
+        path, label, split = folder.path, folder.label, folder.split
         if not (root / path).is_dir():
             continue
-        found, others = _list_class(root, path, bands)
+        names = names_in[folder] = list(images_below(root / path, unread))
+        found, others = _list_class(path, names, bands)
         left_out += others
         examples += [
-            Example(readable(name), files, label=label, split=split, problem=problem)
+            Example(name_as_text(name), files, label=label, split=split, problem=problem)
             for name, files, problem in found
         ]
         if found:
             empty.pop(label, None)
     for folder in folders:
         if folder.label in empty:
-            raise DataError(_empty_class(root, folder.label or folder.path, bands, left_out))
-    return Listing(tuple(examples), tuple(left_out))
+            name = folder.label or folder.path
+            raise DataError(_empty_class(root, name, bands, left_out, unread))
+    remarks = folder_remarks(root, names_in, unread)
+    return Listing(tuple(examples), tuple(left_out), remarks=remarks)
 
 
-def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Sequence[str]) -> str:
+def images_below(folder: Path, unread: Counter[str]) -> Iterator[str]:
+    """Yields the image files below a folder, and counts the others.
+
+    Args:
+        folder: the folder.
+        unread: how many files there are of each ending that is no image's; added to.
+    """
+    for name in walk_files(folder):
+        if image_ending(name):
+            yield name
+        else:
+            unread[os.path.splitext(name)[1].lower()] += 1
+
+
+def _empty_class(
+    root: Path,
+    label: str,
+    bands: BandPattern | None,
+    left_out: Sequence[str],
+    unread: Mapping[str, int],
+) -> str:
     where = f'The class folder "{label}" in {root}'
     if bands is not None and any(f"{label}/" in name for name in left_out):
         return (
@@ -158,17 +190,18 @@ def _empty_class(root: Path, label: str, bands: BandPattern | None, left_out: Se
             f'"{bands.file_pattern}" (a file there: {next(n for n in left_out if label in n)}). '
             "Set data.options.bands and file_pattern to the names of the files."
         )
+    others = f" In all folders lie {counted(unread)}." if unread else ""
     return (
-        f"{where} holds no image. Put .npy, .fits or .png files into it; image_folder can leave a "
-        "class out, with data.options.classes."
+        f"{where} holds no image.{others} Put .npy, FITS, .png or .jpg files into it; image_folder "
+        "can leave a class out, with data.options.classes."
     )
 
 
 def _list_class(
-    root: Path, below: str, bands: BandPattern | None
+    below: str, images: Sequence[str], bands: BandPattern | None
 ) -> tuple[list[_Found], list[str]]:
     """Returns (id, files, problem) for each image of a class folder, and the files left out."""
-    names = [f"{below}/{name}" for name in walk_images(root / below)]
+    names = [f"{below}/{name}" for name in images]
     if bands is not None:
         return group_bands(names, bands)
     found: list[_Found] = []
@@ -225,28 +258,72 @@ def group_bands(names: Sequence[str], bands: BandPattern) -> tuple[list[_Found],
     return found, others
 
 
-def walk_images(directory: Path) -> Iterator[str]:
-    """Yields the image files below a directory, by name, relative to it in POSIX form.
+def walk_images(directory: Path, *, through_links: bool = True) -> Iterator[str]:
+    """Yields the image files below a directory; see `walk_files`."""
+    files = walk_files(directory, through_links=through_links)
+    return (name for name in files if image_ending(name))
+
+
+def walk_files(directory: Path, *, through_links: bool = True) -> Iterator[str]:
+    """Yields the files below a directory, by name, relative to it in POSIX form.
 
     Directories are listed as they are come to, so that a tree of millions of files is never held
-    at once. Files stand before the directories beside them.
+    at once. Files, and folders that are named like images, stand before the directories beside
+    them. A linked directory is gone through like any other, but none twice: where a link leads
+    back into the tree, or to above it, what it leads to has its place already.
+
+    Args:
+        directory: the directory.
+        through_links: whether to go through linked directories.
 
     Raises:
         DataError: the directory cannot be listed.
     """
+    real = os.path.realpath(directory)
+    return _walk(os.fspath(directory), real, real, {real} if through_links else None)
+
+
+def _walk(directory: str, real: str, top: str, taken: set[str] | None) -> Iterator[str]:
+    """Yields the files below a directory.
+
+    Args:
+        directory: its path.
+        real: the same without links.
+        top: where it all began, without links.
+        taken: the trees that are gone through, by their real paths; linked ones are added. None
+            where no linked one is gone through.
+    """
     try:
         with os.scandir(directory) as entries:
-            listed = sorted((entry.name, _is_directory(entry)) for entry in entries)
+            listed = sorted(
+                (entry.name, _is_directory(entry), entry.is_symlink()) for entry in entries
+            )
     except OSError as error:
-        raise DataError(f"{directory} cannot be listed: {error.strerror or error}.") from None
-    listed = [(name, is_dir) for name, is_dir in listed if not name.startswith(".")]
-    for name, _ in listed:
-        if image_ending(name):
+        path = name_as_text(directory)
+        raise DataError(f"{path} cannot be listed: {error.strerror or error}.") from None
+    listed = [entry for entry in listed if not entry[0].startswith(".")]
+    for name, is_dir, _ in listed:
+        if image_ending(name) or not is_dir:
             yield name
-    for name, is_dir in listed:
-        if is_dir and not image_ending(name) and not os.path.islink(directory / name):
-            for below in walk_images(directory / name):
-                yield f"{name}/{below}"
+    for name, is_dir, is_link in listed:
+        if not is_dir or image_ending(name):
+            continue
+        path = os.path.join(directory, name)
+        real_path = os.path.realpath(path) if is_link else os.path.join(real, name)
+        if is_link:
+            if taken is None or _lies_in(top, real_path):
+                continue
+            if any(_lies_in(real_path, tree) for tree in taken):
+                continue
+            taken.add(real_path)
+        elif taken is not None and real_path in taken:
+            continue
+        for below in _walk(path, real_path, top, taken):
+            yield f"{name}/{below}"
+
+
+def _lies_in(path: str, tree: str) -> bool:
+    return path == tree or path.startswith(tree.rstrip(os.sep) + os.sep)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -255,12 +332,3 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
     except OSError:
         # A link that leads in a circle, or to where one may not look: reading it will say so.
         return False
-
-
-def readable(name: str) -> str:
-    """Returns a file's name as text that can be written, whatever bytes it is made of.
-
-    >>> readable("lens\\udcff")
-    'lens\\\\xff'
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lensnet.csv_tables import name_as_text
 from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
 from lensnet.data.sources.file_source import FileLoader
-from lensnet.data.sources.folder_listing import Example, group_bands, readable, walk_images
-from lensnet.data.sources.source import FILLED, Loaded
+from lensnet.data.sources.folder_listing import (
+    Example,
+    group_bands,
+    images_below,
+)
+from lensnet.data.sources.folder_remarks import unread_kinds
+from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 
 __all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
+
+_log = logging.getLogger(__name__)
 
 OpenTable = Callable[[Path], Iterator[Loaded] | None]
 """Loads what a table of images names; None for what is not a table."""
@@ -34,10 +44,12 @@ class Input:
     Args:
         id: its name: below a folder that was given, the path from there; else the file's own
             path; without band and ending.
-        path: its file; of several bands, the first.
+        path: its file; of several bands the first, or the one that is bad. Where files of a folder
+            are of no band, the folder.
         image: (H, W, C) float32, raw; None for a bad file.
         error: what is wrong with it; None for a good one.
         filled: how many of its pixels were gaps and have been filled.
+        orientation: what its file says of how to turn it, 1 to 8, which nobody does; 1 for not.
     """
 
     id: str
@@ -45,6 +57,7 @@ class Input:
     image: np.ndarray | None = None
     error: BadFileError | None = None
     filled: int = 0
+    orientation: int = 1
 
 
 def read_inputs(
@@ -80,7 +93,9 @@ def read_inputs(
     def from_files(files: Sequence[Path]) -> Iterator[Input]:
         examples = list_inputs(files, how)
         for loaded in FileLoader(how).load(examples, ahead=max(64, 2 * batch_size)):
-            yield _input_of(loaded.of_shape(native_shape, "the network takes"), loaded.file)
+            loaded = loaded.of_shape(native_shape, "the network takes")
+            # Of several files the one that is bad.
+            yield _input_of(loaded, loaded.error.path if loaded.error else loaded.file)
 
     def from_table(rows: Iterator[Loaded], table: Path) -> Iterator[Input]:
         for loaded in rows:
@@ -105,8 +120,9 @@ def read_inputs(
 
 def _input_of(loaded: Loaded, file: str) -> Input:
     filled = int(loaded.metadata.get(FILLED, 0))
+    orientation = int(loaded.metadata.get(ORIENTATION, 1))
     error = loaded.error and BadFileError(file, loaded.error.reason)
-    return Input(loaded.example.id, file, loaded.image, error, filled)
+    return Input(loaded.example.id, file, loaded.image, error, filled, orientation)
 
 
 def _check_there(paths: Iterable[Path]) -> None:
@@ -122,7 +138,8 @@ def list_inputs(
 
     Args:
         inputs: files and folders.
-        reader: how files are read; with bands, the files of an object come together.
+        reader: how files are read; with bands, the files of an object come together, and what is of
+            none of the bands is one more example with a problem: the file, or its folder.
 
     Raises:
         DataError: one of the inputs does not exist, or a folder holds no image.
@@ -133,17 +150,33 @@ def list_inputs(
     # Files that stand next to each other are listed together: bands of one object among them.
     for is_folder, group in itertools.groupby(paths, key=_is_folder):
         if not is_folder:
-            yield from _examples([path.as_posix() for path in group], bands, "")
+            others: list[str] = []
+            yield from _examples([path.as_posix() for path in group], bands, "", others)
+            for name in others:
+                yield Example(name_as_text(name), (name,), problem=f"it is {_of_no_band(bands)}")
             continue
         for folder in group:
-            found = False
-            images = walk_images(folder)
+            found, left_out, example_of_them = False, 0, ""
+            unread: Counter[str] = Counter()
+            images = images_below(folder, unread)
             # Bands that lie apart come together only once all files are known.
             together = [list(images)] if bands is not None and bands.apart else None
             for names in together or _by_directory(images):
-                for example in _examples(names, bands, f"{folder.as_posix()}/"):
+                others = []
+                for example in _examples(names, bands, f"{folder.as_posix()}/", others):
                     found = True
                     yield example
+                left_out += len(others)
+                example_of_them = example_of_them or next(iter(others), "")
+            if words := unread_kinds(folder, unread):
+                _log.warning("%s", words)
+            if found and left_out:
+                problem = (
+                    f"{left_out} image files in it, such as {name_as_text(example_of_them)}, are "
+                    f"left out: they are {_of_no_band(bands)}"
+                )
+                name = name_as_text(folder.as_posix())
+                yield Example(name, (folder.as_posix(),), problem=problem)
             if not found:
                 wanted = f" of the bands {', '.join(bands.bands)}" if bands else ""
                 raise DataError(f"The folder {folder} holds no image{wanted}.")
@@ -159,12 +192,25 @@ def _by_directory(names: Iterable[str]) -> Iterator[list[str]]:
         yield list(group)
 
 
-def _examples(names: Sequence[str], bands: BandPattern | None, prefix: str) -> Iterator[Example]:
-    """Yields what files listed together hold, the prefix being no part of their ids."""
+def _of_no_band(bands: BandPattern | None) -> str:
+    if bands is None:
+        raise ValueError("Without bands every image file is an image.")
+    return f'of none of the bands {", ".join(bands.bands)} by the pattern "{bands.file_pattern}"'
+
+
+def _examples(
+    names: Sequence[str], bands: BandPattern | None, prefix: str, others: list[str]
+) -> Iterator[Example]:
+    """Yields what files listed together hold, the prefix being no part of their ids.
+
+    What is of none of the bands is added to `others`.
+    """
     if bands is not None:
-        for name, files, problem in group_bands(names, bands)[0]:
-            yield Example(readable(name), tuple(prefix + f for f in files), problem=problem)
+        found, of_no_band = group_bands(names, bands)
+        others += of_no_band
+        for name, files, problem in found:
+            yield Example(name_as_text(name), tuple(prefix + f for f in files), problem=problem)
         return
     for name in names:
         ending = image_ending(name) or ""
-        yield Example(readable(name[: len(name) - len(ending)]), (prefix + name,))
+        yield Example(name_as_text(name[: len(name) - len(ending)]), (prefix + name,))

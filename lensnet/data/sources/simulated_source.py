@@ -58,10 +58,9 @@ class SimulatedSource:
             )
         )
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split of an image; see `Source`."""
-        stream, _, index = example.id.rpartition("/")
-        return plan.assign_simulated(stream, int(index))
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split of each image; see `Source`."""
+        return plan.assign_simulated(examples)
 
     def known_shape(self) -> Shape:
         """Returns the shape that the simulator says; see `Source`."""
@@ -83,9 +82,9 @@ class SimulatedSource:
                 yield Loaded(example, image=made.image, target=made.target, metadata=known)
         except BrokenProcessPool as error:
             raise LensnetError(
-                "A process that simulates images was killed, or could not start. A script that "
-                'prepares simulated data does so below `if __name__ == "__main__":`, because '
-                "the processes import it; if it does, there may be too little memory."
+                "A process that simulates images was killed, or could not start. There may be too "
+                "little memory. A script that defines a simulator of its own prepares data below "
+                '`if __name__ == "__main__":`, because the processes import it.'
             ) from error
 
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:

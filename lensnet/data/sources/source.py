@@ -17,12 +17,21 @@ from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.splits import SplitPlan
 
-__all__ = ["FILLED", "Loaded", "Shape", "Source"]
+__all__ = ["FILLED", "ORIENTATION", "ORIENTATION_IGNORED", "Loaded", "Shape", "Source"]
 
 Shape = tuple[int, int, int]
 
 FILLED = "filled_pixels"
 """Name in an example's metadata of how many pixels were gaps and have been filled."""
+
+ORIENTATION = "exif_orientation"
+"""Name in an example's metadata of how its file says to turn it, which nobody does."""
+
+ORIENTATION_IGNORED = (
+    "The orientation tag (EXIF) of %d images was ignored: their rows and columns are those of the "
+    "file."
+)
+"""What is said of such images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,8 @@ class Source(Protocol):
         """
         ...
 
-    def split_of(self, example: Example, plan: SplitPlan) -> str:
-        """Returns the split that an example is prepared in."""
+    def splits_of(self, examples: Sequence[Example], plan: SplitPlan) -> Sequence[str]:
+        """Returns the split that each example of the listing is prepared in."""
         ...
 
     def known_shape(self) -> Shape | None:

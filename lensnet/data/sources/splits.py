@@ -1,11 +1,13 @@
-"""Which split an example belongs to: a pure function of (seed, example id).
+"""Which split an example belongs to.
 
-Adding files moves no old example from one split to another, because no example's split depends on
-any other example.
+By `data.stratify`, each class of fewer than 2,000 examples is divided exactly
+(`stratified_splits`). Otherwise, and in larger classes, the split is a pure function of (seed,
+example id): adding files moves no old example, because none's split depends on any other.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +19,7 @@ import numpy as np
 from lensnet.config.sections import Splits
 from lensnet.data.hashing import mix, stable_hash, unit_interval
 from lensnet.data.sources.folder_listing import Example
+from lensnet.data.sources.stratified_splits import divide
 from lensnet.errors import ConfigurationError, DataError
 
 __all__ = [
@@ -104,20 +107,25 @@ class SplitPlan:
         fractions: of the training, validation and test splits; None for the source's own.
         seed: the seed of whatever is cut by a hash; None where nothing is.
         cut: the splits to cut from the training folder.
+        stratify: whether small classes are divided exactly; else by the hash of each id alone.
     """
 
     fractions: tuple[float, float, float] | None
     seed: int | None
     cut: tuple[str, ...] = ()
+    stratify: bool = True
 
     @classmethod
-    def make(cls, splits: Splits | None, own: Sequence[str], seed: int) -> SplitPlan:
+    def make(
+        cls, splits: Splits | None, own: Sequence[str], seed: int, *, stratify: bool = True
+    ) -> SplitPlan:
         """Plans the splits that `data.splits` asks for.
 
         Args:
             splits: `data.splits`; None for the source's own, or else 0.8, 0.1, 0.1.
             own: the splits that the source's folders name; () if they name none.
-            seed: the data seed.
+            seed: `data.seed`.
+            stratify: `data.stratify`.
 
         Raises:
             ConfigurationError: fractions are asked of a source that has its own splits.
@@ -126,7 +134,7 @@ class SplitPlan:
             if splits is None or not splits.are_fractions:
                 splits = Splits.model_validate({})
             train, validation, test = (float(getattr(splits, name)) for name in SPLITS)
-            return cls((train, validation, test), seed)
+            return cls((train, validation, test), seed, stratify=stratify)
         if splits is not None and splits.are_fractions:
             raise ConfigurationError(
                 f"The data bring their own splits ({', '.join(own)}): leave data.splits out to "
@@ -134,12 +142,14 @@ class SplitPlan:
             )
         asked = SPLITS if splits is None else tuple(_names(splits))
         cut = tuple(name for name in SPLITS[1:] if name in asked and name not in own)
-        return cls(None, seed if cut else None, cut)
+        return cls(None, seed if cut else None, cut, stratify)
 
     @property
     def description(self) -> dict[str, Any]:
         """What decides the prepared splits, for the fingerprint."""
-        return {"fractions": self.fractions, "seed": self.seed, "cut": self.cut}
+        known = {"fractions": self.fractions, "seed": self.seed, "cut": self.cut}
+        # Only where it decides something: what was prepared before it was known keeps its name.
+        return {**known, "stratify": True} if self.stratify and self.seed is not None else known
 
     @property
     def named(self) -> Splits | None:
@@ -153,19 +163,54 @@ class SplitPlan:
         train, validation, test = self.fractions
         return Splits(train=train, validation=validation, test=test)
 
-    def assign(self, example: Example) -> str:
-        """Returns the split of an example of a folder."""
+    def assign(self, examples: Sequence[Example]) -> list[str]:
+        """Returns the split of each of all the examples of a source."""
         if self.fractions is not None:
-            return assign_split(self.seed or 0, example.split_key, self.fractions)
-        split = example.split or "train"
-        if split != "train" or not self.cut:
-            return split
-        shares = [CUT_FRACTION if name in self.cut else 0.0 for name in SPLITS[1:]]
-        return assign_split(self.seed or 0, example.split_key, (1 - sum(shares), *shares))
+            return self._divided(examples, self.fractions)
+        found = [example.split or "train" for example in examples]
+        if self.cut:
+            shares = [CUT_FRACTION if name in self.cut else 0.0 for name in SPLITS[1:]]
+            places = [place for place, split in enumerate(found) if split == "train"]
+            training = [examples[place] for place in places]
+            divided = self._divided(training, (1 - sum(shares), *shares))
+            for place, split in zip(places, divided, strict=True):
+                found[place] = split
+        return found
 
-    def assign_simulated(self, stream: str, index: int) -> str:
-        """Returns the split of image number `index` of a simulated class."""
-        return assign_simulated_split(self.seed or 0, stream, index, self.fractions or (1, 0, 0))
+    def assign_simulated(self, examples: Sequence[Example]) -> list[str]:
+        """Returns the split of each image of a simulation, whose id is `class/number`.
+
+        Where a class has so few images that one of the splits would get none, it is divided as
+        files are.
+        """
+        fractions = self.fractions or (1.0, 0.0, 0.0)
+        found = []
+        for stream, images in itertools.groupby(examples, lambda e: e.id.rpartition("/")[0]):
+            of_class = list(images)
+            numbers = (int(image.id.rpartition("/")[2]) for image in of_class)
+            splits = [
+                assign_simulated_split(self.seed or 0, stream, number, fractions)
+                for number in numbers
+            ]
+            present = {name for name, part in zip(SPLITS, fractions, strict=True) if part}
+            found += splits if present <= set(splits) else self._exactly(of_class, fractions)
+        return found
+
+    def _divided(self, examples: Sequence[Example], fractions: Sequence[float]) -> list[str]:
+        seed = self.seed or 0
+        if not self.stratify:
+            return [assign_split(seed, example.split_key, fractions) for example in examples]
+        # What is known to be bad takes nobody's place.
+        exact = iter(self._exactly([e for e in examples if e.problem is None], fractions))
+        return [
+            next(exact) if e.problem is None else assign_split(seed, e.split_key, fractions)
+            for e in examples
+        ]
+
+    def _exactly(self, examples: Sequence[Example], fractions: Sequence[float]) -> list[str]:
+        keys = [example.split_key for example in examples]
+        labels = [example.label or "" for example in examples]
+        return [SPLITS[number] for number in divide(keys, labels, self.seed or 0, fractions)]
 
 
 def _names(splits: Splits) -> list[str]:

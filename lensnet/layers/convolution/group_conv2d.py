@@ -22,6 +22,10 @@ __all__ = ["GroupConv2D"]
 class GroupConv2D(SymmetricGroupedConv2D):
     """Convolves over the plane and over a group of rotations and reflections.
 
+    On an image set `lifting=True`. Without it the channels are read as regular fields of the group,
+    |G| channels each, and nothing can tell that they are bands: four bands are one field of c4, and
+    eight are two, without a word, and the layer is equivariant to what no image does.
+
     Each filter is applied in every orientation of the group and gives one regular field: |G|
     channels that permute when the image is rotated. `out[x, h] = b + sum_(y, j) in[y, j]
     w(h^-1 (y - x), h^-1 j)` (Cohen & Welling 2016, arXiv:1602.07576, equations 10 and 11).
@@ -99,8 +103,10 @@ class GroupConv2D(SymmetricGroupedConv2D):
         elements_in = 1 if self.lifting else self._group.order
         if channels % elements_in:
             raise ValueError(
-                f"{self.name}: the input has {channels} channels, which are not whole fields of "
-                f"{self.group} ({elements_in} channels each). For an image, set lifting=True."
+                f"{self.name}: on an image set lifting=True; without it the channels are read as "
+                f"regular fields of {self.group}, {elements_in} channels each (so that "
+                f"{elements_in} bands would be one field, without a word). The input has "
+                f"{channels} channels, which are not whole fields of {self.group}."
             )
         fields = channels // elements_in
         fields_in = self.cut_into_groups(fields, "fields")

@@ -10,7 +10,13 @@ from abc import ABC, abstractmethod
 from typing import Any, Self
 
 from lensnet.errors import ConfigurationError
-from lensnet.models.kit.windows import KernelSize, Window, convolution_window, pooling_window
+from lensnet.models.kit.windows import (
+    KernelSize,
+    Window,
+    convolution_window,
+    known_size,
+    pooling_window,
+)
 from lensnet.symmetry import Symmetry
 
 __all__ = ["Kit"]
@@ -197,10 +203,14 @@ class Kit(ABC):
         Returns:
             a map of one pixel, to which dense layers are pointwise convolutions.
         """
-        height, width = x.shape[1:3]
+        height, width = self.map_size(x, name=name)
         window = Window(height if height == width else (height, width))
         channels = self.channels(units)
         return self._conv(x, channels, window, groups=1, use_bias=use_bias, name=name)
+
+    def map_size(self, x: Any, *, name: str) -> tuple[int, int]:
+        """Height and width of a map that `name` sees as a whole; an error where they are open."""
+        return known_size(x.shape[1:3], name)
 
     def _window(
         self,

@@ -49,8 +49,8 @@ class KerasKit(Kit):
         # floor(i n / m) to ceil((i + 1) n / m), which is the same from either end. (Keras's own
         # layer gives NaN with JAX from 3 to 7 pixels.)
         sides = (size, size) if isinstance(size, int) else size
-        for axis, new_pixels in enumerate(sides, start=1):
-            pixels = x.shape[axis]
+        old = self.map_size(x, name=name)
+        for axis, (pixels, new_pixels) in enumerate(zip(old, sides, strict=True), start=1):
             if pixels == new_pixels:
                 continue
             starts = [i * pixels // new_pixels for i in range(new_pixels)]

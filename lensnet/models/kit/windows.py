@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lensnet.errors import ConfigurationError
 from lensnet.symmetry import Symmetry
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Window",
     "convolution_window",
     "filter_size",
+    "known_size",
     "pooling_window",
 ]
 
@@ -169,6 +171,21 @@ def pooling_window(
         fitted = _padded(map_size, surround)
         size += _stride_remainder(symmetry, fitted, size, strides, padding, name)
     return Window(size, strides, padding, surround_pixels=surround)
+
+
+def known_size(map_size: MapSize, name: str) -> tuple[int, int]:
+    """Returns the size of a map that a layer cannot do without.
+
+    Raises:
+        ConfigurationError: it is not known.
+    """
+    height, width = map_size
+    if height is None or width is None:
+        raise ConfigurationError(
+            f'"{name}" sees the whole map, whose size must be known when the network is built: '
+            f"give input_shape a height and a width; here the map is {height} x {width}."
+        )
+    return height, width
 
 
 def filter_size(symmetry: Symmetry, kernel_size: KernelSize) -> KernelSize:

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 
+from lensnet.csv_tables import name_from_text, read_dicts
 from lensnet.data import BadFileError, prepare, read_image
 from lensnet.data.files import decoding
 from lensnet.datasets.image_folder.image_folder_dataset_builder import Builder
@@ -151,16 +153,29 @@ def test_what_the_system_refuses():
     assert caught.value.reason == "no permission to read it"
 
 
-def test_names_of_any_script(write_folder, make_experiment):
-    source = write_folder({"Größe": 20, "линза": 20})
+def test_names_of_any_script(write_folder, make_experiment, caplog):
+    source = write_folder({"Größe": 20, "линза": 20, "four": 20, "=1+1": 20})
     (source / "линза" / "3.npy").rename(source / "линза" / "DESJ0329−2820 ⊙, «3».npy")
     with open(os.fsencode(source / "Größe") + b"/bad\xff.npy", "wb"):
         pass
+    # Nor need the names of folders be text; and what is a formula elsewhere is a name here.
+    (source / "four").rename(source / os.fsdecode(b"\xfe"))
+    (source / "=1+1" / "3.npy").rename(source / "=1+1" / "a\rb\n.npy")
+    # What is odd, though not bad, is said.
+    (source / "Größe" / "notes.txt").write_text("")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray((255 * GOOD).astype(np.uint8)).save(source / "Größe" / "x.jpg", exif=exif)
     data = prepare(make_experiment(source, options={"max_bad": 0.05}))
-    assert data.classes == ("Größe", "линза")
+    assert "more than one kind: 81 .npy, 1 .jpg." in caplog.text and "1 .txt." in caplog.text
+    assert "The orientation tag (EXIF) of 1 images was ignored" in caplog.text
+    assert data.classes == ("=1+1", "Größe", "\\xfe", "линза")
+    rows = {row["id"]: row for row in read_dicts(data.directory / "examples.csv")}
+    assert rows["линза/DESJ0329−2820 ⊙, «3»"]["label"] == "линза" and len(rows) == 81
+    assert rows["=1+1/a\rb\n"]["label"] == "=1+1"
+    assert all((source / name_from_text(row["file"])).is_file() for row in rows.values())
     with open(data.directory / "examples.csv", encoding="utf-8", newline="") as file:
-        rows = {row["id"]: row for row in csv.DictReader(file)}
-    assert rows["линза/DESJ0329−2820 ⊙, «3»"]["label"] == "линза" and len(rows) == 40
+        assert not any(cell.startswith("=") for row in csv.reader(file) for cell in row)
     recorded = [record["id"].numpy().decode() for record in data.builder.as_dataset(split="train")]
     assert recorded == list(data.examples("train").ids)
     # The name that is no text in any script can still be written, and told.

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lensnet.data import BadFileError, read_bands, read_example, read_image
 from lensnet.data.files import decoding
-from lensnet.data.files.decoding import image_ending
+from lensnet.data.files.decoding import decode, decode_bands, image_ending
 from lensnet.errors import DataError
 
 # What is wrong with a file is said by the exception; astropy says it by warnings too.
@@ -216,7 +216,7 @@ def test_what_is_no_file(tmp_path):
     assert reason_of(tmp_path / "link.npy") == "a broken link"
     assert reason_of(tmp_path / "pipe.npy") == "not a regular file"
     assert reason_of(tmp_path / "gone.npy") == "there is no such file"
-    assert "known kinds" in reason_of(tmp_path / "a.jpg")
+    assert "known kinds" in reason_of(tmp_path / "a.gif")
 
 
 def test_a_socket_is_no_file(tmp_path, monkeypatch):
@@ -269,6 +269,71 @@ def test_png_of_16_bits_a_colour_is_refused_not_cut(tmp_path):
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
     (tmp_path / "a.png").write_bytes(data + chunk(b"IEND", b""))
     assert "16-bit colour" in reason_of(tmp_path / "a.png")
+
+
+# --- jpeg -----------------------------------------------------------------------------------------
+
+# Slow waves, which JPEG keeps nearly as they are, each colour with its own.
+ROWS, COLUMNS = np.mgrid[:48, :40]
+COLOUR = np.stack(
+    [128 + 100 * np.sin(ROWS / 9), 128 + 100 * np.cos(COLUMNS / 8), 3.0 * ROWS + COLUMNS], axis=-1
+).astype(np.uint8)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("name", ["grey.jpg", "colour.JPEG"])
+def test_jpeg_is_read(tmp_path, name, progressive):
+    pixels = COLOUR[..., 0] if name == "grey.jpg" else COLOUR
+    options = {"quality": 100, "subsampling": 0, "progressive": progressive}
+    Image.fromarray(pixels).save(tmp_path / name, "jpeg", **options)
+    assert (b"\xff\xc2" in (tmp_path / name).read_bytes()) == progressive
+    image = read_image(tmp_path / name)
+    assert image.shape == (48, 40, 1 if name == "grey.jpg" else 3) and image.dtype == np.float32
+    # What rounding a coefficient of the transform to a whole number can change.
+    assert np.abs(image - pixels.reshape(image.shape)).max() <= 4
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_the_orientation_tag_turns_nothing(tmp_path, name):
+    """Rows and columns are those of the file, and what the tag said is known of the image."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn by 90 degrees to show it"
+    Image.fromarray(COLOUR).save(tmp_path / name, exif=exif, quality=100)
+    decoded = decode(tmp_path / name)
+    assert decoded.orientation == 6 and decoded.image.shape == (48, 40, 3)
+    assert np.abs(decoded.image - COLOUR).mean() < 2
+    grey = Image.fromarray(COLOUR[..., 0])
+    grey.save(tmp_path / name)
+    assert decode(tmp_path / name).orientation == 1
+    grey.save(tmp_path / f"r{name}", exif=exif)
+    assert decode_bands([tmp_path / name, tmp_path / f"r{name}"]).orientation == 6
+
+
+def test_jpegs_that_cannot_serve(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(COLOUR).convert("CMYK").save(path)
+    assert reason_of(path) == "a JPEG of CMYK colours, where grey or red, green and blue are read"
+    Image.fromarray(COLOUR).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    assert reason_of(path).startswith("damaged JPEG (image file is truncated")
+    path.write_bytes(b"GIF89a")
+    assert reason_of(path) == "not a JPEG file: its first bytes are others"
+
+
+# --- npz ------------------------------------------------------------------------------------------
+
+
+def test_npz_of_one_array(tmp_path):
+    path = tmp_path / "a.npz"
+    for save_as in (np.savez, np.savez_compressed):
+        save_as(path, image=PIXELS)
+        np.testing.assert_array_equal(read_image(path)[..., 0], PIXELS)
+    np.savez(path, image=PIXELS, mask=PIXELS > 3)
+    assert reason_of(path) == "holds 2 arrays (image, mask), where an image is one"
+    path.write_bytes(path.read_bytes()[:300])
+    assert reason_of(path).startswith("damaged .npz file")
+    save(tmp_path / "b.npy", PIXELS).rename(path)
+    assert reason_of(path) == "not an .npz file: its first bytes are others"
 
 
 # --- bands ----------------------------------------------------------------------------------------

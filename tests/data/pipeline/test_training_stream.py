@@ -12,7 +12,7 @@ EPOCHS, SIZE = 3, 15
 
 @pytest.fixture(params=["in memory", "on disk"])
 def data(request, write_folder, make_experiment, monkeypatch):
-    """Returns prepared data of 60 + 15 images by the options of `data`, kept in either place."""
+    """Returns prepared data of 70 + 15 images by the options of `data`, kept in either place."""
 
     def make(**options):
         if request.param == "on disk":
@@ -21,10 +21,21 @@ def data(request, write_folder, make_experiment, monkeypatch):
             monkeypatch.setattr(training_stream, "WINDOW_BYTES", 20 * 8 * 8 * 4)
             monkeypatch.setattr("lensnet.data.records.builder.SHARD_BYTES", 10 * 8 * 8 * 4)
         options = {"normalization": "none", "augmentation": [], **options}
-        prepared = prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
+        prepared = prepare(make_experiment(write_folder({"a": 70, "b": 15}), **options))
         if request.param == "on disk":
             assert len(list(prepared.directory.glob("*-train.*"))) > 3
         return prepared
+
+    return make
+
+
+@pytest.fixture
+def in_memory(write_folder, make_experiment):
+    """Returns the same data, for what cannot depend on the place."""
+
+    def make(**options):
+        options = {"normalization": "none", "augmentation": [], **options}
+        return prepare(make_experiment(write_folder({"a": 60, "b": 15}), **options))
 
     return make
 
@@ -54,13 +65,15 @@ VARIED = ["flip", {"rotate": {"degrees": 15}}, "noise", "random_erasing", "mixup
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("data", "options"),
     [
-        {},
-        {"balance": "oversample", "augmentation": ["flip"]},
-        {"balance": "balanced", "augmentation": VARIED},
+        ("on disk", {}),
+        ("in memory", {"balance": "oversample", "augmentation": ["flip"]}),
+        ("in memory", {"balance": "balanced", "augmentation": VARIED}),
+        ("on disk", {"balance": "balanced", "augmentation": ["flip"]}),
     ],
-    ids=["plain", "oversampled", "balanced"],
+    indirect=["data"],
+    ids=["plain", "oversampled", "balanced and varied", "balanced"],
 )
 def test_an_epoch_does_not_depend_on_those_before(data, options):
     data = data(**options)
@@ -106,16 +119,34 @@ def test_each_epoch_has_every_example_once_in_another_order(data):
     assert all(np.mean(order == np.arange(count)) < 0.2 for order in orders)
 
 
-def test_the_seed_changes_order_and_augmentation(data):
-    one = data(augmentation=["rotate90"])
+def test_a_last_batch_that_is_too_small_joins_the_one_before(data):
+    """As it must where each of several devices is to get an example of it."""
+    data = data()
+    count = len(data.examples("train").ids)
+    size = (count - 1) // 4
+    rest = count - 4 * size
+    assert data.steps_per_epoch(size, smallest_batch=rest) == 5
+    assert data.steps_per_epoch(size, smallest_batch=rest + 1) == 4
+    plain = collect(data.training_batches(size, epochs=2))
+    joined = collect(data.training_batches(size, epochs=2, smallest_batch=rest + 1))
+    assert [len(images) for images, _ in joined] == 2 * [size, size, size, size + rest]
+    for part in (0, 1):
+        np.testing.assert_array_equal(
+            np.concatenate([batch[part] for batch in joined]),
+            np.concatenate([batch[part] for batch in plain]),
+        )
+
+
+def test_the_seed_changes_order_and_augmentation(in_memory):
+    one = in_memory(augmentation=["rotate90"])
     images, _ = collect(one.training_batches(SIZE, epochs=1))[0]
     other = type(one)(one.experiment.model_copy(update={"seed": 5}), one.builder)
     others, _ = collect(other.training_batches(SIZE, epochs=1))[0]
     assert not np.array_equal(images, others)
 
 
-def test_the_global_seed_of_tensorflow_does_not_matter(data):
-    data = data(augmentation=["flip", "rotate90"])
+def test_the_global_seed_of_tensorflow_does_not_matter(in_memory):
+    data = in_memory(augmentation=["flip", "rotate90"])
     tf.random.set_seed(1)
     one = collect(data.training_batches(SIZE, epochs=1))
     tf.random.set_seed(2)
@@ -124,8 +155,8 @@ def test_the_global_seed_of_tensorflow_does_not_matter(data):
         np.testing.assert_array_equal(images, same)
 
 
-def test_an_example_is_rotated_differently_in_each_epoch(data):
-    data = data(augmentation=["rotate90", "flip"])
+def test_an_example_is_rotated_differently_in_each_epoch(in_memory):
+    data = in_memory(augmentation=["rotate90", "flip"])
     versions = {}
     for images, _ in collect(data.training_batches(SIZE, epochs=10)):
         for position, image in zip(identify(data, images), images, strict=True):
@@ -188,16 +219,16 @@ def test_in_memory_and_on_disk_a_balanced_epoch_is_the_same(
             np.testing.assert_array_equal(part, same)
 
 
-def test_mixed_labels_weigh_as_they_are_mixed(data):
-    data = data(balance="class_weights", augmentation=["mixup"])
+def test_mixed_labels_weigh_as_they_are_mixed(in_memory):
+    data = in_memory(balance="class_weights", augmentation=["mixup"])
     weights = np.array(data.class_weights, np.float32)
     for _, labels, given in collect(data.training_batches(SIZE, epochs=1)):
         np.testing.assert_allclose(given, labels @ weights, rtol=1e-6)
         assert np.any((labels > 0) & (labels < 1))
 
 
-def test_class_weights_come_with_the_batches(data):
-    data = data(balance="class_weights")
+def test_class_weights_come_with_the_batches(in_memory):
+    data = in_memory(balance="class_weights")
     weights = np.array(data.class_weights)
     counts = np.array(list(data.counts("train").values()))
     np.testing.assert_allclose(weights * counts, weights[0] * counts[0], rtol=1e-6)
@@ -214,8 +245,8 @@ def test_ordered_batches_are_in_the_order_of_the_examples(data):
         assert int(data.batches(split, 7).cardinality()) == len(batches)
 
 
-def test_batches_are_known_in_number_and_shape(data):
-    batches = data().training_batches(SIZE, epochs=2, first_epoch=1)
+def test_batches_are_known_in_number_and_shape(in_memory):
+    batches = in_memory().training_batches(SIZE, epochs=2, first_epoch=1)
     assert int(batches.cardinality()) == sum(1 for _ in batches)
     assert batches.element_spec[0].shape.as_list() == [None, 8, 8, 1]
     assert batches.element_spec[1].shape.as_list() == [None, 2]

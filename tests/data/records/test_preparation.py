@@ -18,6 +18,7 @@ import pytest
 from lensnet.data import prepare
 from lensnet.data.records.manifest import MANIFEST, is_complete
 from lensnet.errors import ConfigurationError, DataError, LensnetError
+from lensnet.locking import hold
 
 
 def rows(path):
@@ -130,6 +131,7 @@ def test_the_fingerprint_sees_every_change(source, make_experiment, change):
     "data",
     [
         {"seed": 1},
+        {"stratify": False},
         {"options": {"max_nonfinite": 0.1}},
         {"options": {"classes": ["b", "a"]}},
         {"splits": {"train": 0.6, "validation": 0.2, "test": 0.2}},
@@ -148,8 +150,8 @@ def test_what_is_done_with_the_records_changes_none_of_them(source, make_experim
 
 
 def test_adding_files_moves_no_old_example(write_folder, make_experiment):
-    few = prepare(make_experiment(write_folder({"a": 20, "b": 20}, "few")))
-    many = prepare(make_experiment(write_folder({"a": 50, "b": 40}, "many")))
+    few = prepare(make_experiment(write_folder({"a": 20, "b": 20}, "few"), stratify=False))
+    many = prepare(make_experiment(write_folder({"a": 50, "b": 40}, "many"), stratify=False))
     for split in ("train", "validation", "test"):
         assert set(few.examples(split).ids) <= set(many.examples(split).ids)
 
@@ -355,20 +357,42 @@ def test_files_that_may_not_grow(source, make_experiment, tmp_path):
     prepare(experiment)
 
 
-def test_only_one_prepares_at_a_time(source, make_experiment, tmp_path):
+@pytest.mark.parametrize("has_flock", [True, False], ids=["flock", "no flock"])
+def test_only_one_prepares_at_a_time(source, make_experiment, caplog, monkeypatch, has_flock):
     """As the processes of a multi-worker training do: the second one waits, and then opens."""
+    caplog.set_level("INFO", "lensnet")
+    if not has_flock:  # as on a network file system
+
+        def no_locks(*arguments):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(fcntl, "flock", no_locks)
     experiment = make_experiment(source)
     directory = prepare(experiment).directory
     (directory / MANIFEST).unlink()
-    with open(directory.parent / ".lock") as lock, ThreadPoolExecutor() as pool:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = pool.submit(prepare, experiment)
-        with pytest.raises(TimeoutError):
-            waiting.result(timeout=0.5)
-        assert not is_complete(directory)
-        fcntl.flock(lock, fcntl.LOCK_UN)
+    with ThreadPoolExecutor() as pool:
+        with hold(directory.parent, "another preparation"):
+            waiting = pool.submit(prepare, experiment)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=2)
+            assert not is_complete(directory)
         assert waiting.result(timeout=60).directory == directory
     assert is_complete(directory)
+    assert "in use by another preparation" in caplog.text
+
+
+def test_nothing_but_records_is_removed(source, make_experiment, tmp_path):
+    directory = prepare(make_experiment(source)).directory
+    (directory / MANIFEST).unlink()
+    (directory / "thesis.txt").write_text("three years of work")
+    with pytest.raises(ConfigurationError, match="holds thesis.txt, which lensnet has not written"):
+        prepare(make_experiment(source))
+    assert (directory / "thesis.txt").exists()
+    directory.rename(tmp_path / "elsewhere")
+    directory.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="nothing is removed through a link"):
+        prepare(make_experiment(source))
+    assert (tmp_path / "elsewhere" / "thesis.txt").exists()
 
 
 def test_a_data_dir_that_is_a_file(source, make_experiment, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lensnet.csv_tables import name_from_text
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.sources.folder_listing import list_folder, walk_images
 from lensnet.errors import DataError
@@ -44,7 +45,8 @@ def test_split_folders(touch):
 
 def test_an_empty_class_is_named(touch):
     root = touch("a/1.npy", "b/notes.txt")
-    with pytest.raises(DataError, match='class folder "b" in .* holds no image') as caught:
+    expected = 'class folder "b" in .* holds no image. In all folders lie 1 .txt'
+    with pytest.raises(DataError, match=expected) as caught:
         list_folder(root, ("a", "b"))
     assert caught.value.exit_code == 3
 
@@ -118,12 +120,67 @@ def test_names_of_any_script_and_of_none(touch, tmp_path):
     ids = [example.id for example in list_folder(root, ("a",)).examples]
     assert set(ids) == {"a/DESJ0329−2820", "a/Größe", "a/\\xff"}
     assert all(name.encode() for name in ids)  # can be written
+    assert os.fsencode(name_from_text("a/\\xff")) == b"a/\xff"  # and read back
 
 
 def test_linked_folders_do_not_lead_in_circles(touch):
     root = touch("a/1.npy")
     (root / "a" / "again").symlink_to(root / "a")
+    (root / "a" / "up").symlink_to(root)
+    (root / "a" / "deep").mkdir()
+    (root / "a" / "deep" / "up").symlink_to(root / "a")
     assert list(walk_images(root / "a")) == ["1.npy"]
+
+
+def test_a_linked_folder_is_part_of_its_class(touch):
+    """As where images lie on another disk; once, however many links lead there."""
+    root = touch(
+        "disk/set1/1.npy", "disk/set1/more/2.npy", "classes/a/0.npy", "classes/a/own/3.npy"
+    )
+    links = {
+        "first": "disk/set1/more",
+        "second": "disk/set1",
+        "z": "disk/set1/more",
+        "in": "classes/a/own",
+    }
+    for name, target in links.items():
+        (root / "classes" / "a" / name).symlink_to(root / target)
+    found = [example.id for example in list_folder(root / "classes", ("a",)).examples]
+    assert found == ["a/0", "a/first/2", "a/own/3", "a/second/1"]
+    assert list(walk_images(root / "classes", through_links=False)) == ["a/0.npy", "a/own/3.npy"]
+
+
+def test_what_a_user_should_know_of_the_folders(touch):
+    root = touch(
+        *(f"a/{index}.jpg" for index in range(5)),
+        "a/9.npy",
+        "b/1.npy",
+        "b/2.tif",
+        "b/notes",
+        "5.npy",
+    )
+    remarks = list_folder(root, ("a", "b")).remarks
+    assert remarks == (
+        f"1 image files lie in no class folder of {root}, such as 5.npy: left out.",
+        f"The images in {root} are of more than one kind: 5 .jpg, 2 .npy. "
+        "Not every class has each, so that a network may tell the kinds apart instead.",
+        f"Files in {root} that are not read, because of their endings: 1 without an ending, "
+        "1 .tif. Images are .npy, .npz, FITS, .png and .jpg files.",
+    )
+
+
+def test_class_folders_that_look_like_splits(touch):
+    root = touch(
+        *(f"{outer}/{inner}/1.npy" for outer in ("run1", "run2") for inner in ("no", "yes"))
+    )
+    (remark,) = list_folder(root, ("run1", "run2")).remarks
+    assert "(run1, run2) hold the same folders (no, yes)" in remark
+    assert "name those train, validation and test" in remark
+    touch("run1/maybe/1.npy")
+    assert list_folder(root, ("run1", "run2")).remarks == ()
+    touch("lens/train/1.npy", "lens/test/1.npy", "other/train/1.npy", "other/test/1.npy")
+    (remark,) = list_folder(root, ("lens", "other")).remarks
+    assert "hold the same folders (test, train), which no split follows" in remark
 
 
 def test_a_folder_that_cannot_be_listed(tmp_path):

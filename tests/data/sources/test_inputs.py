@@ -83,6 +83,34 @@ def test_bands_of_folders_and_of_single_files(tmp_path):
     assert single.id == str(tmp_path / "sub" / "y") and single.image[0, 0].tolist() == [0, 100]
 
 
+def test_the_band_that_is_bad_is_named(tmp_path):
+    for name, band in itertools.product(("empty", "gaps", "good"), "gr"):
+        save(tmp_path / f"{name}_{band}.npy", 100 * (band == "r"))
+    (tmp_path / "empty_r.npy").write_bytes(b"")
+    np.save(tmp_path / "gaps_r.npy", np.full((6, 6), np.nan))
+    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
+    found = {item.id: item for item in read([tmp_path], native_shape=(6, 6, 2), reader=reader)}
+    assert found["empty"].path == str(tmp_path / "empty_r.npy") == found["empty"].error.path
+    assert found["gaps"].path == str(tmp_path / "gaps_r.npy")
+    assert found["good"].error is None and found["good"].path == str(tmp_path / "good_g.npy")
+
+
+def test_files_of_no_band_are_not_dropped_in_silence(tmp_path):
+    for name in ("x_g", "x_r", "x_z", "deep/y_z"):
+        save(tmp_path / "field" / f"{name}.npy", len(name))
+    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
+    options = {"native_shape": (6, 6, 2), "reader": reader}
+    image, folder = read([tmp_path / "field"], **options)
+    assert image.error is None and folder.path == str(tmp_path / "field")
+    assert folder.error.reason == (
+        "2 image files in it, such as x_z.npy, are left out: they are of none of the bands g, r "
+        'by the pattern "{id}_{band}"'
+    )
+    single = tmp_path / "field" / "x_z.npy"
+    (item,) = read([single], **options)
+    assert item.path == str(single) and "it is of none of the bands g, r" in item.error.reason
+
+
 def test_what_does_not_exist_is_said_before_anything_is_read(tmp_path):
     save(tmp_path / "a.npy")
     with pytest.raises(DataError, match="There is no file or folder"):

@@ -74,9 +74,38 @@ def test_simulated_images_are_not_split_by_their_number_modulo_ten():
 
 
 def test_copies_of_an_object_share_its_split():
-    plan = SplitPlan.make(None, (), 0)
     copies = [Example(id=f"a/{index}", group="object") for index in range(50)]
-    assert len({plan.assign(copy) for copy in copies}) == 1
+    for stratify in (True, False):
+        plan = SplitPlan.make(None, (), 0, stratify=stratify)
+        others = [Example(id=f"b/{index}") for index in range(50)]
+        assert len(set(plan.assign([*copies, *others])[:50])) == 1
+
+
+def test_what_is_known_to_be_bad_takes_nobodys_place():
+    plan = SplitPlan.make(None, (), 0)
+    good = [Example(id=f"a/{index}", label="a") for index in range(30)]
+    bad = [Example(id=f"a/x{index}", label="a", problem="unreadable") for index in range(30)]
+    assert plan.assign([*bad, *good])[30:] == plan.assign(good)
+
+
+@pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.1), (0.9, 0.05, 0.05)])
+def test_four_simulated_images_of_a_class_serve_every_split(fractions):
+    plan = SplitPlan(fractions, 0)
+    for count in (3, 4, 9, 10):
+        images = [Example(id=f"{c}/{i}", label=c) for c in ("lens", "other") for i in range(count)]
+        splits = plan.assign_simulated(images)
+        for of_class in (splits[:count], splits[count:]):
+            assert set(of_class) == {"train", "validation", "test"}
+
+
+def test_what_was_prepared_before_small_classes_were_divided_exactly_keeps_its_name():
+    """The description is part of the fingerprint, by which records are found again."""
+    plan = SplitPlan.make(None, (), 3, stratify=False)
+    assert plan.description == {"fractions": (0.8, 0.1, 0.1), "seed": 3, "cut": ()}
+    assert plan.description != SplitPlan.make(None, (), 3).description
+    own = ("train", "validation", "test")
+    kept = {"fractions": None, "seed": None, "cut": ()}
+    assert SplitPlan.make(None, own, 3).description == kept
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -89,7 +118,16 @@ def slices(train="train", validation="validation", test="test"):
 def test_own_splits_are_kept():
     plan = SplitPlan.make(None, ("test", "train", "validation"), 0)
     assert plan.cut == () and plan.seed is None
-    assert plan.assign(Example(id="val/a/1", split="validation")) == "validation"
+    assert plan.assign([Example(id="val/a/1", split="validation")]) == ["validation"]
+
+
+def test_a_small_split_is_cut_exactly():
+    plan = SplitPlan.make(None, ("train", "validation"), 0)
+    examples = [Example(id=f"a/{index}", label="a", split="train") for index in range(40)]
+    examples.insert(7, Example(id="val/a/1", label="a", split="validation"))
+    assigned = plan.assign(examples)
+    assert assigned[7] == "validation" and assigned.count("validation") == 1
+    assert assigned.count("test") == 4
 
 
 @pytest.mark.parametrize("own", [("train", "validation"), ("train", "test"), ("train",)])
@@ -97,7 +135,7 @@ def test_a_missing_split_is_cut_from_training(own):
     plan = SplitPlan.make(None, own, 0)
     missing = set(plan.cut)
     assert missing | set(own) == {"train", "validation", "test"}
-    assigned = [plan.assign(Example(id=name, split="train")) for name in IDS]
+    assigned = plan.assign([Example(id=name, split="train") for name in IDS])
     for split in missing:
         assert abs(assigned.count(split) / len(IDS) - 0.1) < 0.02
     assert set(assigned) == missing | {"train"}
@@ -108,7 +146,7 @@ def test_slices_that_name_no_missing_split_cut_nothing():
         slices("train[:90%]", "train[90%:]", "validation"), ("train", "validation"), 0
     )
     assert plan.cut == ()
-    assert all(plan.assign(Example(id=name, split="train")) == "train" for name in IDS[:100])
+    assert set(plan.assign([Example(id=name, split="train") for name in IDS[:100]])) == {"train"}
 
 
 def test_fractions_of_a_source_with_splits_are_refused():

@@ -293,7 +293,10 @@ def test_fields_that_cannot_be_cut():
 
 
 def test_channels_that_are_not_whole_fields():
-    with pytest.raises(ValueError, match="3 channels, which are not whole fields of c4"):
+    with pytest.raises(
+        ValueError,
+        match="on an image set lifting=True.*3 channels, which are not whole fields of c4",
+    ):
         GroupConv2D(4, 3, "c4").build((None, 8, 8, 3))
 
 

@@ -1,0 +1,119 @@
+"""What is asked of `lensnet predict`, checked before a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lensnet import files
+from lensnet.config import Experiment
+from lensnet.data.files.catalogues import ENDINGS as TABLES
+from lensnet.data.files.decoding import ENDINGS as IMAGES
+from lensnet.data.files.decoding import image_ending
+from lensnet.data.files.file_reader import FileReader
+from lensnet.errors import ConfigurationError, DataError, RunError
+from lensnet.overwriting import check_table
+
+__all__ = ["ScoreFiles", "check_inputs", "what_is_taken"]
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """The table of scores, and what may lie beside it.
+
+    Args:
+        scores: the table.
+    """
+
+    scores: Path
+
+    @classmethod
+    def checked(cls, output: str | Path, *, overwrite: bool) -> ScoreFiles:
+        """Returns the files of an output that can be written.
+
+        Raises:
+            ConfigurationError: the output is to be of a kind that is not written, or nothing can
+                be written there.
+            RunError: one of them exists, and is not to be overwritten or is not one of lensnet's;
+                or there is no folder to write into.
+        """
+        written = cls(Path(output))
+        name = written.scores.name
+        if written.scores.suffix.lower() != ".csv":
+            raise ConfigurationError(
+                f"Scores are written as CSV, and {name} does not end with .csv. Name the output "
+                f"{written.scores.stem}.csv; astropy and pandas read it."
+            )
+        columns = {
+            written.scores: ("id", "file"),
+            written.quarantine: ("file", "reason"),
+            written.filled: ("id", "file", "filled_pixels"),
+        }
+        for path, first in columns.items():
+            if not path.is_symlink() and not path.exists():
+                continue
+            if not overwrite:
+                raise RunError(f"{path} exists already. Replace it by --overwrite.")
+            check_table(path, first)
+        folder = written.scores.parent
+        if not folder.is_dir():
+            raise RunError(f"There is no folder {folder} to write {name} into.")
+        files.check_writable(folder, "Name another place with -o.")
+        return written
+
+    @property
+    def quarantine(self) -> Path:
+        """The files that cannot be used, and why."""
+        return self.scores.with_suffix(".quarantine.csv")
+
+    @property
+    def filled(self) -> Path:
+        """The images of which pixels have been filled."""
+        return self.scores.with_suffix(".filled.csv")
+
+
+def check_inputs(experiment: Experiment, inputs: Sequence[str | Path]) -> None:
+    """Refuses inputs of which a run takes none.
+
+    What is bad among others is listed in the quarantine instead.
+
+    Args:
+        experiment: the run's.
+        inputs: files, folders and tables.
+
+    Raises:
+        DataError: one does not exist, or the run takes none of them.
+    """
+    paths = [Path(path).expanduser() for path in inputs]
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise DataError(f"There is no file or folder {path}.")
+    if experiment.dataset.table is not None:
+        return
+    if any(path.is_dir() or image_ending(path.name) for path in paths):
+        return
+    first = paths[0].name
+    is_table = first.lower().endswith(TABLES)
+    todo = "Name the files or the folder that it is about" if is_table else "Name one of these"
+    raise DataError(
+        f"{first} is {'a table' if is_table else 'not an image'}. {what_is_taken(experiment)} "
+        f"{todo}."
+    )
+
+
+def what_is_taken(experiment: Experiment) -> str:
+    """Says what a run scores, in sentences."""
+    shape = "image files ({}) and folders of them".format(", ".join(IMAGES))
+    bands = FileReader.from_options(experiment.dataset_options).bands
+    if bands is not None:
+        shape += (
+            f", an image being a file for each band ({', '.join(bands.bands)}) named like "
+            f'"{bands.file_pattern}"'
+        )
+    if experiment.dataset.table is not None:
+        return f"This run was trained on {experiment.data.dataset}: it takes tables, and {shape}."
+    return (
+        f"This run was trained on {experiment.data.dataset}: it takes {shape}. Tables are taken by "
+        "runs that were trained on one (data.dataset: fits_catalog)."
+    )

@@ -1,0 +1,76 @@
+"""What Keras 3's `model.fit` needs to work with several replicas.
+
+Keras builds a model's metrics and optimizer on the mean of the parts of a batch, which there is
+none of where parts differ in size. Here they are built before `fit`, inside the strategy's scope,
+and Keras's own building is skipped.
+
+With several machines, `MultiWorkerMirroredStrategy`, stock Keras fails altogether (keras issue
+20585). What is skipped is a part of the cure; the other is that the logs of a step, which are
+synchronised already, are those of the first replica, where Keras would average over an axis they
+do not have. A test says when Keras no longer needs this.
+
+Each worker is a process with its own `TF_CONFIG` that runs the same command; see
+https://www.tensorflow.org/guide/distributed_training#TF_CONFIG. All prepare the same data. The
+first, the chief, writes the run folder, which must lie where all can read it for `--resume`; the
+others write nothing and say nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["fitting_with_replicas"]
+
+
+@contextlib.contextmanager
+def fitting_with_replicas(model: keras.Model, strategy: Any) -> Iterator[None]:
+    """Lets `model.fit` run with several replicas; does nothing for one device, or on a TPU.
+
+    Args:
+        model: compiled in the strategy's scope; it has one output, (batch, units).
+        strategy: the model's.
+    """
+    import tensorflow as tf
+
+    has_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    is_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    if is_tpu or (strategy.num_replicas_in_sync == 1 and not has_workers):
+        yield
+        return
+    images = np.zeros((1, *model.input_shape[1:]), "float32")
+    labels = np.zeros((1, *model.output_shape[1:]), "float32")
+    with strategy.scope():
+        model._symbolic_build(data_batch=(images, labels))
+    model._maybe_symbolic_build = lambda **_: None
+    try:
+        if has_workers:
+            with _logs_of_the_first_replica():
+                yield
+        else:
+            yield
+    finally:
+        del model._maybe_symbolic_build
+
+
+@contextlib.contextmanager
+def _logs_of_the_first_replica() -> Iterator[None]:
+    from keras.src.backend.tensorflow import trainer
+
+    reduce_per_replica = trainer.reduce_per_replica
+
+    def first_for_logs(values: Any, strategy: Any, reduction: str) -> Any:
+        if reduction == "auto":
+            first = strategy.experimental_local_results
+            return keras.tree.map_structure(lambda value: first(value)[0], values)
+        return reduce_per_replica(values, strategy, reduction)
+
+    trainer.reduce_per_replica = first_for_logs
+    try:
+        yield
+    finally:
+        trainer.reduce_per_replica = reduce_per_replica
