@@ -93,7 +93,7 @@ def warnings_of_targets(
 
     Args:
         targets: of the test images, (N,).
-        outputs: predictions in the same unit, (N, 1).
+        outputs: predictions in the same unit, (N, 1), or with their sigma, (N, 2).
         classes: none.
 
     Example:
@@ -101,7 +101,7 @@ def warnings_of_targets(
     >>> warnings_of_targets(np.array([11.0, 12.0]), np.array([[11.1], [11.9]]), ())
     []
     """
-    truth, guess = targets_and_predictions(targets, outputs)
+    truth, guess = targets_and_predictions(targets, np.asarray(outputs)[:, :1])
     if len(truth) < 2 or np.ptp(truth) == 0:
         return []
     error, spread = np.mean((guess - truth) ** 2), np.var(truth)

@@ -194,7 +194,7 @@ def test_the_quickstart_is_a_valid_experiment():
 
 
 def test_what_only_the_data_can_tell_has_its_line_too(lensnet, experiment, tmp_path):
-    """Thirty-two images in batches of eight: three batches a step do not make whole epochs."""
+    """Of 36 images in batches of eight, three batches a step do not make whole epochs."""
     text = experiment.read_text().replace(
         "  batch_size: 8\n", "  batch_size: 8\n  gradient_accumulation_steps: 3\n"
     )
@@ -204,7 +204,7 @@ def test_what_only_the_data_can_tell_has_its_line_too(lensnet, experiment, tmp_p
     code, _, err = lensnet("fit", experiment, *run)
     assert code == 2
     key = "training.gradient_accumulation_steps"
-    assert f"{experiment}:{line}: {key}: 3 does not divide the 4 batches" in err
-    code, _, err = lensnet("fit", experiment, *run, "--set", f"{key}=5")
-    assert code == 2 and f"--set {key}=5: {key}: 5 does not divide" in err
+    assert f"{experiment}:{line}: {key}: 3 does not divide the 5 batches" in err
+    code, _, err = lensnet("fit", experiment, *run, "--set", f"{key}=4")
+    assert code == 2 and f"--set {key}=4: {key}: 4 does not divide" in err
     assert not (tmp_path / "run").exists()

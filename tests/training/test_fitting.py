@@ -143,6 +143,9 @@ class TestRunCheckpoint:
     def checkpoint(self, run, held):
         made = run_checkpoint.RunCheckpoint(run, None, lambda: None, {"val_loss": "min"}, held)
         made.set_params({"epochs": 2})
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        made.set_model(model)
         return made
 
     def test_nothing_is_written_into_a_folder_that_was_lost(self, tmp_path):
@@ -179,6 +182,7 @@ class TestResume:
         # the schedule waits for and has lowered, the mean of the weights.
         "training": {
             "epochs": 3,
+            "batch_size": 9,
             "optimizer": {"name": "ranger", "weight_decay": 0.01},
             "gradient_accumulation_steps": 2,
             "schedule": {
@@ -234,7 +238,8 @@ class TestResume:
 
 
 def test_accumulation_that_does_not_divide_the_epoch(image_folder, data_dir, tmp_path):
-    three = experiment(image_folder, data_dir, training={"gradient_accumulation_steps": 3})
+    training = {"gradient_accumulation_steps": 3, "batch_size": 9}
+    three = experiment(image_folder, data_dir, training=training)
     with pytest.raises(ConfigurationError, match=r"3 does not divide the 4 .* Allowed .*: 1, 2, 4"):
         fit(three, tmp_path / "run")
     assert not (tmp_path / "run").exists()

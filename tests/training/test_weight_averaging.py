@@ -1,5 +1,7 @@
 """Means of weights against NumPy, and that they are validated and saved, not trained on."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -110,27 +112,29 @@ def test_the_training_is_that_without_it(section):
 def test_a_run_saves_the_mean_and_goes_on_with_it(tmp_path):
     """Through the checkpoint of a run, stopped after two epochs."""
 
+    @contextlib.contextmanager
     def parts(name):
-        model = network()
+        model, run = network(), RunFolder(tmp_path / name)
         averaging = WeightAveraging(ExponentialAverage(decay=0.9), model, EPOCHS)
-        checkpoint = RunCheckpoint(
-            RunFolder(tmp_path / name), None, lambda: model, {"val_loss": "min"}, [averaging]
-        )
-        return model, averaging, checkpoint
+        with run.held("a test") as held:
+            monitors = {"val_loss": "min"}
+            yield (
+                model,
+                averaging,
+                RunCheckpoint(run, None, lambda: model, monitors, held, [averaging]),
+            )
 
-    (tmp_path / "whole").mkdir()
-    model, averaging, checkpoint = parts("whole")
     recorder = Recorder()
-    train(model, recorder, averaging, checkpoint)
+    with parts("whole") as (model, averaging, checkpoint):
+        train(model, recorder, averaging, checkpoint)
     saved = keras.models.load_model(tmp_path / "whole" / "model.keras", compile=False)
     assert_equal(saved.get_weights(), recorder.validated[checkpoint.best_epoch - 1])
 
-    (tmp_path / "stopped").mkdir()
-    one, its_averaging, its_checkpoint = parts("stopped")
-    train(one, its_averaging, its_checkpoint, last=2)
-    other, other_averaging, other_checkpoint = parts("stopped")
-    assert other_checkpoint.restore(other)
-    train(other, other_averaging, other_checkpoint, first=2)
+    with parts("stopped") as (one, its_averaging, its_checkpoint):
+        train(one, its_averaging, its_checkpoint, last=2)
+    with parts("stopped") as (other, other_averaging, other_checkpoint):
+        assert other_checkpoint.restore(other)
+        train(other, other_averaging, other_checkpoint, first=2)
     assert_equal(other.get_weights(), model.get_weights())
     pairs = zip(averaging.variables, other_averaging.variables, strict=True)
     for mine, theirs in pairs:
