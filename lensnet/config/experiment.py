@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from lensnet import registry
@@ -22,12 +22,9 @@ from lensnet.config.sections import (
     Training,
 )
 from lensnet.config.task import TaskSpec
-from lensnet.errors import ConfigurationError, did_you_mean
+from lensnet.errors import ConfigurationError
 
 __all__ = ["Experiment", "default_data_dir"]
-
-# The path of a key, and what is wrong there.
-Problem = tuple[tuple[str, ...], str]
 
 
 class Experiment(Section):
@@ -119,237 +116,6 @@ class Experiment(Section):
         """
         return self.dataset.layout(self.source_dir, self.dataset_options)
 
-    def problems(self, *, check_source: bool = True) -> list[Problem]:
-        """Lists what no single section can see: `((key, ...), message)` for each problem.
-
-        Args:
-            check_source: whether to look into `data.source_dir`. The experiment of a run folder
-                was checked when the run began, and its images may lie elsewhere since.
-
-        Raises:
-            DataError: the user's directory is missing or holds no class.
-        """
-        found: list[Problem] = []
-        found += self._dataset_problems(check_source)
-        found += self._augmentation_problems()
-        found += self._backbone_problems()
-        found += self._training_problems()
-        return found
-
-    def _dataset_problems(self, check_source: bool) -> list[Problem]:
-        key = ("data", "dataset")
-        if self.data.dataset not in registry.datasets.names():
-            return [(key, unknown_name("data set", self.data.dataset, registry.datasets.names()))]
-        spec = self.dataset
-        found: list[Problem] = []
-        try:
-            spec.options.model_validate(self.data.options)
-        except ValidationError as error:
-            # The loader words these; here they only must not pass.
-            found += [(("data", "options", *map(str, e["loc"])), e["msg"]) for e in error.errors()]
-            return found
-        tasks = map(registry.tasks.get, registry.tasks.names())
-        served = [task.name for task in tasks if spec.serves(task)]
-        if self.task not in served:
-            found.append(
-                (
-                    ("task",),
-                    f'the data set "{spec.name}" serves {" or ".join(served)}, not {self.task}',
-                )
-            )
-        if spec.needs_source_dir and self.source_dir is None:
-            found.append(
-                (
-                    ("data", "source_dir"),
-                    f'the data set "{spec.name}" reads your files: say where they are',
-                )
-            )
-            return found
-        if not spec.needs_source_dir and self.source_dir is not None:
-            found.append(
-                (
-                    ("data", "source_dir"),
-                    f'the data set "{spec.name}" reads no files; remove source_dir, or name a '
-                    "data set that does (see `lensnet datasets`)",
-                )
-            )
-            return found
-        return found + self._layout_problems() if check_source else found
-
-    def _layout_problems(self) -> list[Problem]:
-        """Lists where the task or the splits do not fit what the data offer."""
-        found: list[Problem] = []
-        layout = self.layout
-        task = self.task_spec
-        if bool(layout.classes) != task.predicts_classes:
-            offers = f"classes ({', '.join(layout.classes)})" if layout.classes else "targets"
-            found.append(
-                (
-                    ("task",),
-                    f"the data offer {offers} by data.options, and not what {self.task} needs",
-                )
-            )
-            return found
-        count = len(layout.classes)
-        needed = "two" if task.num_classes == 2 else task.num_classes
-        if task.num_classes is not None and layout.classes and count != task.num_classes:
-            found.append(
-                (
-                    ("task",),
-                    f"{task.name} needs {needed} classes; the data set has {count} "
-                    f"({', '.join(layout.classes)}). Use classification",
-                )
-            )
-        elif count == 1:
-            found.append(
-                (("task",), f"{task.name} needs two classes or more; found {layout.classes[0]}")
-            )
-        return found + self._split_problems(layout)
-
-    def _split_problems(self, layout: SourceLayout) -> list[Problem]:
-        splits = self.data.splits
-        if splits is None:
-            return []
-        if splits.are_fractions and layout.splits:
-            own = {name: f"{name}[:90%]" for name in layout.splits}
-            return [
-                (
-                    ("data", "splits"),
-                    f"the data set brings its own splits ({', '.join(layout.splits)}): leave "
-                    "data.splits out to use them, or write slices of them such as "
-                    f'"{next(iter(own.values()))}"',
-                )
-            ]
-        if not splits.are_fractions:
-            known = layout.splits or ("train", "validation", "test")
-            return [
-                (("data", "splits", part), unknown_name("split", name, known))
-                for part, value in splits.model_dump().items()
-                for name in [value.partition("[")[0].strip()]
-                if name not in known
-            ]
-        return []
-
-    def _augmentation_problems(self) -> list[Problem]:
-        refused = self.task_spec.refused_augmentations
-        return [
-            (
-                ("data", "augmentation"),
-                f"{augmentation.name} {refused[augmentation.name]}: leave it out for "
-                f"task {self.task}",
-            )
-            for augmentation in self.data.augmentation
-            if augmentation.name in refused
-        ]
-
-    def _backbone_problems(self) -> list[Problem]:
-        name = self.model.backbone
-        if name not in registry.backbones:
-            return [
-                (
-                    ("model", "backbone"),
-                    unknown_name("backbone", name, registry.backbones.names()),
-                )
-            ]
-        spec = self.backbone
-        found: list[Problem] = [
-            (
-                ("model", "options", key),
-                f'unknown option of "{name}".{did_you_mean(key, spec.options)} Allowed: '
-                f"{', '.join(spec.options) or 'none'}",
-            )
-            for key in self.model.options
-            if key not in spec.options
-        ]
-        size = self.data.image_size
-        if size is not None and size < spec.minimum_size:
-            found.append(
-                (
-                    ("data", "image_size"),
-                    f'"{name}" needs images of {spec.minimum_size} pixels or more; got {size}',
-                )
-            )
-        return found
-
-    def _training_problems(self) -> list[Problem]:
-        found: list[Problem] = []
-        task = self.task_spec
-        if self.training.loss.name not in task.losses:
-            found.append(
-                (
-                    ("training", "loss", "name"),
-                    f"{self.training.loss.name} does not fit task {self.task}; allowed: "
-                    f"{', '.join(task.losses)}",
-                )
-            )
-        transform = self.data.target_transform
-        if task.predicts_classes and transform != "standardised":
-            found.append(
-                (
-                    ("data", "target_transform"),
-                    f"{transform} is of the targets of a regression, and task {task.name} has "
-                    "classes: leave it out",
-                )
-            )
-        if not task.predicts_classes and self.data.balance != "none":
-            found.append(
-                (
-                    ("data", "balance"),
-                    f"{self.data.balance} needs classes, and task {task.name} has none",
-                )
-            )
-        several = ("mirrored", "multi_worker", "tpu")
-        if self.training.gradient_accumulation_steps > 1 and self.training.strategy in several:
-            found.append(
-                (
-                    ("training", "gradient_accumulation_steps"),
-                    f"Keras accumulates gradients on one device only, and strategy is "
-                    f"{self.training.strategy}: use auto or one_device, or leave it out",
-                )
-            )
-        return found + self._schedule_problems()
-
-    def _schedule_problems(self) -> list[Problem]:
-        """Lists where schedule and stopping do not fit the length or the metrics of training."""
-        training, task = self.training, self.task_spec
-        schedule, key = training.schedule, ("training", "schedule")
-        found: list[Problem] = []
-        if schedule.warmup_epochs > training.epochs:
-            found.append(
-                (
-                    (*key, "warmup_epochs"),
-                    f"a warm-up of {schedule.warmup_epochs:g} epochs is longer than the training "
-                    f"({training.epochs})",
-                )
-            )
-        zero_after = schedule.zero_after(training.optimizer.learning_rate, training.epochs)
-        if zero_after is not None:
-            found.append(
-                (
-                    (*key, "decay_epochs"),
-                    f"the learning rate is zero after {zero_after:g} of {training.epochs} epochs; "
-                    "choose a longer or slower decay, a final_fraction above 0 where the schedule "
-                    "has one, or fewer training.epochs",
-                )
-            )
-        start = getattr(training.weight_averaging, "start_epoch", None)
-        if start is not None and start > training.epochs:
-            found.append(
-                (
-                    ("training", "weight_averaging", "start_epoch"),
-                    f"epoch {start} comes after the end of the training ({training.epochs})",
-                )
-            )
-        monitors = tuple(task.monitors)
-        watched = {(*key, "monitor"): getattr(schedule, "monitor", None)}
-        if training.early_stopping is not None:
-            watched["training", "early_stopping", "monitor"] = training.early_stopping.monitor
-        return found + [
-            (path, unknown_name("monitor", name, monitors))
-            for path, name in watched.items()
-            if name is not None and name not in monitors
-        ]
-
     def with_earlier_defaults(self) -> Experiment:
         """Returns the experiment of a run folder, with what was taken for granted when it was made.
 
@@ -403,8 +169,3 @@ def default_data_dir() -> Path:
             "Prepared data would go to ~/.cache/lensnet, and this user has no home directory. Set "
             "data.data_dir, or $LENSNET_DATA_DIR, to a directory of yours."
         ) from None
-
-
-def unknown_name(kind: str, name: str, known: Any) -> str:
-    """Words the problem of a name that is not among the known ones."""
-    return f'there is no {kind} "{name}".{did_you_mean(name, known)} Allowed: {", ".join(known)}'

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from lensnet import registry
 from lensnet.config.documents import Document, dump, parse_document, parse_value
 from lensnet.config.experiment import Experiment
+from lensnet.config.problems import problems
 from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
 __all__ = ["json_schema", "load", "place_of", "read_document", "to_yaml", "validate"]
@@ -105,15 +106,15 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
         if any(details["loc"] == ("task",) for details in errors):
             # The loss follows from the task: without one, its absence is no second problem.
             errors = [details for details in errors if details["type"] != "missing"]
-        problems = [_format_error(document, Experiment, (), details) for details in errors]
-        raise ConfigurationError("\n".join(dict.fromkeys(problems))) from None
+        lines = [_format_error(document, Experiment, (), details) for details in errors]
+        raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
     _check_options(document, experiment)
-    problems = [
+    found = [
         f"{document.place(path)}: {'.'.join(path)}: {message}."
-        for path, message in experiment.problems(check_source=check_source)
+        for path, message in problems(experiment, check_source=check_source)
     ]
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+    if found:
+        raise ConfigurationError("\n".join(found))
     return experiment
 
 
@@ -147,7 +148,7 @@ def _check_options(document: Document, experiment: Experiment) -> None:
     try:
         options = experiment.dataset.options
     except UnknownNameError:
-        return  # named by Experiment.problems
+        return  # named by `problems`
     try:
         options.model_validate(experiment.data.options)
     except ValidationError as error:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lensnet.data.files.decoding import read_bands, read_example, read_image
     from lensnet.data.files.file_reader import FileReader
     from lensnet.data.pipeline.preprocessing import Preprocessing
-    from lensnet.data.prepared import Examples, PreparedData, open_prepared, prepare
+    from lensnet.data.prepared import Examples, PreparedData
+    from lensnet.data.preparing import open_prepared, prepare
     from lensnet.data.sources.folder_listing import Example
     from lensnet.data.sources.inputs import Input, read_inputs
     from lensnet.data.sources.splits import assign_split
@@ -51,8 +52,8 @@ _MODULES = {
     "PreparedData": "prepared",
     "Preprocessing": "pipeline.preprocessing",
     "assign_split": "sources.splits",
-    "open_prepared": "prepared",
-    "prepare": "prepared",
+    "open_prepared": "preparing",
+    "prepare": "preparing",
     "read_bands": "files.decoding",
     "read_example": "files.decoding",
     "read_image": "files.decoding",

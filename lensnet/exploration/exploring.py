@@ -10,7 +10,8 @@ import numpy as np
 from lensnet.config import Experiment
 from lensnet.config.normalization import Normalization
 from lensnet.data.hashing import mix, stable_hashes
-from lensnet.data.prepared import PreparedData, prepare
+from lensnet.data.prepared import PreparedData
+from lensnet.data.preparing import prepare
 from lensnet.data.records.index import Quarantined, read_index
 from lensnet.data.records.records import Records, open_records
 from lensnet.data.sources.splits import SPLITS

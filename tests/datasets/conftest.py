@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lensnet.config import Experiment
+from lensnet.config.problems import problems
 from lensnet.data import PreparedData
 
 
@@ -44,7 +45,7 @@ def make_experiment(tmp_path: Path) -> Callable[..., Experiment]:
         experiment = Experiment.model_validate(
             {"name": "test", "task": task, "seed": network_seed, "data": data, "model": model}
         )
-        assert experiment.problems() == []
+        assert problems(experiment) == []
         return experiment
 
     return make

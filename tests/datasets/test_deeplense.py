@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lensnet.config import Experiment
+from lensnet.config.problems import problems
 from lensnet.data import prepare
 from lensnet.errors import DataError
 
@@ -259,5 +260,5 @@ def test_fractions_are_refused_where_the_folders_are_splits(save):
         },
         "model": {"backbone": "resnet18"},
     }
-    ((_, message),) = Experiment.model_validate(content).problems()
+    ((_, message),) = problems(Experiment.model_validate(content))
     assert "brings its own splits" in message

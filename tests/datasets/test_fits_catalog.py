@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 
 from lensnet.config import Experiment
 from lensnet.config.dataset import DatasetOptions
+from lensnet.config.problems import problems
 from lensnet.csv_tables import name_as_text, writing_table
 from lensnet.data import prepare
 from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
@@ -483,7 +484,7 @@ def test_the_task_needs_what_the_table_offers(survey, task, column):
             "model": {"backbone": "resnet18"},
         }
     )
-    ((key, message),) = experiment.problems()
+    ((key, message),) = problems(experiment)
     assert key == ("task",) and f"not what {task} needs" in message
     assert isinstance(experiment.dataset_options, DatasetOptions)
 

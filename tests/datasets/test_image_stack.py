@@ -9,6 +9,7 @@ import pytest
 from astropy.table import MaskedColumn, Table
 
 from lensnet.config import Experiment
+from lensnet.config.problems import problems
 from lensnet.data import prepare, read_inputs
 from lensnet.data.files import image_stacks
 from lensnet.data.sources.splits import SplitPlan
@@ -266,10 +267,10 @@ def test_the_task_needs_what_the_stack_offers(tmp_path):
         "data": {"dataset": "image_stack", "source_dir": str(tmp_path)},
         "model": {"backbone": "resnet18"},
     }
-    ((key, message),) = Experiment.model_validate(experiment).problems()
+    ((key, message),) = problems(Experiment.model_validate(experiment))
     assert key == ("task",) and "offer classes (0, 1, 2)" in message
     experiment["data"]["options"] = {"targets": "y.npy"}
-    assert Experiment.model_validate(experiment).problems() == []
+    assert problems(Experiment.model_validate(experiment)) == []
     with pytest.raises(ValueError, match="not both"):
         Options(labels="a", targets="b")
 

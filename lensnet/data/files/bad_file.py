@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from lensnet.csv_tables import name_as_text
 from lensnet.errors import DataError
 
-__all__ = ["BadFileError", "RefusedError", "first_words"]
+__all__ = ["BadFileError", "RefusedError", "first_words", "reading"]
 
 
 class BadFileError(DataError):
@@ -44,3 +46,23 @@ class RefusedError(ValueError):
 def first_words(error: BaseException) -> str:
     """Returns the beginning of an error's message, short enough to stand inside a reason."""
     return str(error).split("\n")[0].rstrip(".")[:80] or type(error).__name__
+
+
+@contextlib.contextmanager
+def reading(what: str, expected: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
+    """Turns what a library raises while it reads a file into one line.
+
+    Args:
+        what: is read, with its path: "The catalogue objects.fits".
+        expected: the exceptions that may come; by default all, for parsers that fail in many ways
+            on damaged files. A DataError, which has words of ours, passes as it is.
+
+    Raises:
+        DataError: "... cannot be read", and the beginning of the library's words.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except expected as error:
+        raise DataError(f"{what} cannot be read ({first_words(error)}).") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensnet.csv_tables import name_as_text
-from lensnet.data.files.bad_file import first_words
+from lensnet.data.files.bad_file import reading
 from lensnet.errors import DataError, did_you_mean
 
 __all__ = [
@@ -162,12 +162,11 @@ class Catalogue(abc.ABC):
 @contextlib.contextmanager
 def translate_table_errors(path: Path) -> Iterator[None]:
     """Turns what goes wrong when a table is read into words."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise DataError(f"The catalogue {path} is not UTF-8 text: save it as such.") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"The catalogue {path} cannot be read ({first_words(error)}).") from error
+    with reading(f"The catalogue {path}", (OSError, ValueError, TypeError)):
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise DataError(f"The catalogue {path} is not UTF-8 text: save it as such.") from error
 
 
 def check_unique(path: Path, columns: Collection[str]) -> None:

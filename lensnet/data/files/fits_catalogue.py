@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from lensnet.data.files.bad_file import first_words
+from lensnet.data.files.bad_file import reading
 from lensnet.data.files.catalogue_rows import (
     Catalogue,
     Row,
@@ -33,14 +32,14 @@ class FitsCatalogue(Catalogue):
         Raises:
             DataError: it is not a FITS file, or holds no table.
         """
-        with _translated(path):
+        with reading(f"The catalogue {path}"):
             columns = tuple(str(column.name) for column in cls._table(path).columns)
         check_unique(path, columns)
         return cls(path, columns)
 
     def rows(self) -> Iterator[Row]:
         """Yields the rows in their order; see `Catalogue`."""
-        with _translated(self.path):
+        with reading(f"The catalogue {self.path}"):
             table = self._table(self.path)
             columns = [
                 (name, values, _missing(table, name))
@@ -58,25 +57,13 @@ class FitsCatalogue(Catalogue):
     def _table(path: Path) -> Any:
         from astropy.io import fits
 
-        with _translated(path), fits.open(path, memmap=False) as hdus:
+        with reading(f"The catalogue {path}"), fits.open(path, memmap=False) as hdus:
             for hdu in hdus:
                 if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                     _name_columns(hdu.header)
                     if hdu.data is not None:
                         return hdu
         raise DataError(f"The catalogue {path} holds no table.")
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turns what goes wrong when a table is read into words."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        # astropy fails in many ways on damaged headers.
-        raise DataError(f"The catalogue {path} cannot be read ({first_words(error)}).") from error
 
 
 def _name_columns(header: Any) -> None:

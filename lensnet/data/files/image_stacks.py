@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lensnet.data.files.bad_file import first_words
+from lensnet.data.files.bad_file import first_words, reading
 from lensnet.data.files.catalogue_rows import tidy_cell
 from lensnet.errors import DataError, did_you_mean
 
@@ -66,7 +66,7 @@ class StoredArray:
         Raises:
             DataError: it cannot be read.
         """
-        with _translated(self.path):
+        with reading(f"The arrays in {self.path}"):
             if not _is_hdf5(self.path):
                 return np.asarray(_mapped(self.path))
             with _hdf5(self.path) as file:
@@ -104,7 +104,7 @@ def arrays_in(path: Path) -> list[StoredArray]:
     Raises:
         DataError: it cannot be read.
     """
-    with _translated(path):
+    with reading(f"The arrays in {path}"):
         if not _is_hdf5(path):
             array = _mapped(path)
             return [StoredArray(path, "", array.shape, array.dtype)]
@@ -200,7 +200,7 @@ class ImageStack:
     def _source(self) -> Any:
         """What gives images when it is indexed."""
         if self._opened is None:
-            with _translated(self.array.path):
+            with reading(f"The arrays in {self.array.path}"):
                 if _is_hdf5(self.array.path):
                     import h5py
 
@@ -243,15 +243,3 @@ def _hdf5(path: Path) -> Iterator[Any]:
 
     with h5py.File(path, "r") as file:
         yield file
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turns what goes wrong when arrays are read into words."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        # h5py and NumPy's parser of headers fail in many ways on damaged files.
-        raise DataError(f"The arrays in {path} cannot be read ({first_words(error)}).") from error
