@@ -13,7 +13,7 @@ import pytest
 
 from lensnet.config import Experiment
 from lensnet.config.problems import problems
-from lensnet.data import PreparedData
+from lensnet.data import PreparedData, prepare
 
 
 class Record(NamedTuple):
@@ -78,3 +78,29 @@ def read_back() -> Callable[[PreparedData], dict[str, Record]]:
         return records
 
     return read
+
+
+@pytest.fixture
+def prepare_catalogue(make_experiment):
+    """Prepares a table of a few rows: its directory, by source_dir, task and options."""
+
+    def prepared(
+        source_dir,
+        task="classification",
+        transform="standardised",
+        stratify=True,
+        **options,
+    ):
+        splits = {"train": 0.4, "validation": 0.3, "test": 0.3}
+        made = make_experiment(
+            "fits_catalog",
+            task,
+            source_dir=source_dir,
+            options=options,
+            splits=splits,
+            target_transform=transform,
+            stratify=stratify,
+        )
+        return prepare(made)
+
+    return prepared
