@@ -45,7 +45,8 @@ def check_model_file(path: Path) -> None:
         raise _not_read(path, "its description is nested too deeply") from None
     except KeyError:
         raise _not_read(path, "it does not describe the layers") from None
-    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        # A RuntimeError is zipfile's: an encrypted member, or a compression that it does not know.
         raise _not_read(path, str(error)) from None
 
 

@@ -194,10 +194,12 @@ class RunFolder:
             RunError: there is no model yet, or a file is missing or damaged.
         """
         self.read_experiment()
+        # Damage is told first, then that the run has not come far enough.
         if (self.path / "data.json").exists():
             self.read_data()
         check_model_file(self.require_model())
-        self.read_data()
+        if not (self.path / "data.json").exists():
+            raise self._missing("data.json")
 
     def check_documents(self) -> None:
         """Checks that the YAML and `data.json` can be read, as far as they are there.

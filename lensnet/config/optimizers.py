@@ -66,6 +66,14 @@ class DecayingOptimizer(ClippedOptimizer):
     )
 
 
+class _MomentsOptimizer(DecayingOptimizer):
+    """One with moving means of the gradient and of its size, and the defaults of Adam."""
+
+    beta_1: _Rate = 0.9
+    beta_2: _Rate = 0.999
+    epsilon: _Positive = 1e-7
+
+
 class Adam(ClippedOptimizer):
     """Adam (Kingma & Ba 2015)."""
 
@@ -120,22 +128,16 @@ class Adagrad(DecayingOptimizer):
     epsilon: _Positive = 1e-7
 
 
-class Adamax(DecayingOptimizer):
+class Adamax(_MomentsOptimizer):
     """Adam with the maximum norm (Kingma & Ba 2015, section 7)."""
 
     name: Literal["adamax"] = "adamax"
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
 
 
-class Nadam(DecayingOptimizer):
+class Nadam(_MomentsOptimizer):
     """Adam with Nesterov's momentum (Dozat 2015)."""
 
     name: Literal["nadam"] = "nadam"
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
 
 
 class Adafactor(DecayingOptimizer):
@@ -169,13 +171,10 @@ class Lion(DecayingOptimizer):
     beta_2: float = Field(0.99, gt=0, le=1)
 
 
-class Lamb(DecayingOptimizer):
+class Lamb(_MomentsOptimizer):
     """LAMB, for large batches (You et al. 2020)."""
 
     name: Literal["lamb"] = "lamb"
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
 
 
 class Muon(DecayingOptimizer):
@@ -202,13 +201,10 @@ class ScheduleFreeAdamW(DecayingOptimizer):
     epsilon: _Positive = 1e-8
 
 
-class Ranger(DecayingOptimizer):
+class Ranger(_MomentsOptimizer):
     """Rectified Adam (Liu et al. 2020) inside Lookahead (Zhang et al. 2019)."""
 
     name: Literal["ranger"] = "ranger"
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
     sync_period: int = Field(6, ge=1, description="Steps between those of the slow weights.")
     slow_step_size: float = Field(
         0.5, gt=0, le=1, description="Share of the way that the slow weights go."

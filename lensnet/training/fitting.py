@@ -293,9 +293,9 @@ def _batches(
         # Of divided batches Keras cannot tell how many there are.
         validation, steps = validation.repeat(), -(-count // validation_size)
     return {
-        "x": divide_batches(_standardized(batches, data), strategy, weigh=uneven),
+        "x": divide_batches(_as_learned(batches, data), strategy, weigh=uneven),
         "steps_per_epoch": data.steps_per_epoch(size, smallest),
-        "validation_data": divide_batches(_standardized(validation, data), strategy, weigh=False),
+        "validation_data": divide_batches(_as_learned(validation, data), strategy, weigh=False),
         "validation_steps": steps,
     }
 
@@ -335,10 +335,10 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
 
     Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
     """
-    activation = experiment.task_spec.activation
     if data.target_transform is not None:
         outputs = in_own_unit(model.output, data.target_transform)
     else:
+        activation = experiment.task_spec.activation
         last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
         outputs = last(model.output)
     finished = keras.Model(model.input, outputs, name=model.name)
@@ -348,8 +348,8 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
     return GroupAveraged(finished, group, name=f"{model.name}_averaged")
 
 
-def _standardized(batches: Any, data: PreparedData) -> Any:
-    """Regression learns targets as `data.target_transform` says."""
+def _as_learned(batches: Any, data: PreparedData) -> Any:
+    """Batches whose targets are as the network learns them: see `data.target_transform`."""
     transform = data.target_transform
     if transform is None:
         return batches

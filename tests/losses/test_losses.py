@@ -130,7 +130,7 @@ def test_the_focal_loss_at_gamma_0_is_the_cross_entropy(smoothing):
 def test_what_is_sure_and_wrong_has_a_gradient():
     """Where Keras's focal losses, of clipped probabilities, have none."""
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("Gradients are TensorFlow's here.")
+        pytest.skip("Takes the gradient by TensorFlow's tape; the loss itself is tested on all.")
     import tensorflow as tf
 
     for section in (BinaryFocalCrossentropy(), CategoricalFocalCrossentropy(gamma=0.5)):

@@ -120,15 +120,7 @@ class Mosaic:
         self._hdus.close()
 
     def pixels_of(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-        """Returns where positions lie, in pixels from the centre of the first, (N, 2) as (x, y).
-
-        Args:
-            ra_deg: right ascensions (ICRS) in degrees, (N,).
-            dec_deg: declinations in degrees, (N,).
-
-        Returns:
-            NaN where a position has no place in the projection.
-        """
+        """Returns where positions in degrees, (N,) each, lie in pixels, (N, 2); see `SkyAxes`."""
         with self._lock:
             return self._axes.pixels_of(ra_deg, dec_deg)
 
