@@ -20,6 +20,32 @@ if os.environ.get("LENSNET_BLOCK_TENSORFLOW"):
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cases",
+        type=int,
+        metavar="N",
+        help="run at most N cases of each parametrised test, from its first to its last; for "
+        "another backend, which computes the same by the same code",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    most = config.getoption("--cases")
+    if most is None:
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept: set[pytest.Item] = set()
+    for of_test in cases.values():
+        number = min(most, len(of_test))
+        step = (len(of_test) - 1) / max(number - 1, 1)
+        kept.update(of_test[round(at * step)] for at in range(number))
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
 _tests_done = itertools.count(1)
 TESTS_BETWEEN_CLEARINGS = 40
 
@@ -53,6 +79,27 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             refuse(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _figures_are_not_laid_out() -> Iterator[pytest.MonkeyPatch]:
+    """Leaves out what is the longer half of drawing, and a quarter of a tiny run's time."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: None)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def laid_out(_figures_are_not_laid_out: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests that look at figures: they are laid out as users see them."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    hasty = ConstrainedLayoutEngine.execute
+    _figures_are_not_laid_out.undo()
+    yield
+    _figures_are_not_laid_out.setattr(ConstrainedLayoutEngine, "execute", hasty)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,6 +49,7 @@ def test_the_command_line_imports_click_alone():
     assert run(code) == "[]"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "order",
     [

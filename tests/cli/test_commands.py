@@ -112,6 +112,7 @@ def test_models_and_datasets(lensnet):
     assert "options.bands" in out and "Default" in out
 
 
+@pytest.mark.processes
 def test_the_whole_round(lensnet, experiment, image_folder, tmp_path):
     """fit, with a few images that are bad, then what can be done with its run folder.
 
@@ -164,6 +165,7 @@ def _limit_file_size():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_nothing_that_looks_whole(experiment, data_dir, tmp_path):
     """The system refuses to write more than 100 kB into any one file."""
     run = tmp_path / "run"

@@ -52,6 +52,7 @@ def classes(tmp_path):
 # --- by name --------------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "order",
     [
@@ -184,6 +185,7 @@ def test_the_manual_directory(axions, tmp_path):
     assert {record["image"].shape for record in builder.as_dataset(split="train")} == {(10, 10, 1)}
 
 
+@pytest.mark.processes
 def test_tfds_build_in_the_folder_of_a_data_set(axions, tmp_path):
     arguments = ["--config", "model_i", "--manual_dir", axions, "--data_dir", tmp_path / "data"]
     if all(importlib.util.find_spec(name) for name in ("apache_beam", "mlcroissant")):

@@ -21,7 +21,7 @@ from lensnet.evaluation.figures import (
     training_curves,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("laid_out")]
 
 AWKWARD = [
     "_begins with an underscore",

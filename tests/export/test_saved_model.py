@@ -27,6 +27,7 @@ print(json.dumps(model(images=tf.constant(images))["probabilities"].numpy().toli
 """
 
 
+@pytest.mark.processes
 def test_plain_tensorflow_gives_the_runs_predictions(tiny_run, image_folder, tmp_path):
     exported = export_run(tiny_run, "saved_model", tmp_path / "exported")
     with (tiny_run / "predictions.csv").open(newline="", encoding="utf-8") as stream:

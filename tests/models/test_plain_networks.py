@@ -108,6 +108,7 @@ def folder(request, tmp_path_factory):
     return folder
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="for files of TensorFlow's")
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_networks_are_read_without_lensnet(folder, backend):

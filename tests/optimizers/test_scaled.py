@@ -61,6 +61,7 @@ def test_a_loaded_model_goes_on_as_the_saved_one(tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-7)
 
 
+@pytest.mark.processes
 def test_it_loads_where_only_lensnet_is_imported(tmp_path):
     model = network()
     model.compile(ScaledAdam(FACTORS, learning_rate=0.01), "mse")

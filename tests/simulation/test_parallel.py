@@ -92,6 +92,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("script", [UNGUARDED_SCRIPT, OWN_SIMULATOR_SCRIPT], ids=["bare", "own"])
 def test_a_script_runs_once_unless_the_simulator_stands_in_it(tmp_path, script):
     """Without a guard the script ran again in each process, over whatever it had written."""
@@ -119,6 +120,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_an_interrupted_or_killed_parent(how, tmp_path):
     script = tmp_path / "endless.py"

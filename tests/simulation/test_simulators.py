@@ -66,6 +66,7 @@ def test_numpy_integers_count_as_integers(simulator):
     np.testing.assert_array_equal(one.image, simulator.simulate(class_name, 2, 1).image)
 
 
+@pytest.mark.processes
 def test_images_are_the_same_in_another_process():
     """Neither the hash of a string, which Python salts, nor anything else of a process matters."""
     code = (
@@ -230,6 +231,7 @@ def test_importing_the_package_is_cheap():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.processes
 def test_simulating_imports_no_lenstronomy_and_no_tensorflow():
     code = (
         "import sys\n"

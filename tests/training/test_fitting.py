@@ -356,6 +356,7 @@ fit(Experiment.model_validate(json.loads(sys.argv[1])), sys.argv[2], resume=True
 """
 
 
+@pytest.mark.processes
 def test_killed_in_the_middle_of_an_epoch(whole, image_folder, data_dir, tmp_path):
     """By the system, in another process: the resumed run still equals the one never stopped."""
     content = experiment_on(image_folder, data_dir, **TestResume.SECTIONS)

@@ -73,6 +73,7 @@ for one, other in zip(*found.values()):
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )
@@ -201,6 +202,7 @@ def stopped(tiny_run, tmp_path):
     return run
 
 
+@pytest.mark.processes
 def test_two_workers_go_on_and_end_with_equal_weights(stopped, tmp_path):
     codes, outputs = run_two_workers(
         WORKER,

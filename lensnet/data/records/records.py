@@ -6,8 +6,8 @@ at a time; what lies on disk is TFDS's format, which `tfds.load` reads as well.
 In order, tf.data reads the files. By position, as `balance: balanced` needs a split that does not
 fit into memory, nothing reads TFRecord files; the look-up of where each record lies is ours.
 ArrayRecord files could be read by position, but not by `tfds.load`: TFDS gives `as_dataset` of
-them up. As TFDS writes them, compressed, they are read at 0.74 of the speed in order and 0.43 by
-position; uncompressed, as it does not write them, at 0.98 by position
+them up. As TFDS writes them, compressed, they are read at 0.68 of the speed in order and 0.39 by
+position; uncompressed, as it does not write them, at 1.27 in order and 0.59 by position
 (`benchmarks/record_reading.py`, whose results say on what machine).
 """
 

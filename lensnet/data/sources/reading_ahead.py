@@ -39,8 +39,8 @@ def read_ahead(
     Threads wait together for a disk, and unpack files side by side. But where small files come from
     memory they wait for each other, for the interpreter, and reading takes twice as long as without
     them. So both ways are tried, for a moment each, and the one that gave more results a second
-    goes on until the next trial, a few seconds later. Of files in memory this reads 1.2 to 1.5
-    times as many as threads alone, and from a slow disk 3.8 times as many as one thread, at 0.9 of
+    goes on until the next trial, a few seconds later. Of files in memory this reads 1.3 to 2.2
+    times as many as threads alone, and from a slow disk 3.5 times as many as one thread, at 0.9 of
     the speed of threads alone (`benchmarks/reading_ahead.py`).
 
     However many items there are, no more than `ahead` results wait at a time. An exception in the

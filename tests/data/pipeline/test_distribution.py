@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import json, sys
 import numpy as np
@@ -24,6 +26,7 @@ print("equal", len(alone))
 """
 
 
+@pytest.mark.processes
 def test_two_devices_share_each_batch(write_folder, make_experiment):
     experiment = make_experiment(write_folder({"a": 20, "b": 20}))
     done = subprocess.run(

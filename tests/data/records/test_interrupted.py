@@ -58,6 +58,7 @@ KILLED = {
 }
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("stage", KILLED)
 def test_killed_and_prepared_again(source, make_experiment, tmp_path, stage):
     experiment = make_experiment(source)

@@ -118,6 +118,7 @@ def killed(command, name, *, in_startup=None, in_writing=None):
     return data_dir, experiment, in_time
 
 
+@pytest.mark.processes
 def test_killed_while_it_writes(command):
     expected, _, writing = undisturbed(command)
     assert any(name.endswith("quarantine.csv") for name in expected)

@@ -160,6 +160,7 @@ assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(
     keras.backend.backend() == "jax" or importlib.util.find_spec("jax") is None,
     reason="compares another backend with JAX",

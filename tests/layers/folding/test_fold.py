@@ -265,6 +265,7 @@ def test_a_normalisation_in_another_precision_does_not_merge():
 # --- without us -----------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(
     keras.backend.backend() == "torch", reason="without us, PyTorch takes no dots in names"
 )
