@@ -9,6 +9,11 @@ from lensnet.data.pipeline import split_data, training_stream
 
 EPOCHS, SIZE = 3, 15
 
+IN_MEMORY, ON_DISK = (
+    pytest.mark.parametrize("data", [place], indirect=True) for place in ("in memory", "on disk")
+)
+"""For what does not depend on the place; the places are compared in tests of their own."""
+
 
 @pytest.fixture(params=["in memory", "on disk"])
 def data(request, write_folder, make_experiment, monkeypatch):
@@ -87,7 +92,11 @@ def test_an_epoch_does_not_depend_on_those_before(data, options):
                 np.testing.assert_array_equal(part, same)
 
 
-@pytest.mark.parametrize("balance", ["none", "oversample", "balanced"])
+@pytest.mark.parametrize(
+    ("data", "balance"),
+    [("on disk", "none"), ("in memory", "oversample"), ("on disk", "balanced")],
+    indirect=["data"],
+)
 def test_which_examples_a_batch_has(data, balance):
     """The images of any batch are those of the ids that are told for it."""
     data = data(balance=balance)
@@ -119,6 +128,7 @@ def test_each_epoch_has_every_example_once_in_another_order(data):
     assert all(np.mean(order == np.arange(count)) < 0.2 for order in orders)
 
 
+@ON_DISK
 def test_a_last_batch_that_is_too_small_joins_the_one_before(data):
     """As it must where each of several devices is to get an example of it."""
     data = data()
@@ -165,6 +175,7 @@ def test_an_example_is_rotated_differently_in_each_epoch(in_memory):
     assert all(3 <= len(found) <= 8 for found in versions.values())
 
 
+@IN_MEMORY
 def test_oversampling_balances_exactly_with_different_turns(data):
     data = data(balance="oversample", augmentation=["flip", "rotate90"])
     larger = max(data.counts("train").values())
@@ -182,6 +193,7 @@ def test_oversampling_balances_exactly_with_different_turns(data):
     )
 
 
+@ON_DISK
 def test_each_batch_is_balanced(data):
     data = data(balance="balanced", augmentation=["flip", "rotate90"])
     count, rare = len(data.examples("train").ids), data.counts("train")["b"]
