@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from lensnet import registry
 from lensnet.config.dataset import SourceLayout
 from lensnet.config.experiment import Experiment
+from lensnet.config.fresh import fresh_problems
 from lensnet.errors import did_you_mean
 
 __all__ = ["Problem", "problems"]
@@ -28,8 +29,9 @@ def problems(experiment: Experiment, *, check_source: bool = True) -> list[Probl
     Raises:
         DataError: the user's directory is missing or holds no class.
     """
-    found: list[Problem] = []
-    found += _dataset_problems(experiment, check_source)
+    found: list[Problem] = fresh_problems(experiment)
+    # Without new images the files need not be there for the file to be wrong.
+    found += _dataset_problems(experiment, check_source and not found)
     found += _augmentation_problems(experiment)
     found += _backbone_problems(experiment)
     found += _training_problems(experiment)

@@ -144,6 +144,12 @@ class Data(Section):
         "longer. balanced: each batch draws from all classes equally, an epoch being as long as "
         "ever. class_weights: the loss counts all classes alike.",
     )
+    fresh: bool = Field(
+        False,
+        description="For simulated data sets: every epoch has new images, simulated while the "
+        "network trains. None is seen twice, or written to disk. Validation and test stay the "
+        "same.",
+    )
     augmentation: list[Augmentation] = Field(
         [Augmentation(flip=Flip()), Augmentation(rotate90=Rotate90())],
         description="Random changes of training images, in order; each follows from the seed, the "
@@ -244,6 +250,12 @@ class Training(Section):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="With data.fresh: how many batches an epoch has. Default: as many as the "
+        "training split would fill.",
+    )
     batch_size: int = Field(
         64, ge=1, description="Of all replicas together, each of which gets one image at least."
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +17,7 @@ from lensnet.config.sections import Splits
 from lensnet.config.target_transform import TargetTransform
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
+from lensnet.data.pipeline.fresh_stream import FreshStream, FreshTraining
 from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
@@ -51,6 +54,9 @@ class PreparedData:
     Images are float32 (N, H, W, C), preprocessed. Labels are float32: one-hot (N, K) for
     classification; (N, 1) for binary, where the second class is 1; for regression the target in
     its own units (N, 1).
+
+    With `data.fresh` the training split is a sample of images like those that are trained on, which
+    are simulated as `training_batches` are asked for.
 
     Args:
         experiment: what the data are for.
@@ -139,8 +145,17 @@ class PreparedData:
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
     @property
+    def training_counts(self) -> dict[str, int]:
+        """How many different images of each class an epoch of training has, as of `counts`."""
+        if self._fresh is None:
+            return self.counts("train")
+        return self._fresh.counts(self.experiment.training.batch_size)
+
+    @property
     def examples_per_epoch(self) -> int:
         """Examples in an epoch of training, counting each copy that `data.balance` makes."""
+        if self._fresh is not None:
+            return sum(self.training_counts.values())
         return len(self._records["train"]) if self._balance is None else self._balance.total
 
     def steps_per_epoch(self, batch_size: int, smallest_batch: int = 1) -> int:
@@ -175,17 +190,24 @@ class PreparedData:
         return self._split_data(_checked(split)).ordered(batch_size)
 
     def training_batches(
-        self, batch_size: int, *, first_epoch: int = 0, epochs: int, smallest_batch: int = 1
+        self,
+        batch_size: int,
+        *,
+        first_epoch: int = 0,
+        first_step: int = 0,
+        epochs: int,
+        smallest_batch: int = 1,
     ) -> tf.data.Dataset:
         """Returns shuffled and augmented batches of the training split, epoch after epoch.
 
         The whole is one dataset of `(epochs - first_epoch) * steps_per_epoch(batch_size)` batches,
-        for `model.fit(..., steps_per_epoch=...)`. Each epoch is a pure function of the
-        experiment's seed and the epoch's number.
+        less `first_step`, for `model.fit(..., steps_per_epoch=...)`. Each epoch is a pure function
+        of the experiment's seed and the epoch's number.
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may have fewer.
             first_epoch: the epoch to begin with, from 0; more than 0 to resume.
+            first_step: the batch of that epoch to begin with, from 0.
             epochs: the epoch to end before.
             smallest_batch: a last batch of an epoch that has fewer examples joins the one before.
 
@@ -193,13 +215,32 @@ class PreparedData:
             Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
 
         Raises:
-            ValueError: there is no epoch from `first_epoch` to `epochs`.
+            ValueError: there is no epoch from `first_epoch` to `epochs`, or it has no such step.
         """
         if not 0 <= first_epoch < epochs:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
-        return self._stream(batch_size, smallest_batch).batches(first_epoch, epochs)
+        stream = self._stream(batch_size, smallest_batch)
+        if not 0 <= first_step < stream.steps_per_epoch:
+            raise ValueError(
+                f"first_step must be at least 0 and below {stream.steps_per_epoch}, the steps of "
+                f"an epoch; got {first_step}."
+            )
+        return stream.batches(first_epoch, epochs, first_step)
+
+    @contextlib.contextmanager
+    def feeding(self) -> Iterator[None]:
+        """What `training_batches` are gone through in.
+
+        When it ends, so do the processes that simulate fresh images. Where one of them has failed,
+        its error is raised in place of the one that TensorFlow makes of it.
+        """
+        if self._fresh is None:
+            yield
+        else:
+            with self._fresh.feeding():
+                yield
 
     def training_batch_examples(
         self, batch_size: int, epoch: int, step: int, *, smallest_batch: int = 1
@@ -212,11 +253,11 @@ class PreparedData:
             step: its place in the epoch, from 0.
             smallest_batch: as of `training_batches`.
         """
-        records = self._records["train"]
-        positions = self._stream(batch_size, smallest_batch).positions(epoch, step)
-        return Examples(records.ids[positions], records.labels[positions])
+        return Examples(*self._stream(batch_size, smallest_batch).examples(epoch, step))
 
-    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream:
+    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream | FreshStream:
+        if self._fresh is not None:
+            return self._fresh.stream(self._split_data("train"), batch_size, self._encode)
         weights = self.class_weights
         return TrainingStream(
             self._split_data("train"),
@@ -227,6 +268,13 @@ class PreparedData:
             class_weights=None if weights is None else np.array(weights, np.float32),
             smallest_batch=smallest_batch,
         )
+
+    @functools.cached_property
+    def _fresh(self) -> FreshTraining | None:
+        """What simulates the images of training; None where they are prepared."""
+        if not self.experiment.data.fresh:
+            return None
+        return FreshTraining.of(self.experiment, self.splits)
 
     @functools.cached_property
     def _balance(self) -> Oversampling | Balancing | None:

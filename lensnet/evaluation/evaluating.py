@@ -208,7 +208,7 @@ def _invariance(
 
 def _timing(history: list[dict[str, str]], data: PreparedData) -> dict[str, float]:
     seconds = sum(float(row["seconds"]) for row in history)
-    images = sum(data.counts("train").values()) * len(history)
+    images = sum(data.training_counts.values()) * len(history)
     return {
         "seconds": round(seconds, 3),
         # A clock that stood still tells nothing of speed.

@@ -181,7 +181,8 @@ def class_table(run: RunContents) -> Table | None:
         sizes = {split: values.get("examples") for split, values in run.metrics.items()}
         splits = [split for split, size in sizes.items() if size is not None]
         rows = [["images", *(whole(sizes[split] or 0) for split in splits)]] if splits else []
-    return Table(["", *splits], rows) if rows else None
+    fresh = {"train": "train (new every epoch)"} if run.setting("data", "fresh") else {}
+    return Table(["", *(fresh.get(split, split) for split in splits)], rows) if rows else None
 
 
 def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:

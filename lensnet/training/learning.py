@@ -85,11 +85,12 @@ def train(
     if checkpoint.ended:
         return
     _log.info(
-        "Training %s (%s, %s parameters) on %d images of %d x %d pixels, %d steps an epoch.",
+        "Training %s (%s, %s parameters) on %d %s of %d x %d pixels, %d steps an epoch.",
         experiment.model.backbone,
         experiment.model.symmetry,
         f"{model.count_params():,}",
-        sum(data.counts("train").values()),
+        sum(data.training_counts.values()),
+        "new images an epoch" if experiment.data.fresh else "images",
         *data.image_shape[:2],
         steps_per_epoch,
     )
@@ -99,7 +100,7 @@ def train(
     tracking = tracking_callbacks(experiment, run.path) if held is not None else []
     batches = _batches(training, data, strategy, checkpoint.next_epoch)
     try:
-        with fitting_with_replicas(model, strategy):
+        with fitting_with_replicas(model, strategy), data.feeding():
             model.fit(
                 **batches,
                 initial_epoch=checkpoint.next_epoch,

@@ -93,7 +93,10 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
             "classes": list(data.classes),
             "native_shape": list(data.native_shape),
             "image_shape": list(data.image_shape),
-            "counts": {split: data.counts(split) for split in ("train", "validation", "test")},
+            "counts": {
+                "train": data.training_counts,
+                **{split: data.counts(split) for split in ("validation", "test")},
+            },
             "target_mean": data.target_mean,
             "target_std": data.target_std,
             "target_transform": data.target_transform and asdict(data.target_transform),

@@ -65,12 +65,13 @@ class TrainingStream:
         whole, rest = divmod(self.examples_per_epoch, self.batch_size)
         return max(1, whole + (rest >= self.smallest_batch if rest else 0))
 
-    def batches(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+    def batches(self, first_epoch: int, epochs: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns batches (images, labels) or (images, labels, weights).
 
         Args:
             first_epoch: the epoch to begin with, from 0.
             epochs: the epoch to end before.
+            first_step: the batch of the first epoch to begin with, from 0.
         """
         labels = self.data.all_labels
         keys = in_memory(stable_hashes(self.data.records.ids))
@@ -95,13 +96,15 @@ class TrainingStream:
         batches = (
             tf.data.Dataset.range(first_epoch, epochs)
             .flat_map(lambda epoch: self._epoch(keys, epoch))
+            # Before anything is decoded.
+            .skip(first_step)
             .map(load, num_parallel_calls=self.data.workers(self.batch_size))
         )
-        count = (epochs - first_epoch) * self.steps_per_epoch
+        count = (epochs - first_epoch) * self.steps_per_epoch - first_step
         return self.data.finished(batches, count, self.batch_size)
 
-    def positions(self, epoch: int, step: int) -> np.ndarray:
-        """Returns which examples a batch has, by their place in the split, int64.
+    def examples(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns ids and labels or targets of a batch.
 
         Args:
             epoch: its epoch, from 0.
@@ -110,7 +113,8 @@ class TrainingStream:
         keys = in_memory(stable_hashes(self.data.records.ids))
         batches = self._epoch(keys, tf.constant(epoch, tf.int64)).skip(step).take(1)
         _, positions, _ = next(iter(batches))
-        return np.asarray(positions)
+        found = np.asarray(positions)
+        return self.data.records.ids[found], self.data.records.labels[found]
 
     @property
     def _is_by_position(self) -> bool:

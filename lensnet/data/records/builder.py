@@ -24,7 +24,7 @@ from lensnet.data.hashing import stable_hash
 from lensnet.data.records.index import check_bad, merge_shard_indexes
 from lensnet.data.records.lens_config import LensConfig, configured, name_of
 from lensnet.data.records.manifest import write_manifest
-from lensnet.data.records.sampling import emptied, most_frequent_shape, read_sample
+from lensnet.data.records.sampling import emptied, fresh_sample, most_frequent_shape, read_sample
 from lensnet.data.records.shards import Shard, ShardWriter, even_parts, write_with_beam
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.source import Loaded, Source
@@ -161,6 +161,7 @@ class LensDatasetBuilder(
         splits: Splits | Mapping[str, Any] | None = None,
         seed: int = 0,
         stratify: bool = True,
+        fresh: bool = False,
     ) -> LensConfig:
         """Lists the source and returns a configuration that is named after what it found.
 
@@ -174,13 +175,14 @@ class LensDatasetBuilder(
             splits: `data.splits`.
             seed: `data.seed`.
             stratify: `data.stratify`.
+            fresh: `data.fresh`: of the training images only a sample is prepared.
 
         Raises:
             DataError: the source holds no examples.
             ConfigurationError: there is no such variant, or the options are not of this data set.
         """
-        version = str(cls.VERSION)
-        return configured(cls.spec(variant), version, options, source_dir, splits, seed, stratify)
+        spec, version = cls.spec(variant), str(cls.VERSION)
+        return configured(spec, version, options, source_dir, splits, seed, stratify, fresh)
 
     @property
     def lacks_files(self) -> bool:
@@ -218,6 +220,8 @@ class LensDatasetBuilder(
         of_split: dict[str, list[Example]] = {}
         for example, split in zip(listed, self.source.splits_of(listed, plan), strict=True):
             of_split.setdefault(split, []).append(example)
+        if self.builder_config.fresh:
+            of_split["train"] = fresh_sample(of_split.get("train", []))
         asked = SPLITS if plan.fractions is not None else (*of_split, *plan.cut)
         return {
             split: sorted(of_split.get(split, []), key=lambda e: (stable_hash(e.id), e.id))

@@ -36,6 +36,7 @@ class LensConfig(tfds.core.BuilderConfig):
         splits: `data.splits`.
         seed: the seed of the splits and of simulated images.
         stratify: `data.stratify`.
+        fresh: `data.fresh`: of the training images only a sample is prepared.
         source: where the examples come from, where that has been found out.
         listing: the examples, where they have been listed.
     """
@@ -47,6 +48,7 @@ class LensConfig(tfds.core.BuilderConfig):
     splits: Splits | Mapping[str, Any] | None = None
     seed: int = 0
     stratify: bool = True
+    fresh: bool = False
     source: Source | None = dataclasses.field(default=None, repr=False)
     listing: Listing | None = dataclasses.field(default=None, repr=False)
 
@@ -80,6 +82,7 @@ def configured(
     splits: Splits | Mapping[str, Any] | None,
     seed: int,
     stratify: bool,
+    fresh: bool = False,
 ) -> LensConfig:
     """Lists a source and returns a configuration that is named after what was found.
 
@@ -91,6 +94,7 @@ def configured(
         splits: `data.splits`.
         seed: `data.seed`.
         stratify: `data.stratify`.
+        fresh: `data.fresh`.
 
     Raises:
         DataError: the source holds no examples.
@@ -106,6 +110,7 @@ def configured(
         seed=seed,
         # Simulated images are divided evenly by their number.
         stratify=stratify and spec.simulator is None,
+        fresh=fresh,
     )
     root = None if config.source_dir is None else Path(config.source_dir)
     config.source = make_source(spec, checked, root, seed)
@@ -115,6 +120,8 @@ def configured(
         "options": checked.model_dump(mode="json"),
         "classes": config.source.classes,
         "splits": config.plan_for(config.source).description,
+        # Only where it changes something: what was prepared before it was known keeps its name.
+        **({"fresh": True} if fresh else {}),
     }
     digits = fingerprint(settings, config.source.fingerprint_entries(config.listing))
     config.name = f"{name_of(spec.variant)}-{digits}"
