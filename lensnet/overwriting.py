@@ -181,6 +181,7 @@ RUN = FolderKind(
         "history.csv",
         "non_finite_batch.csv",
         "checkpoints/last.npz",
+        "checkpoints/last.keras",
         "model.keras",
         "metrics.json",
         "predictions.csv",

@@ -349,8 +349,13 @@ class RunFolder:
 
     @property
     def checkpoint_file(self) -> Path:
-        """The state after the last whole epoch."""
+        """The state of the training, from which `--resume` goes on."""
         return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def last_model_file(self) -> Path:
+        """The model as the training left it; `model_file` is the best."""
+        return self.path / "checkpoints" / "last.keras"
 
     @property
     def metrics_file(self) -> Path:

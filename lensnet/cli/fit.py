@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from lensnet.run_folder import RunFolder
 
 __all__ = ["command"]
 
@@ -24,7 +28,7 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="The run folder. Default: runs/ and the experiment's name.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run folder from its last whole epoch.")
+@click.option("--resume", is_flag=True, help="Go on with the run folder from its last checkpoint.")
 @click.option("--overwrite", is_flag=True, help="Replace the run folder if it exists.")
 @click.option("--print-schema", is_flag=True, help="Print the JSON schema of EXPERIMENT and stop.")
 def command(
@@ -83,6 +87,8 @@ def command(
 
     try:
         run = fit(loaded, run_dir, resume=resume, overwrite=overwrite)
+    except KeyboardInterrupt:
+        raise LensnetError(_interrupted(folder)) from None
     except LensnetError as error:
         if error.key is None:
             raise
@@ -91,3 +97,13 @@ def command(
         raise type(error)(f"{place}: {error}") from None
     if chief:
         print_results(run)
+
+
+def _interrupted(folder: RunFolder) -> str:
+    """Says how to go on after an interruption at which no checkpoint was written."""
+    if not folder.experiment_file.is_file():
+        return "Interrupted before the training. Run the command again."
+    return (
+        "Interrupted; what was whole before still is. Go on by "
+        f"`lensnet fit --resume --run-dir {folder.path}`."
+    )

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
 from lensnet.config.averaging import WeightAverage
+from lensnet.config.control import Checkpoints, TimeBudget
 from lensnet.config.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -295,6 +296,15 @@ class Training(Section):
         "head is what follows the last stage.",
     )
     early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
+    checkpoint: Checkpoints = Field(
+        default_factory=Checkpoints,
+        description="How often the state is written from which --resume goes on.",
+    )
+    time_budget: TimeBudget | None = Field(
+        None,
+        description="Training ends with the step that exceeds it, such as 2h30m, counted over "
+        "resumed runs; that epoch is validated, and the best model measured, as ever.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
 from lensnet.data.pipeline.fresh_stream import FreshStream, FreshTraining
 from lensnet.data.pipeline.preprocessing import Preprocessing
+from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
 from lensnet.data.records.index import Index, Quarantined, read_index
@@ -180,14 +181,15 @@ class PreparedData:
         """Standard deviation of the training targets; None for classification."""
         return None if self.classes else float(np.std(self._records["train"].labels))
 
-    def batches(self, split: str, batch_size: int) -> tf.data.Dataset:
+    def batches(self, split: str, batch_size: int, share: Share | None = None) -> tf.data.Dataset:
         """Returns batches (images, labels) of a split, in order and unaugmented.
 
         Args:
             split: `train`, `validation` or `test`.
             batch_size: examples in a batch; the last one may have fewer.
+            share: as of `training_batches`.
         """
-        return self._split_data(_checked(split)).ordered(batch_size)
+        return self._split_data(_checked(split)).ordered(batch_size, share)
 
     def training_batches(
         self,
@@ -197,12 +199,13 @@ class PreparedData:
         first_step: int = 0,
         epochs: int,
         smallest_batch: int = 1,
+        share: Share | None = None,
     ) -> tf.data.Dataset:
         """Returns shuffled and augmented batches of the training split, epoch after epoch.
 
         The whole is one dataset of `(epochs - first_epoch) * steps_per_epoch(batch_size)` batches,
-        less `first_step`, for `model.fit(..., steps_per_epoch=...)`. Each epoch is a pure function
-        of the experiment's seed and the epoch's number.
+        less the `first_step` that are left out, for `model.fit(..., steps_per_epoch=...)`. Each
+        epoch is a pure function of the experiment's seed and the epoch's number.
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may have fewer.
@@ -210,24 +213,26 @@ class PreparedData:
             first_step: the batch of that epoch to begin with, from 0.
             epochs: the epoch to end before.
             smallest_batch: a last batch of an epoch that has fewer examples joins the one before.
+            share: the rows of each batch to load, as one of several workers; None for all. With it
+                the size of the whole batch comes before the rest.
 
         Returns:
             Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
 
         Raises:
-            ValueError: there is no epoch from `first_epoch` to `epochs`, or it has no such step.
+            ValueError: there is no epoch from `first_epoch` to `epochs`, or no such step.
         """
         if not 0 <= first_epoch < epochs:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
         stream = self._stream(batch_size, smallest_batch)
-        if not 0 <= first_step < stream.steps_per_epoch:
+        if not 0 <= first_step <= stream.steps_per_epoch:
             raise ValueError(
-                f"first_step must be at least 0 and below {stream.steps_per_epoch}, the steps of "
-                f"an epoch; got {first_step}."
+                f"first_step must be from 0 to the {stream.steps_per_epoch} batches of an epoch; "
+                f"got {first_step}."
             )
-        return stream.batches(first_epoch, epochs, first_step)
+        return stream.batches(first_epoch, epochs, first_step, share)
 
     @contextlib.contextmanager
     def feeding(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lensnet import progress
 from lensnet.config import Experiment
 from lensnet.errors import ConfigurationError
+from lensnet.interruption import listening
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.accumulation import check_accumulation
 from lensnet.training.cluster import is_chief
@@ -19,6 +20,7 @@ from lensnet.training.devices import create_strategy
 from lensnet.training.learning import train
 from lensnet.training.opening import complete_folder, open_data
 from lensnet.training.replicas import check_batches, smallest_batch
+from lensnet.training.workers import ending_together
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
@@ -40,7 +42,7 @@ def fit(
     Args:
         experiment: what to do.
         run_dir: the run folder. Default: `runs/<name>`.
-        resume: go on with the run folder from its last whole epoch. A run resumed ends with the
+        resume: go on with the run folder from its last checkpoint. A run resumed ends with the
             weights of one never stopped, bit for bit on a CPU.
         overwrite: replace a run folder that exists.
 
@@ -50,11 +52,13 @@ def fit(
     Raises:
         ConfigurationError: the experiment cannot be run as it is, or the run folder is in the way.
         DataError: the data are missing, bad, or not what the task needs.
+        Interrupted: SIGTERM or Ctrl-C asked the training to stop, and a checkpoint is written.
     """
     from lensnet.data.augmentation.augmenter import check_libraries
 
     run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:
+        interruption = stack.enter_context(listening())
         held = None
         if is_chief(experiment.training.strategy):
             # Refuse before the work, but leave nothing behind if the data turn out to be bad.
@@ -63,7 +67,7 @@ def fit(
             # Whoever held it until now may have changed it.
             resuming = run.check_fit(resume=resume, overwrite=overwrite)
         else:
-            # All workers do the same work on the same data; the first writes, and speaks.
+            # Each worker trains on its share of each batch; the first writes, and speaks.
             stack.enter_context(_silence())
             resuming = resume and run.experiment_file.is_file()
         check_libraries(experiment.data.augmentation)
@@ -78,7 +82,8 @@ def fit(
             complete_folder(run, resolved, data)
             stack.enter_context(_logging_to(run.log_file))
             _log.info("Run folder: %s", run.path)
-        train(resolved, data, run, strategy, held, resuming=resuming)
+        with ending_together(strategy):
+            train(resolved, data, run, strategy, held, interruption, resuming=resuming)
         if held is not None:
             held.check()
             _measure(run, data)

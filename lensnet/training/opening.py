@@ -69,13 +69,15 @@ def complete_folder(run: RunFolder, experiment: Experiment, data: PreparedData) 
 def _check_same(before: Experiment, now: Experiment, run: RunFolder) -> None:
     """A resumed run must be the same experiment."""
     ours, theirs = now.model_dump(), before.model_dump()
-    # Where prepared records lie changes nothing of what is learned.
+    # Where prepared records lie, or how often the state is written, changes nothing of what is
+    # learned.
+    free = {("data", "data_dir"), ("training", "checkpoint")}
     changed = sorted(
         f"{section}.{key}"
         for section, values in ours.items()
         if isinstance(values, dict)
         for key in values
-        if values[key] != theirs[section].get(key) and (section, key) != ("data", "data_dir")
+        if values[key] != theirs[section].get(key) and (section, key) not in free
     ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
     if changed:
         raise RunError(

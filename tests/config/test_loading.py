@@ -248,6 +248,19 @@ def test_an_optimizer_without_a_name_keeps_the_default(write):
     assert experiment.training.optimizer.learning_rate == 1e-4
 
 
+@pytest.mark.parametrize("given", ["2h30m", "1d", "90s", "1.5h", "2h 5m"])
+def test_a_time_budget_has_units(write, given):
+    assert config.load(write(), [f"training.time_budget={given}"]).training.time_budget == given
+
+
+@pytest.mark.parametrize("given", ["30", "2.5", "0m", "h", "5m2h", "2 hours", "''"])
+def test_what_is_no_time_budget(write, given):
+    with pytest.raises(
+        ConfigurationError, match=r"training\.time_budget: a duration is .*2h30m or"
+    ):
+        config.load(write(), [f"training.time_budget={given}"])
+
+
 @pytest.mark.parametrize("override", ["training.epochs", "=3", "training..epochs=3"])
 def test_an_override_without_key_or_value(write, override):
     with pytest.raises(ConfigurationError, match="key=value"):

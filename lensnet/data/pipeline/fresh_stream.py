@@ -20,6 +20,7 @@ from lensnet.config.sections import Splits
 from lensnet.data.augmentation.augmenter import augmenter
 from lensnet.data.cpus import available_cpus
 from lensnet.data.hashing import mix, stable_hash
+from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.sources.fresh_images import FreshImages, simulate_ahead
 from lensnet.data.sources.simulated_source import SimulatedSource
@@ -141,26 +142,35 @@ class FreshStream:
     steps_per_epoch: int
     augmentation: Sequence[Augmentation] = ()
 
-    def batches(self, first_epoch: int, epochs: int, first_step: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, first_epoch: int, epochs: int, first_step: int = 0, share: Share | None = None
+    ) -> tf.data.Dataset:
         """Returns batches (images, labels).
 
         Args:
             first_epoch: the epoch to begin with, from 0.
             epochs: the epoch to end before.
             first_step: the batch of the first epoch to begin with, from 0.
+            share: the rows of each batch to make; None for all. With it the size of the whole
+                batch comes first, (size, images, labels).
         """
         first = first_epoch * self.steps_per_epoch + first_step
         count = epochs * self.steps_per_epoch - first
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
+        rows = slice(None) if share is None else share.rows(self.batch_size)
+        mixes = any(augmentation.mixes_images for augmentation in self.augmentation)
+        # Images are mixed with those of the whole batch.
+        simulated_rows, kept_rows = (slice(None), rows) if mixes else (rows, slice(None))
 
         def load(images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, ...]:
             pixels = self.data.preprocessing(images)
             pixels = tf.ensure_shape(pixels, (None, *self.data.preprocessing.image_shape))
-            return augment(pixels, labels, seeds)
+            batch = tuple(values[kept_rows] for values in augment(pixels, labels, seeds))
+            return batch if share is None else (tf.constant(self.batch_size, tf.int64), *batch)
 
         number_of_labels = self.encode(np.zeros(1, np.int64)).shape[1]
         simulated = tf.data.Dataset.from_generator(
-            lambda: self._simulated(range(first, first + count)),
+            lambda: self._simulated(range(first, first + count), simulated_rows),
             output_signature=(
                 tf.TensorSpec((None, *self.data.preprocessing.native_shape), tf.float32),
                 tf.TensorSpec((None, number_of_labels), tf.float32),
@@ -185,14 +195,14 @@ class FreshStream:
         return np.arange(step * self.batch_size, (step + 1) * self.batch_size)
 
     def _simulated(
-        self, steps: range
+        self, steps: range, rows: slice
     ) -> Generator[tuple[np.ndarray, np.ndarray, np.ndarray], None, None]:
-        """Yields raw images, labels and seeds of the batches of such numbers, from the first on."""
+        """Yields raw images, labels and seeds of rows of the batches of such numbers."""
 
         def wanted() -> Iterator[tuple[int, np.ndarray]]:
             for number in steps:
                 epoch, step = divmod(number, self.steps_per_epoch)
-                yield epoch, self._positions(step)
+                yield epoch, self._positions(step)[rows]
 
         made = simulate_ahead(self.fresh, self.workers, wanted())
         for epoch, positions, images, targets in made:

@@ -7,6 +7,7 @@ from simulated_patterns import Means, Patterns
 
 from lensnet.data import open_prepared, prepare
 from lensnet.data.pipeline import fresh_stream
+from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.sources.fresh_images import FreshImages
 from lensnet.errors import LensnetError
@@ -48,6 +49,21 @@ def test_a_stream_begun_at_any_batch_is_the_same(make_data):
         for one, other in zip(whole[3 * epoch + step :], collect(data, batches), strict=True):
             for part, same in zip(one, other, strict=True):
                 np.testing.assert_array_equal(part, same)
+
+
+@pytest.mark.parametrize("augmentation", [["flip", "noise"], ["flip", "mixup"]])
+def test_workers_make_their_shares_of_the_same_batches(make_data, augmentation):
+    data = make_data(augmentation=augmentation, training={"steps_per_epoch": 2})
+    whole = collect(data, data.training_batches(SIZE, epochs=1))
+    shares = [
+        collect(data, data.training_batches(SIZE, epochs=1, share=Share(first, first + 1, 3)))
+        for first in range(3)
+    ]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert {int(part[0]) for part in parts} == {SIZE}
+        for number, values in enumerate(batch):
+            found = np.concatenate([part[1 + number] for part in parts])
+            np.testing.assert_allclose(found, values, rtol=0, atol=1e-6)
 
 
 def test_images_are_new_in_every_epoch_and_none_is_validated_on(make_data):
@@ -130,5 +146,5 @@ def test_a_simulator_that_fails_is_told_of_in_one_line(make_data):
 
 def test_a_step_that_an_epoch_has_not(make_data):
     data = make_data(training={"steps_per_epoch": 3})
-    with pytest.raises(ValueError, match="first_step must be at least 0 and below 3"):
-        data.training_batches(SIZE, first_step=3, epochs=1)
+    with pytest.raises(ValueError, match="first_step must be from 0 to the 3 batches"):
+        data.training_batches(SIZE, first_step=4, epochs=1)
