@@ -58,6 +58,7 @@ def prepare(
         splits=experiment.data.splits,
         seed=experiment.data.seed,
         stratify=experiment.data.stratify,
+        folds=experiment.training.folds,
     )
     if config.listing is not None:
         _say_what_is_odd(config.listing, experiment.source_dir)
