@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,7 +22,18 @@ __all__ = ["Interrupted", "Interruption", "listening"]
 
 
 class Interrupted(LensnetError):
-    """Work that was asked to stop and did, without a loss. Exit code 1."""
+    """A training that was asked to stop and did, without a loss. Exit code 1.
+
+    Args:
+        where: by what it was stopped, and where.
+        folder: of the run, or of the runs, that can be gone on with.
+    """
+
+    def __init__(self, where: str, folder: Path):
+        super().__init__(
+            f"{where}; nothing is lost. Go on by `lensnet fit --resume --run-dir {folder}`."
+        )
+        self.where = where
 
 
 class Interruption:

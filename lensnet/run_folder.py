@@ -15,7 +15,7 @@ from lensnet.config.loading import read_document, to_yaml
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.locking import Hold, hold
 from lensnet.model_file import check_model_file
-from lensnet.overwriting import MARK, RUN, holds_working_directory
+from lensnet.overwriting import MARK, RUN, SERIES, holds_working_directory
 from lensnet.run_documents import DataDescription, parse_data_description, read_json
 
 __all__ = ["RunFolder", "default_run_dir"]
@@ -97,6 +97,12 @@ class RunFolder:
         if not folder.path.is_dir():
             raise RunError(f"There is no run folder {folder.path}.")
         if not folder.experiment_file.is_file():
+            if SERIES.is_marked(folder.path):
+                runs = sorted(path.parent.name for path in folder.path.glob("*/experiment.yaml"))
+                raise RunError(
+                    f"{folder.path} holds several runs: name one of them"
+                    f"{f', such as {folder.path / runs[0]}' if runs else ''}."
+                )
             raise RunError(
                 f"{folder.path} is not a run folder: it holds no experiment.yaml. `lensnet fit` "
                 "makes run folders."

@@ -148,7 +148,8 @@ class Experiment(Section):
                 "options": self.dataset_options.model_dump(),
                 "source_dir": str(self.source_dir.resolve()) if self.source_dir else None,
                 "data_dir": str(self.data_dir.resolve()),
-                "splits": splits or self.data.splits,
+                # Those of a fold follow from its number.
+                "splits": (splits or self.data.splits) if self.training.folds is None else None,
             }
         )
         options = {**self.backbone.options, **self.model.options}

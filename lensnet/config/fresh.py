@@ -45,6 +45,14 @@ def fresh_problems(experiment: Experiment) -> list[tuple[tuple[str, ...], str]]:
                 "with data.fresh as many images of each class are simulated: leave it out",
             )
         )
+    if experiment.training.folds is not None:
+        found.append(
+            (
+                ("training", "folds"),
+                "folds divide prepared images, and with data.fresh those of training are not: use "
+                "training.seeds",
+            )
+        )
     if data.splits is not None and not data.splits.are_fractions:
         found.append(
             (

@@ -10,6 +10,7 @@ from lensnet import registry
 from lensnet.config.dataset import SourceLayout
 from lensnet.config.experiment import Experiment
 from lensnet.config.fresh import fresh_problems
+from lensnet.config.repeated_runs import own_splits_problems, repetition_problems
 from lensnet.errors import did_you_mean
 
 __all__ = ["Problem", "problems"]
@@ -35,6 +36,7 @@ def problems(experiment: Experiment, *, check_source: bool = True) -> list[Probl
     found += _augmentation_problems(experiment)
     found += _backbone_problems(experiment)
     found += _training_problems(experiment)
+    found += repetition_problems(experiment)
     return found
 
 
@@ -108,6 +110,7 @@ def _layout_problems(experiment: Experiment) -> list[Problem]:
         found.append(
             (("task",), f"{task.name} needs two classes or more; found {layout.classes[0]}")
         )
+    found += own_splits_problems(experiment, layout.splits)
     return found + _split_problems(experiment, layout)
 
 

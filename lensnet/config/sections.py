@@ -21,6 +21,7 @@ from lensnet.config.losses import (
 )
 from lensnet.config.normalization import Normalization
 from lensnet.config.optimizers import Adam, AdamW, Optimizer
+from lensnet.config.repetition import Repetition
 from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
@@ -247,7 +248,7 @@ class EarlyStopping(Section):
     min_delta: float = Field(0.0, ge=0)
 
 
-class Training(Section):
+class Training(Repetition):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)

@@ -24,6 +24,7 @@ from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
 from lensnet.data.records.index import Index, Quarantined, read_index
 from lensnet.data.records.records import open_records
+from lensnet.data.sources.folds import splits_of_fold
 from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
@@ -85,7 +86,7 @@ class PreparedData:
         self.directory = Path(builder.data_dir)
         self._index: Index = read_index(self.directory, self.classes)
         own = Splits(train="train", validation="validation", test="test")
-        self.splits: Splits = experiment.data.splits or splits or own
+        self.splits: Splits = _folded(experiment) or experiment.data.splits or splits or own
         parts = {name: getattr(self.splits, name) for name in SPLITS}
         self._records = {
             name: open_records(builder, self._index, part if isinstance(part, str) else name)
@@ -357,6 +358,12 @@ class PreparedData:
             },
             self.classes,
         )
+
+
+def _folded(experiment: Experiment) -> Splits | None:
+    """Which folds the splits are, the first being tested where nobody says which; None for none."""
+    training = experiment.training
+    return None if training.folds is None else splits_of_fold(training.folds, training.fold or 0)
 
 
 def _checked(split: str) -> str:

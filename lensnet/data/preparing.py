@@ -59,6 +59,7 @@ def prepare(
         seed=experiment.data.seed,
         stratify=experiment.data.stratify,
         fresh=experiment.data.fresh,
+        folds=experiment.training.folds,
     )
     if config.listing is not None:
         _say_what_is_odd(config.listing, experiment.source_dir)

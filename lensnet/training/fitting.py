@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensnet import progress
 from lensnet.config import Experiment
+from lensnet.config.repeated_runs import runs_of
 from lensnet.errors import ConfigurationError
 from lensnet.interruption import listening
 from lensnet.run_folder import RunFolder, default_run_dir
@@ -56,6 +57,7 @@ def fit(
     """
     from lensnet.data.augmentation.augmenter import check_libraries
 
+    _check_single(experiment)
     run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:
         interruption = stack.enter_context(listening())
@@ -88,6 +90,17 @@ def fit(
             held.check()
             _measure(run, data)
     return run
+
+
+def _check_single(experiment: Experiment) -> None:
+    """Refuses an experiment that stands for several runs."""
+    if runs := runs_of(experiment):
+        key = "training.seeds" if experiment.training.seeds is not None else "training.folds"
+        raise ConfigurationError(
+            f"{key} makes {len(runs)} runs of the experiment, and this trains one: use "
+            "lensnet.training.fit_series, or the command line.",
+            key=key,
+        )
 
 
 def _check_batches(experiment: Experiment, data: PreparedData, strategy: Any) -> None:

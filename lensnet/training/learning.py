@@ -37,7 +37,7 @@ from lensnet.training.tracking import tracking_callbacks
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["train"]
+__all__ = ["as_learned", "compile_network", "create_network", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +71,7 @@ def train(
     keras.utils.set_random_seed(experiment.seed)
     steps_per_epoch = data.steps_per_epoch(training.batch_size, smallest_batch(strategy))
     with strategy.scope(), dtype_policy(training.precision):
-        model = accelerate(_create_model(experiment, data))
-        freeze(model, training.trainable)
+        model = create_network(experiment, data)
         schedule = schedules.create(
             training.schedule,
             training.optimizer.learning_rate,
@@ -80,18 +79,7 @@ def train(
             steps_per_epoch=steps_per_epoch,
         )
         companions = companions_of(experiment, data, schedule, model)
-        model.compile(
-            optimizer=optimizers.create(
-                training.optimizer,
-                schedule,
-                learning_rate_factors(model, training.learning_rate_factors),
-                undecayed_variables(model),
-                training.gradient_accumulation_steps,
-            ),
-            loss=losses.create(training.loss),
-            metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
-            jit_compile=jit_compile(training.jit_compile),
-        )
+        compile_network(model, experiment, data, schedule)
         checkpoint = RunCheckpoint(
             run,
             training.early_stopping,
@@ -189,10 +177,10 @@ def _batches(
             smallest_batch=smallest,
             share=share,
         )
-        return _as_learned(batches, data)
+        return as_learned(batches, data)
 
     def to_validate_on(share: Share | None) -> Any:
-        batches = _as_learned(data.batches("validation", validation_size, share), data)
+        batches = as_learned(data.batches("validation", validation_size, share), data)
         # Of divided batches Keras cannot tell how many there are.
         return batches if share is None else batches.repeat()
 
@@ -200,6 +188,39 @@ def _batches(
         divide_batches(to_train_on, strategy, weigh=uneven),
         divide_batches(to_validate_on, strategy, weigh=False),
         -(-count // validation_size) if smallest > 1 else None,
+    )
+
+
+def create_network(experiment: Experiment, data: PreparedData) -> keras.Model:
+    """Makes the network that is to be trained, in the scope of its strategy and precision."""
+    model = accelerate(_create_model(experiment, data))
+    freeze(model, experiment.training.trainable)
+    return model
+
+
+def compile_network(
+    model: keras.Model, experiment: Experiment, data: PreparedData, schedule: Any
+) -> None:
+    """Gives a network its optimizer, loss and metrics.
+
+    Args:
+        model: of `create_network`, in the scope that it was made in.
+        experiment: which says what these are.
+        data: its data.
+        schedule: the learning rate's.
+    """
+    training = experiment.training
+    model.compile(
+        optimizer=optimizers.create(
+            training.optimizer,
+            schedule,
+            learning_rate_factors(model, training.learning_rate_factors),
+            undecayed_variables(model),
+            training.gradient_accumulation_steps,
+        ),
+        loss=losses.create(training.loss),
+        metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
+        jit_compile=jit_compile(training.jit_compile),
     )
 
 
@@ -238,7 +259,7 @@ def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) ->
     return GroupAveraged(finished, group, name=f"{model.name}_averaged")
 
 
-def _as_learned(batches: Any, data: PreparedData) -> Any:
+def as_learned(batches: Any, data: PreparedData) -> Any:
     """Batches whose targets are as the network learns them: see `data.target_transform`.
 
     They have no weights, and may have the size of the whole batch before them.

@@ -16,7 +16,7 @@ from lensnet.training.environment import describe_environment
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["complete_folder", "open_data"]
+__all__ = ["complete_folder", "open_data", "resumed_experiment"]
 
 
 def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment, PreparedData]:
@@ -32,10 +32,7 @@ def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment
     if run is None:
         data = prepare(experiment)
         return experiment.resolved(data.splits), data
-    before = run.read_experiment()
-    experiment = experiment.resuming(before)
-    resolved = experiment.resolved(experiment.data.splits or before.data.splits)
-    _check_same(before, resolved, run)
+    resolved = resumed_experiment(experiment, run)
     try:
         known = run.read_data()
     except RunError:
@@ -43,6 +40,23 @@ def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment
         return resolved, prepare(experiment)
     preprocessing = Preprocessing.from_dict(known.preprocessing.to_dict())
     return resolved, open_prepared(resolved, known.records, preprocessing)
+
+
+def resumed_experiment(experiment: Experiment, run: RunFolder) -> Experiment:
+    """Returns the experiment of a run that is gone on with, every default written out.
+
+    Args:
+        experiment: what is asked for.
+        run: the run.
+
+    Raises:
+        RunError: it was started as another experiment.
+    """
+    before = run.read_experiment()
+    experiment = experiment.resuming(before)
+    resolved = experiment.resolved(experiment.data.splits or before.data.splits)
+    _check_same(before, resolved, run)
+    return resolved
 
 
 def complete_folder(run: RunFolder, experiment: Experiment, data: PreparedData) -> None:

@@ -37,6 +37,7 @@ class LensConfig(tfds.core.BuilderConfig):
         seed: the seed of the splits and of simulated images.
         stratify: `data.stratify`.
         fresh: `data.fresh`: of the training images only a sample is prepared.
+        folds: `training.folds`; None for three splits.
         source: where the examples come from, where that has been found out.
         listing: the examples, where they have been listed.
     """
@@ -49,6 +50,7 @@ class LensConfig(tfds.core.BuilderConfig):
     seed: int = 0
     stratify: bool = True
     fresh: bool = False
+    folds: int | None = None
     source: Source | None = dataclasses.field(default=None, repr=False)
     listing: Listing | None = dataclasses.field(default=None, repr=False)
 
@@ -66,7 +68,9 @@ class LensConfig(tfds.core.BuilderConfig):
 
     def plan_for(self, source: Source) -> SplitPlan:
         """Returns how the examples of a source are divided."""
-        return SplitPlan.make(self.plan_splits, source.splits, self.seed, stratify=self.stratify)
+        return SplitPlan.make(
+            self.plan_splits, source.splits, self.seed, stratify=self.stratify, folds=self.folds
+        )
 
 
 def name_of(variant: str) -> str:
@@ -83,6 +87,7 @@ def configured(
     seed: int,
     stratify: bool,
     fresh: bool = False,
+    folds: int | None = None,
 ) -> LensConfig:
     """Lists a source and returns a configuration that is named after what was found.
 
@@ -95,6 +100,7 @@ def configured(
         seed: `data.seed`.
         stratify: `data.stratify`.
         fresh: `data.fresh`.
+        folds: `training.folds`.
 
     Raises:
         DataError: the source holds no examples.
@@ -111,6 +117,7 @@ def configured(
         # Simulated images are divided evenly by their number.
         stratify=stratify and spec.simulator is None,
         fresh=fresh,
+        folds=folds,
     )
     root = None if config.source_dir is None else Path(config.source_dir)
     config.source = make_source(spec, checked, root, seed)
