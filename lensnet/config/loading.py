@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from lensnet import registry
 from lensnet.config.documents import Document, dump, parse_document, parse_value
+from lensnet.config.ensemble import EnsembleFile
 from lensnet.config.experiment import Experiment
 from lensnet.config.inheritance import BASE, with_bases
 from lensnet.config.problems import problems
@@ -21,6 +22,7 @@ from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 __all__ = [
     "json_schema",
     "load",
+    "load_ensemble_file",
     "place_of",
     "read_document",
     "to_yaml",
@@ -133,9 +135,32 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
     return experiment
 
 
+def load_ensemble_file(path: Path) -> EnsembleFile:
+    """Reads and checks the file of an ensemble.
+
+    Raises:
+        ConfigurationError: the file is missing, not YAML, or not of an ensemble; the message has a
+            line for every problem, with file, line, key and what is allowed.
+    """
+    document = read_document(path)
+    if not isinstance(document.content, dict):
+        raise ConfigurationError(
+            f"{document.name}: the file of an ensemble is a mapping with the keys "
+            f"{', '.join(_keys_of(EnsembleFile))}."
+        )
+    try:
+        return EnsembleFile.model_validate(document.content)
+    except ValidationError as error:
+        lines = [_format_error(document, EnsembleFile, (), found) for found in error.errors()]
+        raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
+
+
 def to_yaml(experiment: Experiment) -> str:
     """Writes an experiment, every default written out, as the YAML that `load` reads back."""
-    return dump(experiment.model_dump(mode="json"))
+    content = experiment.model_dump(mode="json")
+    if content["ensemble"] is None:
+        del content["ensemble"]  # of the folders that `lensnet ensemble` makes alone
+    return dump(content)
 
 
 def json_schema() -> dict[str, Any]:
@@ -143,6 +168,7 @@ def json_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
     schema["properties"]["task"]["enum"] = registry.tasks.names()
+    del schema["properties"]["ensemble"]  # nobody writes it
     schema["properties"][BASE] = {
         "type": "string",
         "description": "Another experiment file, from the folder of this one on, whose keys count "
@@ -197,7 +223,7 @@ def _format_error(
     """Words one of pydantic's errors for the person who wrote the file."""
     path = prefix + _path_in_file(document.content, prefix, details)
     place = document.place(path)
-    key = ".".join(str(part) for part in path) or "the experiment"
+    key = ".".join(str(part) for part in path) or "the file"
     kind = details["type"]
     if kind == "extra_forbidden":
         allowed = _allowed_keys(model, details["loc"][:-1])
@@ -266,7 +292,7 @@ def _allowed_keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
 def _keys_of(model: type[BaseModel]) -> list[str]:
     """The keys of a section that people write."""
     keys = list(model.model_fields)
-    return [BASE, *keys] if model is Experiment else keys
+    return [BASE, *(key for key in keys if key != "ensemble")] if model is Experiment else keys
 
 
 def _models_in(annotation: Any) -> typing.Iterator[type[BaseModel]]:

@@ -53,6 +53,12 @@ def fit(
     """
     from lensnet.data.augmentation.augmenter import check_libraries
 
+    if experiment.ensemble is not None:
+        raise ConfigurationError(
+            "ensemble: this is what an ensemble was made of, and not an experiment: `lensnet "
+            "ensemble` makes it anew.",
+            key="ensemble",
+        )
     run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:
         held = None

@@ -3,6 +3,7 @@
 import pytest
 
 from lensnet import config
+from lensnet.config.loading import load_ensemble_file
 from lensnet.errors import ConfigurationError
 
 RECIPE = """\
@@ -104,3 +105,19 @@ def test_a_run_folder_leads_to_no_other_file(files):
     """Run folders come from others: what their YAML names is not opened."""
     with pytest.raises(ConfigurationError, match="base: unknown key"):
         config.load(files / "row.yaml", check_source=False)
+
+
+def test_the_file_of_an_ensemble_is_checked_like_an_experiment(files):
+    path = files / "ensemble.yaml"
+    path.write_text("name: six\nexperiments: [row.yaml]\nweights: fitted\n")
+    assert load_ensemble_file(path).weights == "fitted"
+    path.write_text("name: six\nexperimnts: [row.yaml]\ncombine: logit\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_ensemble_file(path)
+    assert 'ensemble.yaml:2: experimnts: unknown key. Did you mean "experiments"?' in str(
+        raised.value
+    )
+    assert "ensemble.yaml:3: combine: got 'logit'. Did you mean \"logits\"?" in str(raised.value)
+    path.write_text("name: six\n")
+    with pytest.raises(ConfigurationError, match="an ensemble needs members"):
+        load_ensemble_file(path)
