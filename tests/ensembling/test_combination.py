@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, softmax
 
+from lensnet.ensembling.choosing import combine_models
 from lensnet.ensembling.combination import (
     GaussianMixture,
     MeanOfLogits,
     MeanOfProbabilities,
     MeanOfTargets,
 )
-from lensnet.ensembling.ensembling import combine_models
 from lensnet.layers import GroupAveraged, fold
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -85,11 +85,12 @@ def test_a_network_that_averages_probabilities_has_their_logits(outputs, activat
     mean = np.tensordot(WEIGHTS, logits, axes=1)
     expected = expit(mean) if outputs == 1 else softmax(mean, axis=-1)
     whole = _combined(models, MeanOfLogits())
-    np.testing.assert_allclose(_answers(whole, _images()), expected, atol=1e-5)
+    for model in (whole, fold(whole)):
+        np.testing.assert_allclose(_answers(model, _images()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e13, 1e-23])
-def test_the_mixture_of_gaussians_has_their_mean_and_spread(scale):
+def test_the_mixture_of_gaussians_has_their_mean_and_spread(scale, tmp_path):
     """Also in units in which the square of a target is no float32."""
     images = _images()
     models = []
@@ -107,8 +108,11 @@ def test_the_mixture_of_gaussians_has_their_mean_and_spread(scale):
     mean = WEIGHTS @ means
     # The second moment of a mixture, less the square of the first.
     sigma = np.sqrt(WEIGHTS @ (sigmas**2 + means**2) - mean**2)
-    found = _answers(whole, images)
-    np.testing.assert_allclose(found, np.stack([mean, sigma], -1), rtol=1e-5, atol=1e-6 * scale)
+    whole.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for model in (whole, fold(whole), again):
+        found = _answers(model, images)
+        np.testing.assert_allclose(found, np.stack([mean, sigma], -1), rtol=1e-5, atol=1e-6 * scale)
     np.testing.assert_allclose(GaussianMixture().combined(answers, WEIGHTS)[:, 1], sigma, rtol=1e-6)
 
 
