@@ -66,8 +66,12 @@ def plan_members(
                 f"{other} and {member.file} have one name, {member.experiment.name}, and so one "
                 "run folder. Give them two."
             )
-    if planned:
-        check_experiments_alike([(str(member.file), member.experiment) for member in planned])
+    for member in planned[1:]:
+        try:
+            check_experiments_alike([(str(m.file), m.experiment) for m in (planned[0], member)])
+        except ConfigurationError as error:
+            place = config.place_of(str(error.key), member.file, overrides)
+            raise ConfigurationError(f"{place}: {error}") from None
     for member in planned:
         _check_run(member)
     return planned

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lensnet.config import Experiment
 from lensnet.config.ensemble import EnsembleOptions
@@ -25,6 +25,13 @@ _log = logging.getLogger(__name__)
 _SAME_IMAGES = ("dataset", "options", "source_dir", "seed", "stratify", "splits")
 # What makes of them what a network takes.
 _SAME_INPUT = ("image_size", "repeat_channels", "normalization")
+
+
+class _Problem(NamedTuple):
+    """Why two experiments cannot be one ensemble, and the key in which they differ."""
+
+    key: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -92,14 +99,14 @@ def check_experiments_alike(experiments: Sequence[tuple[str, Experiment]]) -> No
         experiments: each with the name of its file.
 
     Raises:
-        ConfigurationError: they cannot.
+        ConfigurationError: they cannot; its `key` is one in which the last file named differs.
     """
     (first, one), *others = experiments
     for name, other in others:
         problem = _task_problem(one, other) or _data_problem(one, other, _SAME_IMAGES)
         problem = problem or _data_problem(one, other, _SAME_INPUT)
         if problem:
-            raise ConfigurationError(_not_one(first, name, problem))
+            raise ConfigurationError(_not_one(first, name, problem.words), key=problem.key)
 
 
 def check_options(experiment: Experiment, options: EnsembleOptions) -> None:
@@ -121,8 +128,9 @@ def _check_alike(one: MemberRun, other: MemberRun, options: EnsembleOptions) -> 
     No run shares an image between its own training and test split. With the same prepared records
     and the same test images, none has been trained on a test image of another.
     """
+    task = _task_problem(one.experiment, other.experiment)
     problem = (
-        _task_problem(one.experiment, other.experiment)
+        (task and task.words)
         or _classes_problem(one.data, other.data)
         or _records_problem(one, other)
         or _splits_problem(one.experiment, other.experiment, options)
@@ -137,16 +145,15 @@ def _not_one(one: str, other: str, problem: str) -> str:
     return f"{one} and {other} cannot be one ensemble: {problem}."
 
 
-def _task_problem(one: Experiment, other: Experiment) -> str | None:
+def _task_problem(one: Experiment, other: Experiment) -> _Problem | None:
     if one.task != other.task:
-        return f"their tasks are {one.task} and {other.task}"
+        return _Problem("task", f"their tasks are {one.task} and {other.task}")
     if one.task_spec.outputs_per_target != other.task_spec.outputs_per_target:
-        with_sigma = {True: "a sigma", False: "none"}
-        return (
-            "their predictions have "
-            f"{with_sigma[one.task_spec.outputs_per_target > 1]} and "
-            f"{with_sigma[other.task_spec.outputs_per_target > 1]} (training.loss is "
-            f"{one.training.loss.name} and {other.training.loss.name})"
+        has = ["a sigma" if e.task_spec.outputs_per_target > 1 else "none" for e in (one, other)]
+        losses = " and ".join(e.training.loss.name for e in (one, other))
+        return _Problem(
+            "training.loss.name",
+            f"their predictions have {' and '.join(has)} (training.loss is {losses})",
         )
     return None
 
@@ -167,7 +174,7 @@ def _records_problem(one: MemberRun, other: MemberRun) -> str | None:
     found = _data_problem(one.experiment, other.experiment, _SAME_IMAGES)
     if found is None and None in known:
         return None  # of an earlier version, which wrote no name of them down
-    reason = found or "the files have changed between their preparations"
+    reason = found.words if found else "the files have changed between their preparations"
     return (
         f"they were prepared from other images, so that one may have been trained on what the "
         f"other is tested on ({reason})"
@@ -225,22 +232,24 @@ def _input_problem(one: MemberRun, other: MemberRun) -> str | None:
     if one.data.preprocessing == other.data.preprocessing:
         return None
     found = _data_problem(one.experiment, other.experiment, _SAME_INPUT)
-    reason = found or "the statistics of their normalisation differ"
+    reason = found.words if found else "the statistics of their normalisation differ"
     return (
         f"their networks take other inputs ({reason}), and an ensemble prepares an image once. "
         "Train them with the same data.image_size, data.normalization and data.repeat_channels"
     )
 
 
-def _data_problem(one: Experiment, other: Experiment, keys: Sequence[str]) -> str | None:
+def _data_problem(one: Experiment, other: Experiment, keys: Sequence[str]) -> _Problem | None:
     """Names the first key of `data` in which two experiments differ."""
     for key in keys:
         values = [_plain(experiment, key) for experiment in (one, other)]
-        if values[0] != values[1]:
-            if isinstance(values[0], dict) and isinstance(values[1], dict):
-                inner = next(k for k in {**values[0], **values[1]} if _differ(values, k))
-                return f"data.{key}.{inner} is {values[0].get(inner)} and {values[1].get(inner)}"
-            return f"data.{key} is {values[0]} and {values[1]}"
+        if values[0] == values[1]:
+            continue
+        path = f"data.{key}"
+        if isinstance(values[0], dict) and isinstance(values[1], dict):
+            inner = next(k for k in {**values[0], **values[1]} if _differ(values, k))
+            path, values = f"{path}.{inner}", [value.get(inner) for value in values]
+        return _Problem(path, f"{path} is {values[0]} and {values[1]}")
     return None
 
 

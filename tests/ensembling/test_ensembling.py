@@ -222,7 +222,7 @@ def test_the_run_of_another_experiment_is_not_mistaken(file):
 def test_experiments_that_cannot_be_one_are_refused_before_any_is_fitted(file):
     text = file.with_name("second.yaml").read_text()
     file.with_name("second.yaml").write_text(text.replace("image_size: null", "image_size: 24"))
-    with pytest.raises(ConfigurationError, match="data.image_size is None and 24"):
+    with pytest.raises(ConfigurationError, match=r"second.yaml:\d+: .*image_size is None and 24"):
         plan_members(load_ensemble_file(file), file)
     file.with_name("second.yaml").write_text(text.replace("name: second", "name: first"))
     with pytest.raises(ConfigurationError, match="have one name, first"):
