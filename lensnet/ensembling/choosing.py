@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,15 +160,28 @@ def _choose(
 def _parts_on_validation(models: Sequence[keras.Model], data: PreparedData) -> np.ndarray:
     """What is combined of each model for the validation images, (M, N, K) float64."""
     found: list[list[np.ndarray]] = [[] for _ in models]
-    for batch, _ in track(
-        data.batches("validation", 64),
-        "Measuring the members on the validation split",
-        total=len(data.examples("validation").ids),
-        count=lambda pair: len(pair[0]),
-    ):
-        for outputs, model in zip(found, models, strict=True):
-            outputs.append(np.asarray(model.predict_on_batch(batch), dtype=np.float64))
+    with _quiet_tensorflow():
+        for batch, _ in track(
+            data.batches("validation", 64),
+            "Measuring the members on the validation split",
+            total=len(data.examples("validation").ids),
+            count=lambda pair: len(pair[0]),
+        ):
+            for outputs, model in zip(found, models, strict=True):
+                outputs.append(np.asarray(model.predict_on_batch(batch), dtype=np.float64))
     return np.stack([np.concatenate(outputs) for outputs in found])
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keeps TensorFlow from warning of many traces: it takes those of all models for one's."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _check_defined(
