@@ -78,7 +78,7 @@ def command(
         lensnet ensemble experiments/study_d/ensemble.yaml
     """
     from lensnet.config.ensemble import EnsembleOptions
-    from lensnet.config.loading import load_ensemble_file
+    from lensnet.config.loading import load_ensemble_file, read_document
 
     asked = {key: value for key, value in given.items() if value is not None}
     file = None
@@ -93,8 +93,17 @@ def command(
     options = EnsembleOptions(**{**stated, **asked})
 
     from lensnet.ensembling.checks import check_ensemble
+    from lensnet.errors import LensnetError
 
-    members = check_ensemble(runs, file, output, options, overrides=overrides, overwrite=overwrite)
+    try:
+        members = check_ensemble(
+            runs, file, output, options, overrides=overrides, overwrite=overwrite
+        )
+    except LensnetError as error:
+        if file is None or error.key not in stated or error.key in asked:
+            raise
+        place = read_document(runs[0]).place((error.key,))
+        raise type(error)(f"{place}: {error}") from None
 
     from lensnet.cli.places import check_data_dir
     from lensnet.cli.startup import start_tensorflow

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,12 @@ def criterion_of(name: str, task: TaskSpec) -> Criterion:
     known = [key for key in keys if key in GUIDES and GUIDES[key].better]
     if name not in known:
         more = ["tpr@1e-3"] if task.num_classes == 2 else []
+        # `--select` takes the word that follows it.
+        hint = " Write the runs before --select." if Path(name).exists() else ""
         raise ConfigurationError(
             f'There is no metric "{name}" to select by.{did_you_mean(name, known)} Allowed: '
-            f"{', '.join([*known, *more])}. (Write the runs before --select, or --select=METRIC.)"
+            f"{', '.join([*known, *more])}.{hint}",
+            key="select",
         )
 
     def measure(labels: np.ndarray, outputs: np.ndarray) -> float | None:
@@ -113,7 +117,8 @@ def _rate(name: str) -> float | None:
         rate = math.nan
     if rate is not None and not 0 <= rate < 1:
         raise ConfigurationError(
-            f"A false-positive rate is a number from 0 to below 1, such as tpr@1e-3; got {name}."
+            f"A false-positive rate is a number from 0 to below 1, such as tpr@1e-3; got {name}.",
+            key="select",
         )
     return rate
 

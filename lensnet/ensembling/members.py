@@ -118,7 +118,8 @@ def check_options(experiment: Experiment, options: EnsembleOptions) -> None:
     if options.combine == "logits" and not experiment.task_spec.predicts_classes:
         raise ConfigurationError(
             f"combine: logits is of tasks with classes; the task is {experiment.task}, whose "
-            "targets have one mean. Leave it out."
+            "targets have one mean. Leave it out.",
+            key="combine",
         )
 
 

@@ -229,6 +229,14 @@ def test_experiments_that_cannot_be_one_are_refused_before_any_is_fitted(file):
         plan_members(load_ensemble_file(file), file)
 
 
+def test_what_a_file_asks_for_is_refused_by_its_line(file, capsys):
+    file.write_text(file.read_text().replace("tpr@0.1", "tpr"))
+    with pytest.raises(SystemExit) as leave:
+        main(["ensemble", str(file)])
+    assert leave.value.code == 2
+    assert 'files/all.yaml:4: There is no metric "tpr"' in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_command_fits_what_has_no_run(file, capsys):
     before = Path("runs/first/model.keras").stat().st_mtime_ns
