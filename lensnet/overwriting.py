@@ -183,6 +183,7 @@ RUN = FolderKind(
         "experiment.yaml",
         "environment.json",
         "data.json",
+        "ensemble.json",
         "quarantine.csv",
         "log.txt",
         "history.csv",

@@ -23,6 +23,7 @@ _COMMANDS = {
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
+    "ensemble": "lensnet.cli.ensemble",
     "report": "lensnet.cli.report",
     "prepare": "lensnet.cli.prepare",
     "explore": "lensnet.cli.explore",

@@ -207,6 +207,8 @@ def _invariance(
 
 
 def _timing(history: list[dict[str, str]], data: PreparedData) -> dict[str, float]:
+    if not history:
+        return {}  # of an ensemble, whose members were trained before
     seconds = sum(float(row["seconds"]) for row in history)
     images = sum(data.training_counts.values()) * len(history)
     return {
@@ -247,7 +249,8 @@ def _save_figures(
     invariance: Invariance | None,
 ) -> None:
     run.figures_dir.mkdir(exist_ok=True)
-    drawn = {"training_curves": draw.training_curves(history), **of_the_task}
+    drawn = {"training_curves": draw.training_curves(history)} if history else {}
+    drawn |= of_the_task
     if invariance is not None:
         drawn["rotation_profile"] = draw.rotation_profile(invariance)
     for name, figure in drawn.items():

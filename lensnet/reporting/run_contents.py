@@ -51,6 +51,7 @@ class RunContents:
         figures: The PNG files of `figures/`, by name.
         parameters: Number of weights in `model.keras`; None where it cannot be told.
         date: When the run was started, or as near to that as its files tell.
+        ensemble: What the runs of an ensemble, and it, reach on the validation split.
         problems: What is missing or unreadable, in sentences.
     """
 
@@ -70,6 +71,7 @@ class RunContents:
     figures: list[Path] = field(default_factory=list)
     parameters: int | None = None
     date: datetime | None = None
+    ensemble: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def setting(self, *keys: str) -> Any:
@@ -112,6 +114,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     experiment = _experiment(text, problems)
     task = _task(experiment)
     environment = _json(path / "environment.json", problems)
+    is_ensemble = (path / "ensemble.json").is_file()
     metrics, undefined, warnings = _metrics(path / "metrics.json", problems)
     labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
@@ -123,7 +126,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         undefined=undefined,
         warnings=warnings,
         class_names=_class_names(path / "data.json"),
-        history=_history(path / "history.csv", problems),
+        history=[] if is_ensemble else _history(path / "history.csv", problems),
         test_labels=labels,
         test_targets=targets,
         class_counts=_class_counts(path / "data.json", problems),
@@ -131,6 +134,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         figures=_figures(path / "figures", problems),
         parameters=_parameters(path / "model.keras", problems),
         date=_date(path, environment),
+        ensemble=_ensemble(path / "ensemble.json", problems) if is_ensemble else [],
         problems=problems,
     )
 
@@ -208,6 +212,25 @@ def _metrics(
         if isinstance(values, dict)
     }
     return metrics, reasons, list(map(str, warnings)) if isinstance(warnings, list) else []
+
+
+def _ensemble(path: Path, problems: list[str]) -> list[dict[str, Any]]:
+    """Read what the members and the ensemble reach: name, weight and metrics of each."""
+    rows = _json(path, problems).get("validation")
+    with _surviving(path, problems):
+        return [
+            {
+                "name": str(row["name"]),
+                "weight": row["weight"] if _is_number(row["weight"]) else None,
+                "validation": {
+                    str(key): float(value)
+                    for key, value in row["validation"].items()
+                    if _is_number(value)
+                },
+            }
+            for row in rows or []
+        ]
+    return []
 
 
 def _is_number(value: Any) -> bool:

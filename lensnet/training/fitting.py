@@ -57,6 +57,12 @@ def fit(
     """
     from lensnet.data.augmentation.augmenter import check_libraries
 
+    if experiment.ensemble is not None:
+        raise ConfigurationError(
+            "ensemble: this is what an ensemble was made of, and not an experiment: `lensnet "
+            "ensemble` makes it anew.",
+            key="ensemble",
+        )
     _check_single(experiment)
     run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:

@@ -16,7 +16,7 @@ from lensnet.training.environment import describe_environment
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["complete_folder", "open_data", "resumed_experiment"]
+__all__ = ["changed_keys", "complete_folder", "open_data", "resumed_experiment"]
 
 
 def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment, PreparedData]:
@@ -82,23 +82,28 @@ def complete_folder(run: RunFolder, experiment: Experiment, data: PreparedData) 
 
 def _check_same(before: Experiment, now: Experiment, run: RunFolder) -> None:
     """A resumed run must be the same experiment."""
-    ours, theirs = now.model_dump(), before.model_dump()
-    # Where prepared records lie, or how often the state is written, changes nothing of what is
-    # learned.
-    free = {("data", "data_dir"), ("training", "checkpoint")}
-    changed = sorted(
-        f"{section}.{key}"
-        for section, values in ours.items()
-        if isinstance(values, dict)
-        for key in values
-        if values[key] != theirs[section].get(key) and (section, key) not in free
-    ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
+    changed = changed_keys(before, now)
     if changed:
         raise RunError(
             f"The run {run.path} was started with other values of {', '.join(changed)}; a resumed "
             "run must be the same experiment. Start a new one with --run-dir, or replace it by "
             "--overwrite."
         )
+
+
+def changed_keys(before: Experiment, now: Experiment) -> list[str]:
+    """Returns the keys that make of two resolved experiments two different ones."""
+    ours, theirs = now.model_dump(), before.model_dump()
+    # Where prepared records lie, or how often the state is written, changes nothing of what is
+    # learned.
+    free = {("data", "data_dir"), ("training", "checkpoint")}
+    return sorted(
+        f"{section}.{key}"
+        for section, values in ours.items()
+        if isinstance(values, dict)
+        for key in values
+        if values[key] != theirs[section].get(key) and (section, key) not in free
+    ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
 
 
 def _describe_data(run: RunFolder, data: PreparedData) -> None:
