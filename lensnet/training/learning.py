@@ -28,11 +28,13 @@ from lensnet.training.replicas import (
     divide_batches,
     evaluation_batch_size,
     is_even,
+    normalize_together,
     smallest_batch,
 )
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
 from lensnet.training.tracking import tracking_callbacks
+from lensnet.training.workers import check_same
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
@@ -73,6 +75,8 @@ def train(
     with strategy.scope(), dtype_policy(training.precision):
         model = accelerate(_create_model(experiment, data))
         freeze(model, training.trainable)
+        if training.synchronize_normalization:
+            normalize_together(model, strategy)
         schedule = schedules.create(
             training.schedule,
             training.optimizer.learning_rate,
@@ -80,18 +84,7 @@ def train(
             steps_per_epoch=steps_per_epoch,
         )
         companions = companions_of(experiment, data, schedule, model)
-        model.compile(
-            optimizer=optimizers.create(
-                training.optimizer,
-                schedule,
-                learning_rate_factors(model, training.learning_rate_factors),
-                undecayed_variables(model),
-                training.gradient_accumulation_steps,
-            ),
-            loss=losses.create(training.loss),
-            metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
-            jit_compile=jit_compile(training.jit_compile),
-        )
+        _compile(model, experiment, data, schedule, strategy)
         checkpoint = RunCheckpoint(
             run,
             training.early_stopping,
@@ -104,6 +97,7 @@ def train(
         build(model, strategy)
         if resuming and checkpoint.restore(model):
             _log_resumed(checkpoint)
+        check_same(strategy, [checkpoint.next_epoch, checkpoint.steps_done], "checkpoint")
     if checkpoint.ended:
         return
     _log.info(
@@ -140,6 +134,24 @@ def train(
     checkpoint.check_asked()
     _log.info(
         "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
+    )
+
+
+def _compile(
+    model: keras.Model, experiment: Experiment, data: PreparedData, schedule: Any, strategy: Any
+) -> None:
+    training = experiment.training
+    model.compile(
+        optimizer=optimizers.create(
+            training.optimizer,
+            schedule,
+            learning_rate_factors(model, training.learning_rate_factors),
+            undecayed_variables(model),
+            training.gradient_accumulation_steps,
+        ),
+        loss=losses.create(training.loss),
+        metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
+        jit_compile=jit_compile(training.jit_compile, strategy),
     )
 
 

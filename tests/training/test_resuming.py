@@ -115,7 +115,9 @@ def whole(image_folder, data_dir, tmp_path_factory):
             super().on_train_batch_end(batch, logs)
             if (batch, len(list(run.glob("model.keras")))) == (2, 1):
                 if not run.with_name("killed").exists():
-                    shutil.copytree(run, run.with_name("killed"))
+                    # But for the lock, which would say that this process still holds it.
+                    ignore = shutil.ignore_patterns(".lock*")
+                    shutil.copytree(run, run.with_name("killed"), ignore=ignore)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lensnet.training.learning.ProgressBar", Copying)
