@@ -25,6 +25,7 @@ from lensnet.training.checkpoint import (
     save_checkpoint,
 )
 from lensnet.training.pace import Pace
+from lensnet.training.replicas import normalizing_alone
 from lensnet.training.weight_averaging import WeightAveraging
 
 __all__ = ["Companion", "RunCheckpoint"]
@@ -233,7 +234,8 @@ class RunCheckpoint(keras.callbacks.Callback):
     def _save_model(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary, self._weights_to_save():
-            self.finished_model().save(temporary)
+            with normalizing_alone(self.model):
+                self.finished_model().save(temporary)
 
     def _save_checkpoint(self, metrics: list[Any]) -> None:
         state = {
