@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -28,7 +29,6 @@ from lensnet.training.replicas import (
 )
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
-from lensnet.training.tracking import tracking_callbacks
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
@@ -46,6 +46,7 @@ def train(
     held: Hold | None,
     *,
     resuming: bool,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     training = experiment.training
     keras.utils.set_random_seed(experiment.seed)
@@ -96,7 +97,6 @@ def train(
     writing = run if held is not None else None
     guard = NonFiniteGuard(experiment, data, writing, smallest_batch(strategy))
     bar = ProgressBar(training.epochs, steps_per_epoch)
-    tracking = tracking_callbacks(experiment, run.path) if held is not None else []
     batches = _batches(training, data, strategy, checkpoint.next_epoch)
     try:
         with fitting_with_replicas(model, strategy):
@@ -104,7 +104,7 @@ def train(
                 **batches,
                 initial_epoch=checkpoint.next_epoch,
                 epochs=training.epochs,
-                callbacks=[guard, *companions, checkpoint, bar, *tracking],
+                callbacks=[guard, *companions, checkpoint, bar, *callbacks],
                 # They come shuffled, by a rule that a resumed run can follow.
                 shuffle=False,
                 verbose=0,
