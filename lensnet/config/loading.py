@@ -17,7 +17,17 @@ from lensnet.config.experiment import Experiment
 from lensnet.config.problems import problems
 from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
-__all__ = ["json_schema", "load", "place_of", "read_document", "to_yaml", "validate"]
+__all__ = [
+    "json_schema",
+    "load",
+    "open_document",
+    "override",
+    "place_of",
+    "read_document",
+    "to_yaml",
+    "validate",
+    "worded",
+]
 
 # Parsing takes some seconds a megabyte.
 _LARGEST_FILE = 500_000
@@ -116,6 +126,39 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
     if found:
         raise ConfigurationError("\n".join(found))
     return experiment
+
+
+def open_document(path: Path) -> Document:
+    """Reads an experiment file as `load` does, and checks nothing of what it says.
+
+    Raises:
+        ConfigurationError: as `read_document`.
+    """
+    return _overridden(path, ())
+
+
+def override(document: Document, text: str) -> None:
+    """Sets a key of a document by `"dotted.key=value"`, as `--set` gives it.
+
+    Raises:
+        ConfigurationError: it has another form, or the key leads through a value.
+    """
+    _override(document, text)
+
+
+def worded(
+    document: Document, model: type[BaseModel], error: ValidationError, prefix: tuple[Any, ...] = ()
+) -> list[str]:
+    """Words pydantic's errors for the person who wrote a file, a line for each.
+
+    Args:
+        document: what was parsed.
+        model: by which it was checked, in whole or in part.
+        error: what came of it.
+        prefix: the path of the part that was checked.
+    """
+    lines = [_format_error(document, model, prefix, details) for details in error.errors()]
+    return list(dict.fromkeys(lines))
 
 
 def to_yaml(experiment: Experiment) -> str:
