@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -57,14 +58,23 @@ def command(
     check_installed()
     check_data_dir(plan.typical)
 
-    from lensnet.cli.startup import start_tensorflow
-
-    start_tensorflow()
-
+    from lensnet.data.sources.missing_files import check_named_files
     from lensnet.search import search
 
-    search(plan, folder.path, resume=resume)
+    check_named_files(plan.typical)
+    search(plan, folder.path, resume=resume, objective=_fit_trial)
     click.echo()
     click.echo(f"Best:   {folder.best_file if folder.best_file.is_file() else 'none yet'}")
     click.echo(f"Trials: {folder.table_file}")
     click.echo(f"Report: {folder.report_file}")
+
+
+def _fit_trial(*arguments: Any) -> list[float]:
+    """Starts TensorFlow with the first trial: what is wrong with the database is said before."""
+    from lensnet.cli.startup import start_tensorflow
+
+    start_tensorflow()
+
+    from lensnet.search.objective import fit_trial
+
+    return fit_trial(*arguments)

@@ -6,7 +6,7 @@ import gc
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lensnet.config import Experiment
 from lensnet.config.search.file import COSTS
@@ -23,20 +23,10 @@ class StoppedTrial(Exception):
     """A trial is not worth going on with."""
 
 
-class Objective(Protocol):
-    """Measures a trial."""
-
-    def __call__(
-        self, experiment: Experiment, run_dir: Path, objectives: Sequence[str], report: Report
-    ) -> list[float]:
-        """Returns the objectives, in order.
-
-        Args:
-            experiment: with the values of the trial.
-            run_dir: the trial's own folder, in which an earlier process may have begun.
-            objectives: their names.
-            report: called after each epoch, also for those that an earlier process has trained.
-        """
+Objective = Callable[[Experiment, Path, Sequence[str], Report], list[float]]
+"""Measures a trial: takes the experiment with its values; its own folder, in which an earlier
+process may have begun; the names of the objectives; and what is called after each epoch, also those
+that an earlier process has trained. Returns the objectives, in order."""
 
 
 def fit_trial(

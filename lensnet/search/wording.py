@@ -14,15 +14,17 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
 
     Example:
 
-    >>> short_names(["training.optimizer.name", "training.schedule.name", "training.epochs"])
-    {'training.optimizer.name': 'optimizer.name', 'training.schedule.name': 'schedule.name', \
+    >>> short_names(["training.optimizer.name", "model.head.units.0", "training.epochs"])
+    {'training.optimizer.name': 'optimizer.name', 'model.head.units.0': 'units.0', \
 'training.epochs': 'epochs'}
     """
     keys = list(keys)
     short = {}
     for key in keys:
         parts = key.split(".")
-        for count in range(1, len(parts) + 1):
+        # A name, a length or a number says nothing without what it is of.
+        fewest = 2 if parts[-1] in ("name", "length") or parts[-1].isdigit() else 1
+        for count in range(min(fewest, len(parts)), len(parts) + 1):
             short[key] = ".".join(parts[-count:])
             if not any(other != key and f".{other}".endswith(f".{short[key]}") for other in keys):
                 break

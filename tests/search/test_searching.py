@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from search_formula import formula, value_of
 
 from lensnet import config
+from lensnet.cli import main
 from lensnet.errors import ConfigurationError, LensnetError, RunError
 from lensnet.search import search
 from lensnet.search.study import MOST_STARTS, SharedStudy
@@ -141,7 +142,11 @@ def test_several_objectives_have_a_front(plan, tmp_path):
     several = plan("objective=[val_auc, parameters]", "sampler=nsga2", "trials=5")
     assert several.pruner.name == "none" and several.directions == ["max", "min"]
     found = search(several, tmp_path / "found", objective=two_of_them)
-    assert "No other trial surpasses" in found.report_file.read_text()
+    page = found.report_file.read_text()
+    assert "No other trial surpasses" in page
+    found.report_file.unlink()
+    main(["report", str(found.path)])
+    assert found.report_file.read_text() == page
 
 
 def test_a_folder_of_something_else_is_left_alone(plan, tmp_path):
