@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -31,7 +32,6 @@ from lensnet.training.replicas import (
 )
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
-from lensnet.training.tracking import tracking_callbacks
 from lensnet.training.workers import check_same
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def train(
     interruption: Interruption,
     *,
     resuming: bool,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains the network of an experiment, or goes on with its training, into a run folder.
 
@@ -62,6 +63,7 @@ def train(
         held: the hold of the run folder; None for one of several workers that is not to write.
         interruption: what asks to stop.
         resuming: whether to take up the run's checkpoint, where there is one.
+        callbacks: called after lensnet's own.
 
     Raises:
         Interrupted: the process was asked to stop, and has, with a checkpoint.
@@ -109,7 +111,6 @@ def train(
     writing = run if held is not None else None
     guard = NonFiniteGuard(experiment, data, writing, smallest_batch(strategy))
     bar = ProgressBar(training.epochs, steps_per_epoch)
-    tracking = tracking_callbacks(experiment, run.path) if held is not None else []
     at = (checkpoint.next_epoch, checkpoint.steps_done)
     batches, validation, validation_steps = _batches(training, data, strategy, *at)
     try:
@@ -118,7 +119,7 @@ def train(
                 model,
                 batches,
                 validation,
-                [guard, *companions, checkpoint, bar, *tracking],
+                [guard, *companions, checkpoint, bar, *callbacks],
                 epochs=training.epochs,
                 steps_per_epoch=steps_per_epoch,
                 first_epoch=checkpoint.next_epoch,
