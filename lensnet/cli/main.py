@@ -23,6 +23,7 @@ _COMMANDS = {
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
     "report": "lensnet.cli.report",
+    "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
     "explore": "lensnet.cli.explore",
     "models": "lensnet.cli.models",
