@@ -22,9 +22,11 @@ from lensnet import files
 from lensnet.errors import RunError
 
 __all__ = [
+    "LEARNING_RATE_TEST",
     "MARK",
     "RUN",
     "SAVED_MODEL",
+    "SERIES",
     "FolderKind",
     "check_page",
     "check_table",
@@ -76,12 +78,14 @@ class FolderKind:
         words: what it is called in a message.
         patterns: the files that may be in it, by their path; `**` stands for whatever lies below.
         option: the option by which the user names another folder.
+        within: the folders of another kind that may be in it, which are looked at for themselves.
     """
 
     name: str
     words: str
     patterns: tuple[str, ...]
     option: str
+    within: tuple[str, ...] = ()
 
     def write_mark(self, folder: Path, **content: Any) -> None:
         """Marks a folder as lensnet's own."""
@@ -94,7 +98,8 @@ class FolderKind:
             return True
         if self.name == "export":
             return {"input", "classes", "experiment"} <= mark.keys()
-        return {"lensnet", "packages", "command"} <= _mapping(folder / "environment.json").keys()
+        earlier = {"lensnet", "packages", "command"}
+        return self.name == "run" and earlier <= _mapping(folder / "environment.json").keys()
 
     def own_files(self, folder: Path) -> list[Path]:
         """Returns the files in a folder that lensnet writes, but for those of its lock."""
@@ -161,6 +166,8 @@ class FolderKind:
             relative = path.relative_to(folder)
             if len(relative.parts) == 1 and any(fnmatchcase(relative.name, name) for name in _LOCK):
                 continue
+            if any(fnmatchcase(relative.parts[0], name) for name in self.within):
+                continue
             yield path, self._is_own(path, relative)
 
     def _is_own(self, path: Path, relative: PurePath) -> bool:
@@ -185,11 +192,13 @@ RUN = FolderKind(
         "experiment.yaml",
         "environment.json",
         "data.json",
+        "ensemble.json",
         "quarantine.csv",
         "log.txt",
         "history.csv",
         "non_finite_batch.csv",
         "checkpoints/last.npz",
+        "checkpoints/last.keras",
         "model.keras",
         "metrics.json",
         "invariance.json",
@@ -201,6 +210,21 @@ RUN = FolderKind(
         "wandb/**",
         *(f"export/saved_model/{name}" for name in _SAVED_MODEL_FILES),
     ),
+    "--run-dir",
+)
+
+SERIES = FolderKind(
+    "series",
+    "a folder of several runs",
+    (MARK, "series.yaml", "summary.json", "summary.csv", "summary.html", "predictions.csv"),
+    "--run-dir",
+    within=("seed-*", "fold-*"),
+)
+
+LEARNING_RATE_TEST = FolderKind(
+    "learning_rate_test",
+    "a learning-rate test",
+    (MARK, "learning_rate.csv", "learning_rate.png"),
     "--run-dir",
 )
 

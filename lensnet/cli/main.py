@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from lensnet.errors import LensnetError, did_you_mean
+from lensnet.interruption import listening
 
 __all__ = ["cli", "main"]
 
@@ -22,6 +23,7 @@ _COMMANDS = {
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
+    "ensemble": "lensnet.cli.ensemble",
     "report": "lensnet.cli.report",
     "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
@@ -75,6 +77,11 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     _log_to_standard_error()
+    with listening():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     try:
         cli.main(args=arguments, prog_name="lensnet", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -83,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. A run goes on from its last whole epoch by `lensnet fit --resume`.")
+        _say("Interrupted. What was whole before still is; run the command again.")
         sys.exit(1)
     except LensnetError as error:
         _say(str(error))

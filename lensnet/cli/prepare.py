@@ -62,7 +62,13 @@ def command(
     splits = ("train", "validation", "test")
     counts = {split: data.counts(split) for split in splits}
     names = list(counts["train"])
-    click.echo(table(["", *splits], [[n, *(counts[s].get(n, 0) for s in splits)] for n in names]))
+    heads = ["train (sample)" if loaded.data.fresh else "train", *splits[1:]]
+    click.echo(table(["", *heads], [[n, *(counts[s].get(n, 0) for s in splits)] for n in names]))
+    if loaded.data.fresh:
+        click.echo(
+            f"Training: {data.examples_per_epoch} new images every epoch, simulated while the "
+            "network trains; of the sample are statistics alone"
+        )
     height, width, channels = data.native_shape
     click.echo(f"Images: {height} x {width} pixels, {channels} channel(s)")
     click.echo(f"Bad files: {len(data.quarantine)}")

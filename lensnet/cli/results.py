@@ -8,8 +8,12 @@ import click
 
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
+    from lensnet.run_series import RunSeries
 
-__all__ = ["print_results", "table"]
+__all__ = ["print_results", "print_summary", "table"]
+
+# As many columns as fit on a terminal.
+_MOST_RUNS = 6
 
 
 def table(header: list[str], rows: list[list[Any]]) -> str:
@@ -68,6 +72,27 @@ def print_results(run: RunFolder) -> None:
             f"{reached['inspected']:.1f} objects inspected for each one found."
         )
     click.echo(f"Report: {run.path / 'report.html'}")
+
+
+def print_summary(series: RunSeries) -> None:
+    """Prints mean and standard error of each test metric over several runs."""
+    summary = series.read_summary()
+    runs = list(summary["runs"])
+    shown = runs if len(runs) <= _MOST_RUNS else []
+    rows = [
+        [
+            name,
+            found["mean"],
+            found["standard_error"],
+            *(summary["runs"][run]["test"].get(name) for run in shown),
+        ]
+        for name, found in summary["test"].items()
+    ]
+    click.echo()
+    click.echo(table(["test metric", "mean", "standard error", *shown], rows))
+    click.echo()
+    click.echo(f"Runs: {', '.join(runs)}, in {series.path}")
+    click.echo(f"Summary: {series.path / 'summary.html'}")
 
 
 def _interval(ends: list[float] | None) -> str:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from lensnet import registry
 from lensnet.config.dataset import SourceLayout
 from lensnet.config.experiment import Experiment
+from lensnet.config.fresh import fresh_problems
+from lensnet.config.repeated_runs import own_splits_problems, repetition_problems
 from lensnet.errors import did_you_mean
 
 __all__ = ["Problem", "problems"]
@@ -28,11 +30,13 @@ def problems(experiment: Experiment, *, check_source: bool = True) -> list[Probl
     Raises:
         DataError: the user's directory is missing or holds no class.
     """
-    found: list[Problem] = []
-    found += _dataset_problems(experiment, check_source)
+    found: list[Problem] = fresh_problems(experiment)
+    # Without new images the files need not be there for the file to be wrong.
+    found += _dataset_problems(experiment, check_source and not found)
     found += _augmentation_problems(experiment)
     found += _backbone_problems(experiment)
     found += _training_problems(experiment)
+    found += repetition_problems(experiment)
     found += _evaluation_problems(experiment)
     return found
 
@@ -107,6 +111,7 @@ def _layout_problems(experiment: Experiment) -> list[Problem]:
         found.append(
             (("task",), f"{task.name} needs two classes or more; found {layout.classes[0]}")
         )
+    found += own_splits_problems(experiment, layout.splits)
     return found + _split_problems(experiment, layout)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
 from lensnet.config.averaging import WeightAverage
+from lensnet.config.control import Checkpoints, TimeBudget
 from lensnet.config.evaluation import Evaluation
 from lensnet.config.losses import (
     BinaryCrossentropy,
@@ -21,6 +22,7 @@ from lensnet.config.losses import (
 )
 from lensnet.config.normalization import Normalization
 from lensnet.config.optimizers import Adam, AdamW, Optimizer
+from lensnet.config.repetition import Repetition
 from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
@@ -145,6 +147,12 @@ class Data(Section):
         "longer. balanced: each batch draws from all classes equally, an epoch being as long as "
         "ever. class_weights: the loss counts all classes alike.",
     )
+    fresh: bool = Field(
+        False,
+        description="For simulated data sets: every epoch has new images, simulated while the "
+        "network trains. None is seen twice, or written to disk. Validation and test stay the "
+        "same.",
+    )
     augmentation: list[Augmentation] = Field(
         [Augmentation(flip=Flip()), Augmentation(rotate90=Rotate90())],
         description="Random changes of training images, in order; each follows from the seed, the "
@@ -241,10 +249,16 @@ class EarlyStopping(Section):
     min_delta: float = Field(0.0, ge=0)
 
 
-class Training(Section):
+class Training(Repetition):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="With data.fresh: how many batches an epoch has. Default: as many as the "
+        "training split would fill.",
+    )
     batch_size: int = Field(
         64, ge=1, description="Of all replicas together, each of which gets one image at least."
     )
@@ -284,6 +298,15 @@ class Training(Section):
         "head is what follows the last stage.",
     )
     early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
+    checkpoint: Checkpoints = Field(
+        default_factory=Checkpoints,
+        description="How often the state is written from which --resume goes on.",
+    )
+    time_budget: TimeBudget | None = Field(
+        None,
+        description="Training ends with the step that exceeds it, such as 2h30m, counted over "
+        "resumed runs; that epoch is validated, and the best model measured, as ever.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -122,9 +122,9 @@ def _validation_results(experiment: Experiment, model: Any, data: PreparedData) 
 
 def _timing(history: list[dict[str, str]], data: PreparedData) -> dict[str, float]:
     if not history:
-        return {}
+        return {}  # of an ensemble, whose members were trained before
     seconds = sum(float(row["seconds"]) for row in history)
-    images = sum(data.counts("train").values()) * len(history)
+    images = sum(data.training_counts.values()) * len(history)
     return {
         "seconds": round(seconds, 3),
         # A clock that stood still tells nothing of speed.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensnet.config import Experiment
+from lensnet.config.inheritance import with_bases
 from lensnet.config.loading import read_document, validate
 from lensnet.errors import ConfigurationError, DataError
 from lensnet.run_documents import DataDescription
@@ -19,6 +20,8 @@ _OF_THE_INPUT = (
     *("image_size", "repeat_channels", "normalization"),
     *("target_transform", "balance", "augmentation"),
 )
+# What would divide the data, or makes more of them, for a training.
+_OF_THE_SPLITS = ("seeds", "folds", "fold", "steps_per_epoch")
 
 
 def read_other_data(run: RunFolder, path: Path) -> Experiment:
@@ -35,7 +38,7 @@ def read_other_data(run: RunFolder, path: Path) -> Experiment:
         ConfigurationError: the file is wrong.
         DataError: the data have other classes than the run, or are missing.
     """
-    document = read_document(path)
+    document = with_bases(read_document(path), path, read_document)
     own = run.read_experiment()
     content = document.content if isinstance(document.content, dict) else {}
     data = content.get("data")
@@ -44,7 +47,13 @@ def read_other_data(run: RunFolder, path: Path) -> Experiment:
     kept = own.model_dump(mode="json")
     name = str(content.get("name") or re.sub(r"[^\w.+-]", "-", path.stem))
     input_keys = {key: kept["data"][key] for key in _OF_THE_INPUT}
-    document.content = {**kept, "name": name, "data": {**data, **input_keys}}
+    document.content = {
+        **kept,
+        "name": name,
+        "data": {**data, **input_keys, "fresh": False},
+        # None of these splits is trained on.
+        "training": {**kept["training"], **dict.fromkeys(_OF_THE_SPLITS)},
+    }
     experiment = validate(document)
     # Told before any image is read.
     check_classes(experiment.layout.classes, run.read_data(), run)

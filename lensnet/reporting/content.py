@@ -66,12 +66,27 @@ def chips(run: RunContents) -> list[tuple[str, str]]:
     """Return what the run is, in a few words each."""
     facts = [
         ("task", run.setting("task")),
-        ("backbone", run.setting("model", "backbone")),
-        ("symmetry", run.setting("model", "symmetry")),
+        *_network_chips(run),
         ("data", run.setting("data", "dataset")),
         ("date", f"{run.date.day} {run.date:%B %Y, %H:%M %Z}".strip() if run.date else None),
     ]
     return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def _size_of_ensemble(run: RunContents) -> str:
+    members = run.setting("ensemble", "members")
+    weights = [m.get("weight") for m in members if isinstance(m, dict)] if members else []
+    count = sum(map(bool, weights))
+    return f"{count} network{'' if count == 1 else 's'}"
+
+
+def _network_chips(run: RunContents) -> list[tuple[str, Any]]:
+    if run.setting("ensemble"):
+        return [("ensemble", _size_of_ensemble(run))]
+    return [
+        ("backbone", run.setting("model", "backbone")),
+        ("symmetry", run.setting("model", "symmetry")),
+    ]
 
 
 def tiles(run: RunContents) -> list[Tile]:
@@ -257,7 +272,8 @@ def class_table(run: RunContents) -> Table | None:
         sizes = {split: values.get("examples") for split, values in run.metrics.items()}
         splits = [split for split, size in sizes.items() if size is not None]
         rows = [["images", *(whole(sizes[split] or 0) for split in splits)]] if splits else []
-    return Table(["", *splits], rows) if rows else None
+    fresh = {"train": "train (new every epoch)"} if run.setting("data", "fresh") else {}
+    return Table(["", *(fresh.get(split, split) for split in splits)], rows) if rows else None
 
 
 def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:
@@ -265,12 +281,39 @@ def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:
     return Counter(reason for _, reason in run.bad_files or []).most_common()
 
 
+def member_table(run: RunContents) -> Table | None:
+    """Return what each run of an ensemble counts and reaches on the validation split."""
+    if not run.ensemble:
+        return None
+    found = set[str]().union(*(row["validation"] for row in run.ensemble)) - {"examples"}
+    keys = in_order(found)
+    rows = [
+        [
+            row["name"],
+            "" if row["weight"] is None else f"{row['weight']:.3f}",
+            *(as_text(key, row["validation"].get(key)) for key in keys),
+        ]
+        for row in run.ensemble
+    ]
+    return Table(["", "weight", *(guide(key).name for key in keys)], rows)
+
+
 def model_facts(run: RunContents) -> list[tuple[str, str]]:
-    """Return what the network is, and what it costs where it was measured."""
+    """Return what the network is, and its cost; of an ensemble, what it is made of."""
     timing = run.metrics.get("timing", {})
     parameters = None
     if run.parameters is not None:
         parameters = f"{whole(run.parameters)} (batch statistics included)"
+    if run.setting("ensemble"):
+        return _stated(
+            [
+                ("Ensemble of", _size_of_ensemble(run)),
+                ("Mean of", run.setting("ensemble", "combine") if run.class_names else "targets"),
+                ("Weights", run.setting("ensemble", "weights")),
+                ("Selected by", run.setting("ensemble", "select")),
+                ("Parameters", parameters),
+            ]
+        )
     return _stated(
         [
             ("Backbone", run.setting("model", "backbone")),
@@ -287,7 +330,9 @@ def model_facts(run: RunContents) -> list[tuple[str, str]]:
 
 
 def training_facts(run: RunContents) -> list[tuple[str, str]]:
-    """Return how it was fitted and how long that took."""
+    """Return how it was fitted and how long that took; nothing of an ensemble."""
+    if run.setting("ensemble"):
+        return []
     timing = run.metrics.get("timing", {})
     seconds, speed = timing.get("seconds"), timing.get("train_images_per_second")
     planned = run.setting("training", "epochs")

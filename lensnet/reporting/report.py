@@ -68,6 +68,7 @@ def render(run: RunContents) -> str:
         rotation_table=content.rotation_table(run),
         figures=figures,
         data_facts=content.data_facts(run),
+        member_table=content.member_table(run),
         class_table=content.class_table(run),
         bad_files=run.bad_files,
         bad_file_reasons=content.bad_file_reasons(run),

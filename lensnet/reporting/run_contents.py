@@ -27,6 +27,7 @@ from lensnet.model_file import check_expansion
 from lensnet.reporting.metrics_file import (
     MetricsFile,
     RotationSet,
+    is_number,
     parse_invariance,
     parse_metrics,
 )
@@ -56,6 +57,7 @@ class RunContents:
         figures: The PNG files of `figures/`, by name.
         parameters: Number of weights in `model.keras`; None where it cannot be told.
         date: When the run was started, or as near to that as its files tell.
+        ensemble: What the runs of an ensemble, and it, reach on the validation split.
         problems: What is missing or unreadable, in sentences.
     """
 
@@ -75,6 +77,7 @@ class RunContents:
     figures: list[Path] = field(default_factory=list)
     parameters: int | None = None
     date: datetime | None = None
+    ensemble: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def setting(self, *keys: str) -> Any:
@@ -139,6 +142,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     trained = _trained(path)
     environment = _json(trained / "environment.json", problems)
     measured = _metrics(path / "metrics.json", problems)
+    is_ensemble = (trained / "ensemble.json").is_file()
     labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
@@ -149,7 +153,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         invariance=_invariance(path / "invariance.json", problems),
         trained=trained,
         class_names=_class_names(path / "data.json"),
-        history=_history(trained / "history.csv", problems),
+        history=[] if is_ensemble else _history(trained / "history.csv", problems),
         test_labels=labels,
         test_targets=targets,
         class_counts=_class_counts(path / "data.json", problems),
@@ -157,6 +161,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         figures=_figures(path / "figures", problems),
         parameters=_parameters(trained / "model.keras", problems),
         date=_date(path, environment),
+        ensemble=_ensemble(trained / "ensemble.json", problems) if is_ensemble else [],
         problems=problems,
     )
 
@@ -226,6 +231,25 @@ def _metrics(path: Path, problems: list[str]) -> MetricsFile:
         problems.append("metrics.json is missing: the run was not evaluated yet")
         return MetricsFile()
     return parse_metrics(_json(path, problems))
+
+
+def _ensemble(path: Path, problems: list[str]) -> list[dict[str, Any]]:
+    """Read what the members and the ensemble reach: name, weight and metrics of each."""
+    rows = _json(path, problems).get("validation")
+    with _surviving(path, problems):
+        return [
+            {
+                "name": str(row["name"]),
+                "weight": row["weight"] if is_number(row["weight"]) else None,
+                "validation": {
+                    str(key): float(value)
+                    for key, value in row["validation"].items()
+                    if is_number(value)
+                },
+            }
+            for row in rows or []
+        ]
+    return []
 
 
 def _invariance(path: Path, problems: list[str]) -> list[RotationSet]:

@@ -10,6 +10,7 @@ import keras
 
 from lensnet.errors import ConfigurationError
 from lensnet.training.cluster import check_cluster
+from lensnet.training.workers import create_multi_worker_strategy
 
 __all__ = ["create_strategy", "dtype_policy", "jit_compile"]
 
@@ -24,7 +25,7 @@ def create_strategy(name: str) -> Any:
 
     if name == "multi_worker":
         # Before any device is touched, or the workers' collective operations come too late.
-        return _multi_worker(tf)
+        return create_multi_worker_strategy(check_cluster())
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
@@ -53,11 +54,6 @@ def _tpu(tf: Any, gpus: list[Any]) -> Any:
             "on this machine: auto, one_device, mirrored."
         ) from None
     return tf.distribute.TPUStrategy(resolver)
-
-
-def _multi_worker(tf: Any) -> Any:
-    check_cluster()
-    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 _STRATEGIES = {

@@ -56,10 +56,18 @@ def trained(strategy, weighted):
             [keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")]
         )
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+    def batches_of(share):
+        if share is None:
+            return data
+        def cut(*batch):
+            count = tf.shape(batch[0], out_type=tf.int64)[0]
+            return count, *(part[share.rows(count)] for part in batch)
+        return data.map(cut)
     with fitting_with_replicas(model, strategy):
-        divided = divide_batches(data, strategy, weigh=True)
+        divided = divide_batches(batches_of, strategy, weigh=True)
         model.fit(divided, epochs=1, steps_per_epoch=4, verbose=0)
-        again = divide_batches(data.repeat(), strategy, weigh=False)
+        data = data.repeat()
+        again = divide_batches(batches_of, strategy, weigh=False)
         measured = [model.evaluate(again, steps=4, verbose=0) for _ in range(2)]
     return [*model.get_weights(), *measured]
 
