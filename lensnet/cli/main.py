@@ -25,6 +25,7 @@ _COMMANDS = {
     "ensemble": "lensnet.cli.ensemble",
     "search": "lensnet.cli.search",
     "report": "lensnet.cli.report",
+    "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
     "explore": "lensnet.cli.explore",
     "models": "lensnet.cli.models",

@@ -37,6 +37,7 @@ def problems(experiment: Experiment, *, check_source: bool = True) -> list[Probl
     found += _backbone_problems(experiment)
     found += _training_problems(experiment)
     found += repetition_problems(experiment)
+    found += _evaluation_problems(experiment)
     return found
 
 
@@ -261,6 +262,29 @@ def _schedule_problems(experiment: Experiment) -> list[Problem]:
         for path, name in watched.items()
         if name is not None and name not in monitors
     ]
+
+
+def _evaluation_problems(experiment: Experiment) -> list[Problem]:
+    found: list[Problem] = []
+    task, evaluation = experiment.task_spec, experiment.evaluation
+    if evaluation.calibration != "none" and not task.predicts_classes:
+        found.append(
+            (
+                ("evaluation", "calibration"),
+                f"{evaluation.calibration} is of the probabilities of classes, and task "
+                f"{task.name} has none: leave it out, or learn a sigma by training.loss: "
+                "gaussian_nll",
+            )
+        )
+    if evaluation.prevalence is not None and not task.is_search:
+        found.append(
+            (
+                ("evaluation", "prevalence"),
+                f"is the share of the class that a binary task looks for, and task {task.name} "
+                "looks for none: leave it out",
+            )
+        )
+    return found
 
 
 def _unknown_name(kind: str, name: str, known: Collection[str]) -> str:

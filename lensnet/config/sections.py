@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
 from lensnet.config.averaging import WeightAverage
 from lensnet.config.control import Checkpoints, TimeBudget
+from lensnet.config.evaluation import Evaluation
 from lensnet.config.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -329,34 +330,7 @@ class Training(Repetition):
         return {**raw, **named}
 
 
-# --- evaluation and tracking ----------------------------------------------------------------------
-
-
-class Evaluation(Section):
-    """What is measured on the test split."""
-
-    rotations: int = Field(
-        4,
-        ge=2,
-        le=360,
-        description="Angles at which the rotation-invariance is measured, 360 / rotations "
-        "degrees apart.",
-    )
-    precision: Literal["as_trained", "float32"] = Field(
-        "as_trained",
-        description="In which the rotation-invariance is measured. as_trained: that of "
-        "training.precision, in which the run predicts. float32: computed in float32 throughout, "
-        "which is what a symmetric network is exact in; all other metrics, and predictions, stay "
-        "as trained.",
-    )
-    average_over: Literal["none", "c2", "c4", "d1", "d2", "d4"] = Field(
-        "none",
-        description="The group over whose rotations and reflections of an image the trained "
-        "network's outputs are averaged: exact invariance for a network without symmetry, at as "
-        "many times the cost as the group has elements. The model that is saved averages, so "
-        "evaluation, prediction and exports all do; training, and its validation in history.csv, "
-        "see the network alone.",
-    )
+# --- tracking -------------------------------------------------------------------------------------
 
 
 class WandB(Section):

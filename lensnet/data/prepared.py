@@ -22,7 +22,7 @@ from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
-from lensnet.data.records.index import Index, Quarantined, read_index
+from lensnet.data.records.index import Index, Quarantined, read_index, read_metadata
 from lensnet.data.records.records import open_records
 from lensnet.data.sources.folds import splits_of_fold
 from lensnet.data.sources.source import ORIENTATION_IGNORED
@@ -137,6 +137,17 @@ class PreparedData:
         """
         records = self._records[_checked(split)]
         return Examples(records.ids, records.labels)
+
+    def metadata(self, split: str) -> dict[str, np.ndarray]:
+        """Returns what else is known of a split's examples, in the order of `batches`.
+
+        Args:
+            split: `train`, `validation` or `test`.
+
+        Returns:
+            numbers by name, (N,) float64 each; NaN where an example has none of that name.
+        """
+        return read_metadata(self.directory, self._records[_checked(split)].ids.tolist())
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns how many examples of each class a split has; for regression under "all"."""

@@ -44,7 +44,8 @@ def experiment(image_folder, data_dir, tmp_path):
     return path
 
 
-COMMANDS = "fit evaluate invariance predict export report prepare explore models datasets".split()
+COMMANDS = "fit evaluate invariance predict export report compare prepare explore".split()
+COMMANDS += "models datasets".split()
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])

@@ -13,7 +13,8 @@ from lensnet import config
 from lensnet.config import Experiment
 from lensnet.data import prepare
 from lensnet.errors import ConfigurationError, LensnetError, RunError
-from lensnet.evaluation.evaluating import evaluate_run, measure_invariance
+from lensnet.evaluation.evaluating import evaluate_run
+from lensnet.evaluation.run_invariance import measure_invariance
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
 from lensnet.training import fit
@@ -49,14 +50,22 @@ class TestRunFolder:
         metrics = json.loads((tiny_run / "metrics.json").read_text())
         expected = {"accuracy", "roc_auc", "f1", "log_loss", "ece", "tpr0", "tpr10"}
         expected |= {"average_precision", "examples"}
+        expected |= {f"tpr_at_fpr_1e-{power}" for power in (2, 3, 4)}
         assert set(metrics["validation"]) == expected
         assert set(metrics["test"]) == expected | {"rotation_std", "rotation_flip_rate"}
         assert metrics["test"]["rotation_std"] <= 1e-5
         assert metrics["test"]["rotation_flip_rate"] == 0
         # Twelve test images, six of each class.
         assert metrics["test"]["tpr10"] is None
-        reason = 'it needs 10 images of "blob", and there are 6'
-        assert metrics["undefined"] == {key: {"tpr10": reason} for key in ("validation", "test")}
+        needed = {"tpr10": "10"}
+        needed |= {f"tpr_at_fpr_1e-{power}": f"{10**power:,}" for power in (2, 3, 4)}
+        reasons = {
+            key: f'it needs {number} images of "blob", and there are 6'
+            for key, number in needed.items()
+        }
+        assert metrics["undefined"] == {"validation": reasons, "test": reasons}
+        low, high = metrics["intervals"]["test"]["log_loss"]
+        assert low < metrics["test"]["log_loss"] < high
         assert metrics["timing"]["seconds"] > 0
         assert metrics["timing"]["train_images_per_second"] > 0
 
