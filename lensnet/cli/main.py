@@ -22,6 +22,7 @@ _COMMANDS = {
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
+    "benchmark": "lensnet.cli.benchmark",
     "report": "lensnet.cli.report",
     "prepare": "lensnet.cli.prepare",
     "explore": "lensnet.cli.explore",
