@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lensnet.data.cpus import available_cpus
-from lensnet.export.served_model import ServedModel
+from lensnet.export.served_model import ServedModel, refuse_other_sizes
 
 __all__ = ["open_export", "write"]
 
@@ -28,7 +28,8 @@ def write(served: ServedModel, folder: Path) -> None:
 
     @tf.function(input_signature=signature)
     def serve(images: Any) -> dict[str, Any]:
-        return dict(zip(names, constant(_of_shape(images, served.native_shape)), strict=True))
+        images = refuse_other_sizes(images, served.native_shape, tf.minimum)
+        return dict(zip(names, constant(images), strict=True))
 
     module = tf.Module()
     module.serve = serve
@@ -38,19 +39,6 @@ def write(served: ServedModel, folder: Path) -> None:
             directory, signature_keys=["serving_default"]
         )
         (folder / "model.tflite").write_bytes(converter.convert())
-
-
-def _of_shape(images: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Changes nothing of images of a shape; of another, the runtime can make no sense.
-
-    It gives a model of convolutions images of any size without a word. Here they do not fit to the
-    constants, a number for each row and each column.
-    """
-    height, width, _ = shape
-    largest = np.finfo(np.float32).max
-    rows = np.full((1, height, 1, 1), largest, np.float32)
-    columns = np.full((1, 1, width, 1), largest, np.float32)
-    return tf.minimum(tf.minimum(images, rows), columns)
 
 
 def open_export(folder: Path, names: Sequence[str]) -> Callable[[np.ndarray], np.ndarray]:

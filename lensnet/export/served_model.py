@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from lensnet.config.task import TaskSpec
@@ -15,7 +17,7 @@ from lensnet.evaluation.precision import in_float32
 from lensnet.layers import fold
 from lensnet.prediction.predictor import Predictor
 
-__all__ = ["ServedModel"]
+__all__ = ["ServedModel", "refuse_other_sizes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,10 @@ class ServedModel:
     def keras_model(self) -> keras.Model:
         """A functional model of the same: one output as an array, several by name."""
         images = keras.Input(self.native_shape, dtype="float32", name="images")
-        outputs = self._named(self.model(self.preprocessing.symbolic(images)))
+        checked = refuse_other_sizes(images, self.native_shape, keras.ops.minimum)
+        # Of other bands, a batch of as many images has not as many pixels.
+        checked = keras.layers.Reshape(self.native_shape, name="of_these_bands")(checked)
+        outputs = self._named(self.model(self.preprocessing.symbolic(checked)))
         if len(outputs) == 1:
             (outputs,) = outputs.values()
         return keras.Model(images, outputs, name=self.model.name)
@@ -90,3 +95,24 @@ class ServedModel:
         if len(names) == 1:
             return {names[0]: outputs}
         return {name: outputs[:, at : at + 1] for at, name in enumerate(names)}
+
+
+def refuse_other_sizes(
+    images: Any, shape: tuple[int, int, int], minimum: Callable[[Any, Any], Any]
+) -> Any:
+    """Changes nothing of images of a size, and lets a model fail for others when it is run.
+
+    LiteRT, and `predict` of Keras once it has seen images of two sizes, give a model images of any
+    size, of which convolutions make some answer. Images of another size do not fit to constants of
+    a number for each row and for each column.
+
+    Args:
+        images: (N, H, W, C).
+        shape: (H, W, C).
+        minimum: of the kind of tensor that the images are.
+    """
+    height, width, _ = shape
+    largest = np.finfo(np.float32).max
+    rows = np.full((1, height, 1, 1), largest, np.float32)
+    columns = np.full((1, 1, width, 1), largest, np.float32)
+    return minimum(minimum(images, rows), columns)

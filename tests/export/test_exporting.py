@@ -14,6 +14,8 @@ from lensnet.export.formats import FORMATS, export_name
 from lensnet.overwriting import EXPORT, RUN
 
 ALL = [*((name, None) for name in FORMATS), ("litert", "float16"), ("litert", "int8")]
+# Each runtime raises errors of its own, which have no other base.
+OTHER_SHAPE = Exception
 
 
 def needs(name):
@@ -48,8 +50,8 @@ def test_an_export_gives_the_runs_predictions(name, quantize, tiny_run, test_spl
     np.testing.assert_allclose(run(images[:1]), expected[:1], atol=atol)
     found = abs(run(images) - expected).max()
     assert abs(mark["check"]["largest_difference"] - found) < 2e-6
-    for shape in ((1, 40, 40, 1), (1, 64, 64, 1), (1, 32, 32, 2), (1, 32, 30, 1)):
-        with pytest.raises(Exception, match=""):
+    for shape in ((1, 40, 40, 1), (1, 16, 64, 1), (1, 32, 32, 2), (1, 32, 30, 1)):
+        with pytest.raises(OTHER_SHAPE):
             run(np.zeros(shape, "float32"))
 
 
