@@ -24,6 +24,7 @@ _COMMANDS = {
     "export": "lensnet.cli.export",
     "ensemble": "lensnet.cli.ensemble",
     "search": "lensnet.cli.search",
+    "benchmark": "lensnet.cli.benchmark",
     "report": "lensnet.cli.report",
     "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
