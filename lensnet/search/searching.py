@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from lensnet.config.search import SearchPlan
 from lensnet.errors import ConfigurationError, DataError, LensnetError, RunError, is_full_disk
+from lensnet.interruption import Interrupted
 from lensnet.search.folder import SearchFolder, default_search_dir
 from lensnet.search.objective import Objective, StoppedTrial, fit_trial
 from lensnet.search.report import write_results
@@ -136,6 +137,9 @@ class _Searcher:
             values = self.objective(experiment, run_dir, plan.objectives, report)
             if not all(math.isfinite(value) for value in values):
                 raise LensnetError(f"It measured {values}.")
+        except Interrupted as stopped:
+            resume = f"lensnet search --resume --search-dir {self.study.folder.path}"
+            raise Interrupted(f"Trial {trial.number:04d}: {stopped.where}", resume) from None
         except StoppedTrial:
             trial.prune()
             _log.info("Trial %04d was stopped: others are better.", trial.number)

@@ -262,7 +262,8 @@ class RunCheckpoint(keras.callbacks.Callback):
             where = f"in epoch {self.next_epoch + 1}, step {self.steps_done}"
         else:
             where = f"after epoch {self.next_epoch}"
-        return Interrupted(f"Stopped by {self.pace.interruption.words} {where}", self.run.path)
+        resume = f"lensnet fit --resume --run-dir {self.run.path}"
+        return Interrupted(f"Stopped by {self.pace.interruption.words} {where}", resume)
 
     def _weights_to_save(self) -> contextlib.AbstractContextManager[None]:
         averaging = [c for c in self.companions if isinstance(c, WeightAveraging)]
