@@ -159,7 +159,7 @@ def load_ensemble_file(path: Path) -> EnsembleFile:
 
 
 def open_document(path: Path) -> Document:
-    """Reads an experiment file as `load` does, and checks nothing of what it says.
+    """Reads an experiment file as `load` does, `base` and all, and checks nothing of what it says.
 
     Raises:
         ConfigurationError: as `read_document`.

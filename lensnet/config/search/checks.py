@@ -113,6 +113,12 @@ def problems_of(plan: SearchPlan) -> Iterator[tuple[tuple[str, ...], str]]:
             "each process of a search trains its own trials: use auto, one_device or mirrored, "
             "and start the search on as many machines as there are",
         )
+    for key in ("seeds", "folds"):
+        if getattr(experiment.training, key) is not None:
+            yield (
+                ("experiment", "training", key),
+                "a trial is one run: search with one of them, and fit best.yaml with all",
+            )
     if len(search.objective) > 1:
         if isinstance(search.sampler, CmaEs):
             yield ("sampler",), "cma_es knows one objective: use nsga2, tpe, random or grid"

@@ -176,6 +176,18 @@ def test_a_mistake_in_the_experiment_is_the_experiments(write):
         load_search(write(experiment=EXPERIMENT.replace("epochs: 4", "epoch: 4")))
 
 
+def test_a_trial_is_one_run(write):
+    several = EXPERIMENT.replace("epochs: 4", "epochs: 4, seeds: [0, 1]")
+    with pytest.raises(ConfigurationError, match=r"training\.seeds: a trial is one run"):
+        load_search(write(experiment=several))
+
+
+def test_a_search_of_an_experiment_that_is_based_on_another(write, tmp_path):
+    (tmp_path / "base.yaml").write_text(EXPERIMENT)
+    plan = load_search(write(experiment="base: base.yaml\ntraining: {epochs: 3}\n"))
+    assert plan.longest == 3
+
+
 def test_cma_es_needs_ranges(write):
     few = SEARCH.replace("sampler: tpe", "sampler: cma_es").partition("  training.batch_size")[0]
     with pytest.raises(ConfigurationError, match=r"search\.yaml:5: sampler: cma_es needs two"):
