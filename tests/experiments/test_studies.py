@@ -86,7 +86,7 @@ TINY = {
     "deeplense_substructure/simulated": ["data.options={image_size: 64, examples_per_class: 16}"],
     "halo_mass/simulated": ["data.options={image_size: 64, examples: 48}"],
 }
-SHORT = ["training.epochs=1", "training.batch_size=16", "model.width=0.125"]
+SHORT = ["training.epochs=1", "training.batch_size=16", "model.width=0.25"]
 
 
 def _short(path, tmp_path):
