@@ -115,7 +115,7 @@ main(["fit", *sys.argv[1:]])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("how", "message"),
     [
@@ -184,7 +184,7 @@ for strategy in ("one_device", "mirrored"):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_two_devices_share_the_batches_of_one(data_dir, tmp_path):
     """The same images: without dropout and batch normalisation's parts, the same loss."""
     content = content_of(data_dir, optimizer={"name": "sgd", "learning_rate": 1e-6})
