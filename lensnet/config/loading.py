@@ -154,8 +154,7 @@ def load_ensemble_file(path: Path) -> EnsembleFile:
     try:
         return EnsembleFile.model_validate(document.content)
     except ValidationError as error:
-        lines = [_format_error(document, EnsembleFile, (), found) for found in error.errors()]
-        raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
+        raise ConfigurationError("\n".join(worded(document, EnsembleFile, error))) from None
 
 
 def open_document(path: Path) -> Document:
