@@ -71,8 +71,7 @@ def _result_of(plan: SearchPlan, trial: FrozenTrial) -> TrialResult:
         values = plan.space.draw(reading(trial.params))
     except KeyError:  # it is being drawn
         values = {}
-    ended = trial.datetime_complete
-    seconds = (ended - trial.datetime_start).total_seconds() if ended else None
+    seconds = trial.duration.total_seconds() if trial.duration else None
     is_complete = trial.state == TrialState.COMPLETE
     return TrialResult(
         number=trial.number,

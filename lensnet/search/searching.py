@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import optuna
@@ -164,7 +165,7 @@ class _Searcher:
         ended = [trial for trial in self.study.trials() if trial.state.is_finished()]
         if len(ended) < fewest or any(trial.state != TrialState.FAIL for trial in ended):
             return
-        last = max(ended, key=lambda trial: trial.datetime_complete or trial.datetime_start)
+        last = max(ended, key=lambda trial: trial.datetime_complete or datetime.min)
         write_results(self.study)
         kind = _KINDS.get(last.user_attrs.get(EXIT_CODE, 1), LensnetError)
         raise kind(

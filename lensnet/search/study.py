@@ -19,6 +19,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lensnet.config.search import SearchPlan
@@ -33,6 +34,8 @@ MOST_STARTS = 5
 """How often a trial is begun or gone on with without reaching the end of another epoch."""
 
 _COMMAND = "lensnet search"
+
+_DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 _DRAWN = "drawn"
 _STARTS = "starts"
 REASON = "reason"
@@ -134,7 +137,7 @@ class SharedStudy:
             self.optuna_study = optuna.create_study(
                 study_name=plan.name,
                 storage=self.storage,
-                directions=[f"{direction}imize" for direction in plan.directions],
+                directions=[_DIRECTIONS[direction] for direction in plan.directions],
                 pruner=make_pruner(plan),
                 load_if_exists=True,
             )

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.accelerated.devices import on_cpus_alone
+from lensnet.layers.accelerated.strided_pointwise import without_stride
 
 __all__ = ["block_convolution", "number_of_blocks"]
 
@@ -81,6 +82,10 @@ def block_convolution(inputs: Any, kernel: Any, groups: int, **options: Any) -> 
     options = {"data_format": "channels_last", **options}
     if not on_cpus_alone():
         return ops.conv(inputs, kernel, **options)
+    strides = options.get("strides", (1, 1))
+    inputs, options["strides"] = without_stride(
+        inputs, kernel, (strides, strides) if isinstance(strides, int) else strides
+    )
     blocks = number_of_blocks(groups, channels * groups)
     shared = groups // blocks
     # (height, width, group seen, its channels, block, group of filters, its filters)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from lensnet.layers.accelerated.block_convolution import block_convolution
+from lensnet.layers.accelerated.strided_pointwise import without_stride
 
 __all__ = ["GroupedConv2D", "convolve_in_groups"]
 
@@ -57,13 +59,20 @@ class GroupedConv2D(keras.layers.Conv2D):
 def convolve_in_groups(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
     """What `keras.layers.Conv2D.convolution_op` answers, by blocks where that is faster.
 
+    Filters of one pixel go without their stride (`without_stride`).
+
     Args:
         layer: of the class named or one below it, built.
         inputs: shape (batch, height, width, channels), or as its `data_format` says.
         kernel: shape (height, width, channels / groups, filters).
     """
-    if layer.groups == 1 or layer.data_format != "channels_last":
+    if layer.data_format != "channels_last":
         return keras.layers.Conv2D.convolution_op(layer, inputs, kernel)
+    if layer.groups == 1:
+        read, strides = without_stride(inputs, kernel, layer.strides)
+        if read is inputs:
+            return keras.layers.Conv2D.convolution_op(layer, inputs, kernel)
+        return ops.conv(read, kernel, strides, data_format="channels_last")
     return block_convolution(
         inputs,
         kernel,

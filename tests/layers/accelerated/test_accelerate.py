@@ -1,5 +1,8 @@
 """A stock model that is accelerated trains as before, and stays a stock model."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -179,3 +182,36 @@ def test_a_frozen_normalisation_keeps_its_statistics():
     trained(model)
     for new, old in zip(model.get_layer("norm").get_weights(), before, strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize(("groups", "size"), [(1, 16), (4, 15)])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_strided_filters_of_one_pixel(groups, size, padding):
+    """They answer as they do by definition; a stock gradient of theirs may end the process."""
+    layer = STOCK.Conv2D(8, 1, (2, 3), padding, groups=groups, use_bias=False)
+    model = accelerate(keras.Sequential([keras.Input((size, size, 4)), layer]))
+    randomize(model)
+    seen = np.random.default_rng(0).standard_normal((2, size, size, 4)).astype("float32")
+    kernel = numpy(layer.kernel)[0, 0]
+    read = seen[:, ::2, ::3].reshape(2, -1, -(-size // 3), groups, 4 // groups)
+    by_group = kernel.reshape(4 // groups, groups, 8 // groups)
+    expected = np.einsum("nhwgi,igo->nhwgo", read, by_group)
+    expected = expected.reshape(*expected.shape[:3], 8)
+    np.testing.assert_allclose(numpy(model(seen)), expected, rtol=1e-5, atol=1e-6)
+
+
+SMALL_TRAINING = """
+import keras, numpy as np, lensnet
+shape = (64, 64, 1)
+model = lensnet.models.create("resnet18", input_shape=shape, num_outputs=1, width=0.125)
+lensnet.layers.accelerate(model).compile("sgd", "mse", jit_compile=False)
+for step in range(12):
+    model.train_on_batch(np.ones((16 - step % 3, *shape), "f4"), np.ones((16 - step % 3, 1)))
+"""
+
+
+@pytest.mark.processes
+def test_narrow_networks_train_to_the_end():
+    """With TensorFlow's own gradient of strided 1x1 filters the process was killed."""
+    done = subprocess.run([sys.executable, "-c", SMALL_TRAINING], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
