@@ -106,7 +106,7 @@ def experiments(directory: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def write_images(folder: Path, per_class: int = 32, size: int = 32) -> Path:
+def write_images(folder: Path, per_class: int = 40, size: int = 32) -> Path:
     """Writes noisy rings and blobs, and returns their folder."""
     noise = np.random.default_rng(0)
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2

@@ -1,13 +1,15 @@
 """Training on images that are simulated meanwhile, beside training on prepared ones.
 
-python benchmarks/fresh.py [--rounds 5] [--only resnet18 64] [--images 200000]
+python benchmarks/fresh.py [--rounds 5] [--steps 25] [--only resnet18 64] [--images 200000]
                            [--output benchmarks/results/fresh.json]
 
 Images a second of Keras's `fit` on batches of 64 of DeepLense Model I: those that `lensnet fit`
 reads from prepared records, and those that it simulates with `data.fresh: true`. Both train the
 same compiled network, in turns, in one process on the same two cores; figures are medians over the
 rounds, and the ratio is the median of the rounds' ratios. The records fit into memory and are read
-before. Beside it: the images a second that are simulated when nothing is trained.
+before. Beside it: the images a second that are simulated when nothing is trained, and the time of
+processors that an image takes, that of the processes that simulate included, which says what to
+expect where others use the machine as well.
 
 Memory is that of a process that trains a network of one layer on --images fresh images, and of the
 processes that simulate for it: the most after a tenth of the images, and after all.
@@ -36,7 +38,7 @@ from processes import Server, answer_requests, script
 from reporting import Results, Table, environment
 from timing import ratio, take_turns
 
-NETWORKS, SIZES, BATCH, STEPS = ("resnet18", "efficientnet_b0"), (64, 101), 64, 25
+NETWORKS, SIZES, BATCH = ("resnet18", "efficientnet_b0"), (64, 101), 64
 PER_CLASS = 700
 MEMORY_SIZE = 64
 TARGET_RATIO = 0.75
@@ -64,32 +66,38 @@ def experiment_of(network: str, size: int, fresh: bool, steps: int, data_dir: Pa
     )
 
 
-def fit_of(model: Any, data: Any) -> Callable[[], float]:
-    """Times an epoch of `fit` after the other; seconds an image."""
-    epochs = itertools.count()
+def epoch_of(
+    data: Any, steps: int, first: int, cpu_seconds: list[float], train: Callable[[Any], Any]
+) -> Callable[[], float]:
+    """Times one epoch after the other; seconds an image, and those of processors noted too.
+
+    Args:
+        data: whose training batches are gone through.
+        steps: batches of an epoch.
+        first: the first epoch's number.
+        cpu_seconds: to which those of an image are appended.
+        train: what is done with the batches.
+    """
+    epochs = itertools.count(first)
 
     def run() -> float:
         epoch = next(epochs)
-        batches = data.training_batches(BATCH, first_epoch=epoch, epochs=epoch + 1).take(STEPS)
-        start = time.perf_counter()
-        model.fit(batches, steps_per_epoch=STEPS, verbose=0)
-        return (time.perf_counter() - start) / (STEPS * BATCH)
+        batches = data.training_batches(BATCH, first_epoch=epoch, epochs=epoch + 1).take(steps)
+        start, start_cpu = time.perf_counter(), _cpu_seconds()
+        train(batches)
+        cpu_seconds.append((_cpu_seconds() - start_cpu) / (steps * BATCH))
+        return (time.perf_counter() - start) / (steps * BATCH)
 
     return run
 
 
-def simulation_of(data: Any) -> Callable[[], float]:
-    """Times what comes of the simulators alone; seconds an image."""
-    epochs = itertools.count(1_000_000)
-
-    def run() -> float:
-        epoch = next(epochs)
-        start = time.perf_counter()
-        for _ in data.training_batches(BATCH, first_epoch=epoch, epochs=epoch + 1).take(STEPS):
-            pass
-        return (time.perf_counter() - start) / (STEPS * BATCH)
-
-    return run
+def _cpu_seconds() -> float:
+    """Of this process and those that it has started, as far as they run."""
+    ticks = 0
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+        ticks += sum(map(int, fields.split()[11:13]))
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def compiled_model(network: str, shape: tuple[int, int, int]) -> Any:
@@ -105,7 +113,7 @@ def compiled_model(network: str, shape: tuple[int, int, int]) -> Any:
     return model
 
 
-def speed_row(network: str, size: int, rounds: int, directory: Path) -> dict[str, Any]:
+def speed_row(network: str, size: int, steps: int, rounds: int, directory: Path) -> dict[str, Any]:
     """Lets both ways of training take turns."""
     import keras
 
@@ -113,18 +121,26 @@ def speed_row(network: str, size: int, rounds: int, directory: Path) -> dict[str
 
     keras.backend.clear_session()
     fixed, fresh = (
-        prepare(experiment_of(network, size, fresh, STEPS, directory)) for fresh in (False, True)
+        prepare(experiment_of(network, size, fresh, steps, directory)) for fresh in (False, True)
     )
     model = compiled_model(network, fixed.image_shape)
+    cpu: dict[str, list[float]] = {"records": [], "fresh": [], "simulation": []}
+
+    def fit(batches: Any) -> None:
+        model.fit(batches, steps_per_epoch=steps, verbose=0)
+
+    def go_through(batches: Any) -> None:
+        for _ in batches:
+            pass
+
+    contenders = {
+        "records": epoch_of(fixed, steps, 0, cpu["records"], fit),
+        "fresh": epoch_of(fresh, steps, 0, cpu["fresh"], fit),
+        # Other images than those that it was just trained on, or is about to be.
+        "simulation": epoch_of(fresh, steps, 1_000_000, cpu["simulation"], go_through),
+    }
     with fresh.feeding():
-        times = take_turns(
-            {
-                "records": fit_of(model, fixed),
-                "fresh": fit_of(model, fresh),
-                "simulation": simulation_of(fresh),
-            },
-            rounds,
-        )
+        times = take_turns(contenders, rounds)
     return {
         "network": network,
         "size": size,
@@ -133,6 +149,11 @@ def speed_row(network: str, size: int, rounds: int, directory: Path) -> dict[str
             for name, values in times.items()
         },
         "fresh_over_records": round(ratio(times, "records", "fresh"), 3),
+        **{
+            # Without that of the round that does not count.
+            f"{name}_cpu_ms_an_image": round(1e3 * statistics.median(values[1:]), 3)
+            for name, values in cpu.items()
+        },
     }
 
 
@@ -188,6 +209,7 @@ def main() -> None:
         answer_requests(lambda request: memory(request["images"], Path(request["directory"])))
         return
     parser = benchmark_parser(__doc__, "fresh.json", 5)
+    parser.add_argument("--steps", type=int, default=25, help="batches a round (default 25)")
     parser.add_argument("--images", type=int, default=200_000, help="for memory (default 200000)")
     arguments = parser.parse_args()
     cells = selected(CELLS, arguments.only)
@@ -200,12 +222,13 @@ def main() -> None:
         {
             "environment": environment(("lensnet", "tensorflow", "keras", "numpy", "numba")),
             "batch": BATCH,
-            "steps_a_round": STEPS,
+            "steps_a_round": arguments.steps,
             "rounds": arguments.rounds,
             "target_fresh_over_records": TARGET_RATIO,
         },
     )
-    columns = ("records", "fresh", "simulation", "fresh over records")
+    ways = ("records", "fresh", "simulation")
+    columns = (*ways, "fresh/records", *(f"{name}, CPU ms" for name in ways))
     table = Table({"network": 16, "size": 4, **dict.fromkeys(columns, 10)})
     with tempfile.TemporaryDirectory() as name:
         for cell in cells:
@@ -216,7 +239,7 @@ def main() -> None:
                 print(results.content["memory"][-1], flush=True)
                 continue
             network, size = cell.split("/")
-            row = speed_row(network, int(size), arguments.rounds, Path(name))
+            row = speed_row(network, int(size), arguments.steps, arguments.rounds, Path(name))
             results.add("speed", row)
             table.add(*row.values())
     results.close()

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,13 +25,11 @@ class Interrupted(LensnetError):
 
     Args:
         where: by what it was stopped, and where.
-        folder: of the run, or of the runs, that can be gone on with.
+        resume: the command that goes on.
     """
 
-    def __init__(self, where: str, folder: Path):
-        super().__init__(
-            f"{where}; nothing is lost. Go on by `lensnet fit --resume --run-dir {folder}`."
-        )
+    def __init__(self, where: str, resume: str):
+        super().__init__(f"{where}; nothing is lost. Go on by `{resume}`.")
         self.where = where
 
 

@@ -22,12 +22,13 @@ from lensnet import files
 from lensnet.errors import RunError
 
 __all__ = [
+    "EXPORT",
     "LEARNING_RATE_TEST",
     "MARK",
     "RUN",
-    "SAVED_MODEL",
     "SERIES",
     "FolderKind",
+    "check_benchmark",
     "check_page",
     "check_table",
     "holds_working_directory",
@@ -61,14 +62,18 @@ _FIGURES = (
 # What is measured on other data lies in a folder for each, with files named as those of a run.
 _EVALUATIONS = "evaluations"
 _EVALUATED = ("experiment.yaml", "data.json", "metrics.json", "predictions.csv", "report.html")
-_SAVED_MODEL_FILES = (
+_EXPORT_FILES = (
     MARK,
+    "model.keras",
+    "model.onnx",
+    "model.tflite",
     "saved_model.pb",
     "fingerprint.pb",
     "variables/variables.index",
     "variables/variables.data-*",
     "assets/*",
 )
+_EXPORTS = ("saved_model", "keras", "litert", "litert_float16", "litert_int8", "onnx")
 _LOCK = (".lock", ".lock.json", ".lock.break.*", ".lock.restore.*")
 
 
@@ -194,7 +199,7 @@ class FolderKind:
         return of_one.parts[0] in (*_EVALUATED, "figures") and self._is_own(path, of_one)
 
 
-SAVED_MODEL = FolderKind("export", "an export", _SAVED_MODEL_FILES, "-o")
+EXPORT = FolderKind("export", "an export", _EXPORT_FILES, "-o")
 
 RUN = FolderKind(
     "run",
@@ -219,7 +224,7 @@ RUN = FolderKind(
         *(f"figures/{name}.png" for name in _FIGURES),
         "tensorboard/events.out.tfevents.*",
         "wandb/**",
-        *(f"export/saved_model/{name}" for name in _SAVED_MODEL_FILES),
+        *(f"export/{format}/{name}" for format in _EXPORTS for name in _EXPORT_FILES),
     ),
     "--run-dir",
 )
@@ -283,6 +288,19 @@ def check_page(path: Path) -> None:
         raise RunError(
             f"{path} exists and is not a page that lensnet has written, so it is left alone. Move "
             "it elsewhere, or name another file."
+        )
+
+
+def check_benchmark(path: Path) -> None:
+    """Checks that a JSON file that is to be replaced is a benchmark of lensnet's.
+
+    Raises:
+        RunError: something else bears the name.
+    """
+    if _start_of_file(path) and _mapping(path).get("kind") != "benchmark":
+        raise RunError(
+            f"{path} exists and is not a benchmark that lensnet has written, so it is left alone. "
+            "Name another file with -o."
         )
 
 

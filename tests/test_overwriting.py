@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lensnet.errors import RunError
-from lensnet.overwriting import RUN, SAVED_MODEL, check_page, check_table
+from lensnet.overwriting import EXPORT, RUN, check_page, check_table
 from lensnet.run_folder import RunFolder
 
 SAVED = Path(__file__).parent / "saved" / "run"
@@ -31,7 +31,7 @@ def export(tmp_path):
     (folder / "assets").mkdir()
     for name in ("saved_model.pb", "variables/variables.index"):
         (folder / name).write_bytes(b"")
-    SAVED_MODEL.write_mark(folder)
+    EXPORT.write_mark(folder)
     return folder
 
 
@@ -49,7 +49,7 @@ def test_a_run_is_replaced_by_an_empty_folder_with_a_mark(run):
 
 
 def test_an_export_is_emptied(export):
-    SAVED_MODEL.empty(export)
+    EXPORT.empty(export)
     assert names(export) == []
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_removed_through_a_link(run, tmp_path):
     with pytest.raises(RunError, match="is a file and not a run folder"):
         RunFolder.check_free(tmp_path / "file", overwrite=True)
     with pytest.raises(RunError, match="is a file and not an export"):
-        SAVED_MODEL.check_removable(tmp_path / "file")
+        EXPORT.check_removable(tmp_path / "file")
 
 
 def test_an_empty_folder_is_used_as_it_is(tmp_path, monkeypatch):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from lensnet.errors import LensnetError, did_you_mean
+from lensnet.errors import LensnetError, did_you_mean, is_full_disk
 from lensnet.interruption import listening
 
 __all__ = ["cli", "main"]
@@ -24,6 +23,8 @@ _COMMANDS = {
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
     "ensemble": "lensnet.cli.ensemble",
+    "search": "lensnet.cli.search",
+    "benchmark": "lensnet.cli.benchmark",
     "report": "lensnet.cli.report",
     "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
@@ -31,7 +32,6 @@ _COMMANDS = {
     "models": "lensnet.cli.models",
     "datasets": "lensnet.cli.datasets",
 }
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -99,7 +99,7 @@ def _run(arguments: Sequence[str] | None) -> None:
         if isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
             _say(f"{error.filename or 'A file'}: {error.strerror}.")
             sys.exit(1)
-        if not _is_full_disk(error):
+        if not is_full_disk(error):
             raise
         _say(
             f"The disk is full, or a quota is reached: {error}. What was being written has been "
@@ -128,15 +128,3 @@ class _CurrentStandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says that nothing more can be written."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            return True
-        # TensorFlow's own writers put the system's words into an error of another type.
-        if any(os.strerror(code) in str(error) for code in _FULL_DISK):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

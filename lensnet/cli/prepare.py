@@ -48,9 +48,11 @@ def command(
     check_data_dir(loaded)
 
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.listed_folds import check_folds
     from lensnet.data.sources.missing_files import check_named_files
 
     check_named_files(loaded)
+    check_folds(loaded)
     start_tensorflow()
 
     from lensnet.cli.results import table
@@ -69,6 +71,9 @@ def command(
             f"Training: {data.examples_per_epoch} new images every epoch, simulated while the "
             "network trains; of the sample are statistics alone"
         )
+    folds = loaded.training.folds
+    if folds is not None:
+        click.echo(f"Folds: {folds}; these are the splits of fold {loaded.training.fold or 0}.")
     height, width, channels = data.native_shape
     click.echo(f"Images: {height} x {width} pixels, {channels} channel(s)")
     click.echo(f"Bad files: {len(data.quarantine)}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
+
+from lensnet.standard_error import native_standard_error_aside
 
 __all__ = ["start_tensorflow"]
 
@@ -27,27 +26,7 @@ def start_tensorflow(*, quietly: bool = False) -> None:
     if not quietly and "tensorflow" not in sys.modules:
         _log.info("Starting TensorFlow ...")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _native_standard_error_aside():
+    with native_standard_error_aside():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-
-
-@contextlib.contextmanager
-def _native_standard_error_aside() -> Iterator[None]:
-    """Keeps what the process writes to file descriptor 2 aside; shows it after an exception."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            aside.seek(0)
-            os.write(2, aside.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)

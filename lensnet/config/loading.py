@@ -23,10 +23,13 @@ __all__ = [
     "json_schema",
     "load",
     "load_ensemble_file",
+    "open_document",
+    "override",
     "place_of",
     "read_document",
     "to_yaml",
     "validate",
+    "worded",
 ]
 
 # Parsing takes some seconds a megabyte.
@@ -151,8 +154,40 @@ def load_ensemble_file(path: Path) -> EnsembleFile:
     try:
         return EnsembleFile.model_validate(document.content)
     except ValidationError as error:
-        lines = [_format_error(document, EnsembleFile, (), found) for found in error.errors()]
-        raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
+        raise ConfigurationError("\n".join(worded(document, EnsembleFile, error))) from None
+
+
+def open_document(path: Path) -> Document:
+    """Reads an experiment file as `load` does, `base` and all, and checks nothing of what it says.
+
+    Raises:
+        ConfigurationError: as `read_document`.
+    """
+    return _overridden(path, ())
+
+
+def override(document: Document, text: str) -> None:
+    """Sets a key of a document by `"dotted.key=value"`, as `--set` gives it.
+
+    Raises:
+        ConfigurationError: it has another form, or the key leads through a value.
+    """
+    _override(document, text)
+
+
+def worded(
+    document: Document, model: type[BaseModel], error: ValidationError, prefix: tuple[Any, ...] = ()
+) -> list[str]:
+    """Words pydantic's errors for the person who wrote a file, a line for each.
+
+    Args:
+        document: what was parsed.
+        model: by which it was checked, in whole or in part.
+        error: what came of it.
+        prefix: the path of the part that was checked.
+    """
+    lines = [_format_error(document, model, prefix, details) for details in error.errors()]
+    return list(dict.fromkeys(lines))
 
 
 def to_yaml(experiment: Experiment) -> str:

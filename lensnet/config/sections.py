@@ -284,8 +284,15 @@ class Training(Repetition):
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = Field(
         "auto", description="auto: mirrored where there are two GPUs or more, else one_device."
     )
+    synchronize_normalization: bool = Field(
+        True,
+        description="With several devices: batch normalisation by the statistics of the whole "
+        "batch, as on one. false: by those of each device's own part.",
+    )
     jit_compile: bool | Literal["auto"] = Field(
-        "auto", description="XLA. auto: off on a CPU, where it is slower, on elsewhere."
+        "auto",
+        description="XLA. auto: off on a CPU, where it is slower, and with several GPUs, where "
+        "TensorFlow cannot; on elsewhere.",
     )
     trainable: Literal["all", "last_stage", "head"] = Field(
         "all",

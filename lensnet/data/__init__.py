@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lensnet.data.files.file_reader import FileReader
     from lensnet.data.pipeline.preprocessing import Preprocessing
     from lensnet.data.prepared import Examples, PreparedData
-    from lensnet.data.preparing import open_prepared, prepare
+    from lensnet.data.preparing import find_prepared, open_prepared, prepare
     from lensnet.data.sources.folder_listing import Example
     from lensnet.data.sources.inputs import Input, read_inputs
     from lensnet.data.sources.splits import assign_split
@@ -35,6 +35,7 @@ __all__ = [
     "PreparedData",
     "Preprocessing",
     "assign_split",
+    "find_prepared",
     "open_prepared",
     "prepare",
     "read_bands",
@@ -52,6 +53,7 @@ _MODULES = {
     "PreparedData": "prepared",
     "Preprocessing": "pipeline.preprocessing",
     "assign_split": "sources.splits",
+    "find_prepared": "preparing",
     "open_prepared": "preparing",
     "prepare": "preparing",
     "read_bands": "files.decoding",

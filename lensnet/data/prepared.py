@@ -203,6 +203,26 @@ class PreparedData:
         """
         return self._split_data(_checked(split)).ordered(batch_size, share)
 
+    def raw_batches(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields the images of `batches` before preprocessing, (N, H, W, C) of the native shape.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            batch_size: images in a batch; the last one may have fewer.
+        """
+        return self._records[_checked(split)].images(batch_size)
+
+    def raw_images(self, split: str, positions: np.ndarray) -> np.ndarray:
+        """Returns some images of a split before preprocessing, (N, H, W, C).
+
+        Args:
+            split: `train`, `validation` or `test`.
+            positions: of each, in the order of `examples`, (N,).
+        """
+        records = self._records[_checked(split)]
+        found: np.ndarray = records.decode(records.fetch(positions)).numpy()
+        return found
+
     def training_batches(
         self,
         batch_size: int,

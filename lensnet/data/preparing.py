@@ -18,7 +18,7 @@ from lensnet.data.sources.folder_listing import Listing
 from lensnet.errors import DataError
 from lensnet.registry import load_object
 
-__all__ = ["open_prepared", "prepare"]
+__all__ = ["find_prepared", "open_prepared", "prepare"]
 
 _logger = logging.getLogger(__name__)
 
@@ -86,16 +86,15 @@ def open_prepared(
     Raises:
         DataError: the records are gone, and what they were made of is, too, or cannot serve.
     """
-    places = (experiment.data_dir, default_data_dir())
-    for place in places if records is not None else ():
-        directory = place / str(records)
-        if is_complete(directory):
-            return PreparedData(experiment, open_directory(directory), preprocessing)
+    found = find_prepared(experiment, records, preprocessing)
+    if found is not None:
+        return found
     try:
         return prepare(experiment, preprocessing=preprocessing)
     except DataError as error:
+        places = dict.fromkeys(_places(experiment))
         what = (
-            f"{records} are neither in {' nor in '.join(map(str, dict.fromkeys(places)))}"
+            f"{records} are neither in {' nor in '.join(map(str, places))}"
             if records is not None
             else "cannot be found without them, for the run does not say their name"
         )
@@ -103,6 +102,26 @@ def open_prepared(
             f"{error} The images are needed because the run's prepared records {what}. Bring back "
             "the one or the other; $LENSNET_DATA_DIR says where prepared records lie."
         ) from error
+
+
+def find_prepared(
+    experiment: Experiment, records: str | None, preprocessing: Preprocessing
+) -> PreparedData | None:
+    """Opens the data of an earlier run if their records are there, and makes none.
+
+    Args:
+        experiment, records, preprocessing: as of `open_prepared`.
+    """
+    for place in _places(experiment) if records is not None else ():
+        directory = place / str(records)
+        if is_complete(directory):
+            return PreparedData(experiment, open_directory(directory), preprocessing)
+    return None
+
+
+def _places(experiment: Experiment) -> tuple[Path, Path]:
+    """Where prepared records may lie."""
+    return experiment.data_dir, default_data_dir()
 
 
 def _say_what_is_odd(listing: Listing, source_dir: Path | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lensnet import config
 from lensnet.config import Experiment
 from lensnet.config.ensemble import EnsembleFile
+from lensnet.config.repeated_runs import runs_of
 from lensnet.ensembling.members import check_experiments_alike
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.run_folder import RunFolder, default_run_dir
@@ -57,6 +58,11 @@ def plan_members(
     for name in ensemble.experiments:
         file = path.parent / Path(name).expanduser()
         experiment = config.load(file, overrides)
+        if runs_of(experiment):
+            raise ConfigurationError(
+                f"{file} stands for several runs (training.seeds or training.folds), and a member "
+                "is one: fit it, and name its run folders (runs: [...])."
+            )
         planned.append(PlannedMember(file, experiment, RunFolder(default_run_dir(experiment))))
     names: dict[str, Path] = {}
     for member in planned:

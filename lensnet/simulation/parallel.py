@@ -10,6 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import resource_tracker
 
 from lensnet.processes import end_with_parent, main_module_left_alone
 from lensnet.simulation.simulator import SimulatedImage, Simulator
@@ -100,6 +101,8 @@ def starting_processes(simulator: Simulator) -> Iterator[None]:
     # What a pickle names of the script can only be found by importing it.
     needs_main = b"__main__" in pickle.dumps(simulator)
     starting = contextlib.nullcontext if needs_main else main_module_left_alone
+    # Which the first process that is started would start, and let interrupts through thereafter.
+    resource_tracker.ensure_running()
     with _interrupts_held(), starting():
         yield
 

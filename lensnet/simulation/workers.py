@@ -137,11 +137,7 @@ class SimulationWorkers:
         except (EOFError, OSError) as error:
             if self._closed:
                 raise WorkersClosed from None
-            self.failure = LensnetError(
-                f"A process that simulates images {worker.how_it_ended()}. There may be too little "
-                "memory. A script that defines a simulator of its own needs "
-                '`if __name__ == "__main__":`, because the processes import it.'
-            )
+            self.failure = LensnetError(f"A process that simulates images {worker.how_it_ended()}")
             self.close()
             raise self.failure from error
         except _SimulationFailed as error:
@@ -191,9 +187,13 @@ class _Worker:
     def how_it_ended(self) -> str:
         self.process.join(5)
         code = self.process.exitcode
-        if code is None:
-            return "does not answer"
-        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        if code is None or code < 0:
+            how = "does not answer" if code is None else f"was killed by signal {-code}"
+            return f"{how}. There may be too little memory."
+        return (
+            f"ended with code {code}. A script that defines a simulator of its own needs "
+            '`if __name__ == "__main__":`, because the processes import it.'
+        )
 
 
 def _end(workers: list[_Worker]) -> None:

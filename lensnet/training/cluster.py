@@ -49,8 +49,8 @@ class Cluster:
         if "SLURM_PROCID" in environment:
             return cls._of_slurm(environment)
         raise ConfigurationError(
-            "training.strategy is multi_worker, which needs on each worker the environment "
-            f"variable TF_CONFIG, such as {_EXAMPLE}, or Slurm's srun to start them "
+            "training.strategy is multi_worker, which needs the environment variable TF_CONFIG on "
+            f"each worker, such as {_EXAMPLE}, or Slurm's srun to start them "
             "(docs/scaling.md). On one machine use auto, one_device or mirrored.",
             key="training.strategy",
         )

@@ -63,13 +63,21 @@ _STRATEGIES = {
 }
 
 
-def jit_compile(setting: bool | str) -> bool:
-    """Whether to compile by XLA: on a CPU it is many times slower for convolutions."""
+def jit_compile(setting: bool | str, strategy: Any) -> bool:
+    """Whether to compile by XLA: on a CPU it is many times slower for convolutions.
+
+    Args:
+        setting: `training.jit_compile`.
+        strategy: of `tf.distribute`. With several GPUs Keras compiles a step as a whole, with the
+            sums over replicas that XLA does not have.
+    """
     import tensorflow as tf
 
     if isinstance(setting, bool):
         return setting
-    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+    if tf.config.list_logical_devices("TPU"):
+        return True
+    return bool(tf.config.list_logical_devices("GPU")) and strategy.num_replicas_in_sync == 1
 
 
 @contextlib.contextmanager

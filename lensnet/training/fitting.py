@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import keras
 
 from lensnet import progress
 from lensnet.config import Experiment
@@ -21,6 +23,7 @@ from lensnet.training.devices import create_strategy
 from lensnet.training.learning import train
 from lensnet.training.opening import complete_folder, open_data
 from lensnet.training.replicas import check_batches, smallest_batch
+from lensnet.training.tracking import Tracker, tracking
 from lensnet.training.workers import ending_together
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def fit(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> RunFolder:
     """Prepares the data, trains the network, measures it on the test split, writes the report.
 
@@ -46,6 +50,8 @@ def fit(
         resume: go on with the run folder from its last checkpoint. A run resumed ends with the
             weights of one never stopped, bit for bit on a CPU.
         overwrite: replace a run folder that exists.
+        callbacks: called after lensnet's own. They watch: whatever they change, a resumed run would
+            not know of. What one raises at the end of an epoch ends the run with that epoch kept.
 
     Returns:
         the run folder.
@@ -90,11 +96,25 @@ def fit(
             complete_folder(run, resolved, data)
             stack.enter_context(_logging_to(run.log_file))
             _log.info("Run folder: %s", run.path)
+        tracker = Tracker()
+        if held is not None:
+            tracker = stack.enter_context(tracking(resolved, run))
+        watching = [*tracker.callbacks, *callbacks]
         with ending_together(strategy):
-            train(resolved, data, run, strategy, held, interruption, resuming=resuming)
+            train(
+                resolved,
+                data,
+                run,
+                strategy,
+                held,
+                interruption,
+                resuming=resuming,
+                callbacks=watching,
+            )
         if held is not None:
             held.check()
             _measure(run, data)
+            tracker.log_results()
     return run
 
 

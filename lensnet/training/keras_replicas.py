@@ -9,10 +9,9 @@ With several machines, `MultiWorkerMirroredStrategy`, stock Keras fails altogeth
 synchronised already, are those of the first replica, where Keras would average over an axis they
 do not have. A test says when Keras no longer needs this.
 
-Each worker is a process with its own `TF_CONFIG` that runs the same command; see
-https://www.tensorflow.org/guide/distributed_training#TF_CONFIG. All prepare the same data. The
-first, the chief, writes the run folder, which must lie where all can read it for `--resume`; the
-others write nothing and say nothing.
+Each worker is a process that runs the same command (`lensnet.training.cluster` says how it knows
+which it is). All prepare the same data. The first, the chief, writes the run folder, which must lie
+where all can read it for `--resume`; the others write nothing and say nothing.
 """
 
 from __future__ import annotations

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from lensnet import losses, metrics, models, optimizers, schedules
+from lensnet import schedules
 from lensnet.config import Experiment
 from lensnet.config.sections import Training
 from lensnet.data.pipeline.share import Share
 from lensnet.interruption import Interruption
-from lensnet.layers import GroupAveraged, accelerate
+from lensnet.layers import GroupAveraged
 from lensnet.locking import Hold
-from lensnet.models.weight_decay import undecayed_variables
 from lensnet.run_folder import RunFolder
 from lensnet.training.companions import companions_of
-from lensnet.training.devices import dtype_policy, jit_compile
+from lensnet.training.devices import dtype_policy
 from lensnet.training.epochs import train_epochs
-from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.keras_replicas import build, fitting_with_replicas
+from lensnet.training.network import compile_network, create_network
 from lensnet.training.non_finite import NonFiniteGuard
 from lensnet.training.pace import Pace
 from lensnet.training.progress_bar import ProgressBar
@@ -32,12 +32,12 @@ from lensnet.training.replicas import (
 )
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.target_output import in_own_unit
-from lensnet.training.tracking import tracking_callbacks
+from lensnet.training.workers import check_same
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["as_learned", "compile_network", "create_network", "train"]
+__all__ = ["as_learned", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ def train(
     interruption: Interruption,
     *,
     resuming: bool,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains the network of an experiment, or goes on with its training, into a run folder.
 
@@ -62,6 +63,7 @@ def train(
         held: the hold of the run folder; None for one of several workers that is not to write.
         interruption: what asks to stop.
         resuming: whether to take up the run's checkpoint, where there is one.
+        callbacks: called after lensnet's own.
 
     Raises:
         Interrupted: the process was asked to stop, and has, with a checkpoint.
@@ -71,7 +73,7 @@ def train(
     keras.utils.set_random_seed(experiment.seed)
     steps_per_epoch = data.steps_per_epoch(training.batch_size, smallest_batch(strategy))
     with strategy.scope(), dtype_policy(training.precision):
-        model = create_network(experiment, data)
+        model = create_network(experiment, data, strategy)
         schedule = schedules.create(
             training.schedule,
             training.optimizer.learning_rate,
@@ -79,7 +81,7 @@ def train(
             steps_per_epoch=steps_per_epoch,
         )
         companions = companions_of(experiment, data, schedule, model)
-        compile_network(model, experiment, data, schedule)
+        compile_network(model, experiment, data, schedule, strategy)
         checkpoint = RunCheckpoint(
             run,
             training.early_stopping,
@@ -92,6 +94,7 @@ def train(
         build(model, strategy)
         if resuming and checkpoint.restore(model):
             _log_resumed(checkpoint)
+        check_same(strategy, [checkpoint.next_epoch, checkpoint.steps_done], "checkpoint")
     if checkpoint.ended:
         return
     _log.info(
@@ -108,7 +111,6 @@ def train(
     writing = run if held is not None else None
     guard = NonFiniteGuard(experiment, data, writing, smallest_batch(strategy))
     bar = ProgressBar(training.epochs, steps_per_epoch)
-    tracking = tracking_callbacks(experiment, run.path) if held is not None else []
     at = (checkpoint.next_epoch, checkpoint.steps_done)
     batches, validation, validation_steps = _batches(training, data, strategy, *at)
     try:
@@ -117,7 +119,7 @@ def train(
                 model,
                 batches,
                 validation,
-                [guard, *companions, checkpoint, bar, *tracking],
+                [guard, *companions, checkpoint, bar, *callbacks],
                 epochs=training.epochs,
                 steps_per_epoch=steps_per_epoch,
                 first_epoch=checkpoint.next_epoch,
@@ -188,56 +190,6 @@ def _batches(
         divide_batches(to_train_on, strategy, weigh=uneven),
         divide_batches(to_validate_on, strategy, weigh=False),
         -(-count // validation_size) if smallest > 1 else None,
-    )
-
-
-def create_network(experiment: Experiment, data: PreparedData) -> keras.Model:
-    """Makes the network that is to be trained, in the scope of its strategy and precision."""
-    model = accelerate(_create_model(experiment, data))
-    freeze(model, experiment.training.trainable)
-    return model
-
-
-def compile_network(
-    model: keras.Model, experiment: Experiment, data: PreparedData, schedule: Any
-) -> None:
-    """Gives a network its optimizer, loss and metrics.
-
-    Args:
-        model: of `create_network`, in the scope that it was made in.
-        experiment: which says what these are.
-        data: its data.
-        schedule: the learning rate's.
-    """
-    training = experiment.training
-    model.compile(
-        optimizer=optimizers.create(
-            training.optimizer,
-            schedule,
-            learning_rate_factors(model, training.learning_rate_factors),
-            undecayed_variables(model),
-            training.gradient_accumulation_steps,
-        ),
-        loss=losses.create(training.loss),
-        metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
-        jit_compile=jit_compile(training.jit_compile),
-    )
-
-
-def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:
-    section = experiment.model
-    return models.create(
-        section.backbone,
-        input_shape=data.image_shape,
-        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
-        symmetry=section.symmetry,
-        width=section.width,
-        width_policy=section.width_policy,
-        weights=section.weights,
-        head=section.head,
-        l2=section.l2,
-        drop_block=section.drop_block,
-        **section.options,
     )
 
 

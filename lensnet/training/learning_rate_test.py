@@ -24,8 +24,9 @@ from lensnet.overwriting import LEARNING_RATE_TEST
 from lensnet.progress import track
 from lensnet.training.accumulation import check_accumulation
 from lensnet.training.devices import create_strategy, dtype_policy
-from lensnet.training.learning import as_learned, compile_network, create_network
+from lensnet.training.learning import as_learned
 from lensnet.training.learning_rate_curve import LearningRateCurve
+from lensnet.training.network import compile_network, create_network
 
 __all__ = ["exponential_ramp", "find_learning_rate", "measure_curve"]
 
@@ -192,8 +193,8 @@ def _curve_of(experiment: Experiment, steps: int) -> LearningRateCurve:
     epochs = -(-(steps + 1) * summed // data.steps_per_epoch(training.batch_size))
     keras.utils.set_random_seed(experiment.seed)
     with strategy.scope(), dtype_policy(training.precision):
-        model = create_network(experiment, data)
-        compile_network(model, experiment, data, exponential_ramp(steps, summed))
+        model = create_network(experiment, data, strategy)
+        compile_network(model, experiment, data, exponential_ramp(steps, summed), strategy)
     _log.info(
         "Range test: %d steps from a learning rate of %g to one of %g, or until the loss explodes.",
         steps,

@@ -8,13 +8,23 @@ differ by one example at most, none is empty, and weights make up for the differ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lensnet.data.pipeline.share import Share
 from lensnet.errors import ConfigurationError
+from lensnet.training.batch_statistics import normalizations_of
 
-__all__ = ["check_batches", "divide_batches", "evaluation_batch_size", "is_even", "smallest_batch"]
+__all__ = [
+    "check_batches",
+    "divide_batches",
+    "evaluation_batch_size",
+    "is_even",
+    "normalize_together",
+    "normalizing_alone",
+    "smallest_batch",
+]
 
 
 def smallest_batch(strategy: Any) -> int:
@@ -111,6 +121,31 @@ def divide_batches(batches_of: Callable[[Share | None], Any], strategy: Any, *, 
         return batches_of(share).flat_map(parts).prefetch(2 * local).with_options(options)
 
     return strategy.distribute_datasets_from_function(of_this_worker)
+
+
+def normalize_together(model: Any, strategy: Any) -> None:
+    """Has normalisations take the statistics of the whole batch, not of a replica's part.
+
+    Args:
+        model: not yet traced.
+        strategy: the model's; nothing is changed where it has one replica.
+    """
+    if strategy.num_replicas_in_sync > 1:
+        for layer in normalizations_of(model):
+            layer.synchronized = True
+
+
+@contextlib.contextmanager
+def normalizing_alone(model: Any) -> Iterator[None]:
+    """Undoes `normalize_together` while the block saves a model, which others use alone."""
+    layers = [layer for layer in normalizations_of(model) if layer.synchronized]
+    for layer in layers:
+        layer.synchronized = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = True
 
 
 def _is_tpu(strategy: Any) -> bool:

@@ -25,6 +25,7 @@ from lensnet.training.checkpoint import (
     save_checkpoint,
 )
 from lensnet.training.pace import Pace
+from lensnet.training.replicas import normalizing_alone
 from lensnet.training.weight_averaging import WeightAveraging
 
 __all__ = ["Companion", "RunCheckpoint"]
@@ -233,7 +234,8 @@ class RunCheckpoint(keras.callbacks.Callback):
     def _save_model(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary, self._weights_to_save():
-            self.finished_model().save(temporary)
+            with normalizing_alone(self.model):
+                self.finished_model().save(temporary)
 
     def _save_checkpoint(self, metrics: list[Any]) -> None:
         state = {
@@ -260,7 +262,8 @@ class RunCheckpoint(keras.callbacks.Callback):
             where = f"in epoch {self.next_epoch + 1}, step {self.steps_done}"
         else:
             where = f"after epoch {self.next_epoch}"
-        return Interrupted(f"Stopped by {self.pace.interruption.words} {where}", self.run.path)
+        resume = f"lensnet fit --resume --run-dir {self.run.path}"
+        return Interrupted(f"Stopped by {self.pace.interruption.words} {where}", resume)
 
     def _weights_to_save(self) -> contextlib.AbstractContextManager[None]:
         averaging = [c for c in self.companions if isinstance(c, WeightAveraging)]

@@ -116,7 +116,8 @@ def _fit_all(series: RunSeries, runs: dict[str, Experiment]) -> dict[str, str]:
         try:
             fit(experiment, run.path, resume=True)
         except Interrupted as stopped:
-            raise Interrupted(f"{name}: {stopped.where}", series.path) from None
+            resume = f"lensnet fit --resume --run-dir {series.path}"
+            raise Interrupted(f"{name}: {stopped.where}", resume) from None
         except (ConfigurationError, DataError) as error:
             if not has_trained:
                 raise

@@ -44,8 +44,8 @@ def experiment(image_folder, data_dir, tmp_path):
     return path
 
 
-COMMANDS = "fit evaluate invariance predict export report compare prepare explore".split()
-COMMANDS += "models datasets".split()
+COMMANDS = "fit evaluate invariance predict export benchmark ensemble search report compare".split()
+COMMANDS += "prepare explore models datasets".split()
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -73,7 +73,7 @@ def test_each_command_has_help(lensnet, command):
         (["evaluate", "none"], "There is no run folder none"),
         (["predict", "none", "x.npy", "-o", "y.csv"], "There is no run folder none"),
         (["predict", "none", "x.npy"], "Missing option '-o'"),
-        (["export", "none", "--format", "saved"], "is not 'saved_model'"),
+        (["export", "none", "--format", "saved"], "'saved' is not one of 'saved_model'"),
         (["invariance", "none", "--rotations", "1"], "1 is not in the range"),
         (["models", "resnet81"], 'Did you mean "resnet18"?'),
         (["datasets", "lens_finding/simulate"], 'Did you mean "lens_finding/simulated"?'),

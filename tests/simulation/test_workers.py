@@ -10,7 +10,7 @@ from simulated_patterns import Means, Patterns
 from lensnet.errors import LensnetError
 from lensnet.simulation.workers import SimulationWorkers, WorkersClosed
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*divide by zero")
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*divide by zero")]
 
 
 @pytest.fixture

@@ -82,6 +82,8 @@ def test_a_wrong_tf_config(environment):
 
 
 def test_no_cluster():
-    with pytest.raises(ConfigurationError, match=r"TF_CONFIG, .* or Slurm's srun") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"TF_CONFIG on each worker, .* or Slurm's srun"
+    ) as caught:
         Cluster.of({})
     assert caught.value.key == "training.strategy"

@@ -1,9 +1,11 @@
 """Training on fresh images: stopped and resumed, interrupted, measured, on several devices."""
 
+import contextlib
 import csv
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +15,15 @@ import pattern_dataset
 import pytest
 
 from lensnet.config import Experiment
+from lensnet.config.documents import dump
 from lensnet.data import prepare
 from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.run_folder import RunFolder
 from lensnet.training import fit, learning, run_checkpoint
 from lensnet.training.devices import create_strategy
 from lensnet.training.opening import complete_folder
+
+TESTS = str(Path(__file__).parent.parent)
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +105,67 @@ def test_a_run_from_end_to_end(data_dir, tmp_path):
     assert evaluate_run(RunFolder(run))["test"] == before
 
 
+COMMAND = """
+import sys
+import pattern_dataset, tiny_backbone
+tiny_backbone.register()
+pattern_dataset.register()
+from lensnet.cli import main
+main(["fit", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("kill", "Error: A process that simulates images was killed by signal 9. There may be "),
+        ("interrupt", "Error: Interrupted. A run goes on from its last whole epoch by "),
+    ],
+)
+def test_what_ends_a_training_is_one_line_and_leaves_no_process(data_dir, tmp_path, how, message):
+    training = {"epochs": 1000, "steps_per_epoch": 100, "early_stopping": None}
+    (tmp_path / "fresh.yaml").write_text(dump(content_of(data_dir, **training)))
+    command = [sys.executable, "-c", COMMAND, str(tmp_path / "fresh.yaml")]
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": TESTS},
+    )
+    try:
+        for line in process.stderr:
+            if line.startswith("Epoch 1/"):
+                break
+        # The first child is multiprocessing's own, which ends by itself.
+        workers = children_of(process.pid)[1:]
+        assert workers
+        if how == "kill":
+            os.kill(workers[0], signal.SIGKILL)
+        else:  # as a terminal sends Ctrl-C, to all
+            os.killpg(process.pid, signal.SIGINT)
+        rest = process.communicate(timeout=60)[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 1
+    said = [line for line in rest.splitlines() if line and not line.startswith("Epoch ")]
+    assert len(said) == 1 and said[0].startswith(message)
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def children_of(pid):
+    """The processes that a process has started, in the order in which it did."""
+    found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    parents = {}
+    for child in found:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            status = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2]
+            parents[child] = int(status.split()[1])
+    return sorted(child for child, parent in parents.items() if parent == pid)
+
+
 MIRRORED = """
 import json, sys
 import tensorflow as tf
@@ -118,7 +184,7 @@ for strategy in ("one_device", "mirrored"):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_two_devices_share_the_batches_of_one(data_dir, tmp_path):
     """The same images: without dropout and batch normalisation's parts, the same loss."""
     content = content_of(data_dir, optimizer={"name": "sgd", "learning_rate": 1e-6})
@@ -129,7 +195,7 @@ def test_two_devices_share_the_batches_of_one(data_dir, tmp_path):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        env={**os.environ, "PYTHONPATH": TESTS},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = []

@@ -41,7 +41,7 @@ def curve_of_a_quadratic(curvature, steps=120, batches_per_step=1, bad_from=None
     return measure_curve(model, batches, steps=steps, batches_per_step=batches_per_step)
 
 
-@pytest.mark.parametrize(("curvature", "summed"), [(20.0, 1), (2000.0, 1), (20.0, 3)])
+@pytest.mark.parametrize(("curvature", "summed"), [(2000.0, 1), (20.0, 3)])
 def test_a_quadratic_diverges_beyond_two_over_its_curvature(curvature, summed):
     curve = curve_of_a_quadratic(curvature, batches_per_step=summed)
     edge = 2 / curvature
@@ -80,7 +80,7 @@ def test_of_an_experiment(image_folder, data_dir, tmp_path):
         data_dir,
         training={
             "optimizer": {"name": "ranger"},
-            "gradient_accumulation_steps": 5,
+            "gradient_accumulation_steps": 5,  # of five batches an epoch
             "weight_averaging": {"name": "ema"},
             "seeds": [1, 2],
         },

@@ -97,7 +97,7 @@ def test_one_that_fails_is_tried_again_and_the_others_are_kept(
 def test_one_that_is_stopped_stops_them_all(trainer, image_folder, data_dir, tmp_path):
     """And what goes on is all of them."""
     two = experiment(image_folder, data_dir, seeds=[0, 1])
-    trainer.failing = {"seed-0": Interrupted("Stopped by SIGTERM", tmp_path / "runs" / "seed-0")}
+    trainer.failing = {"seed-0": Interrupted("Stopped by SIGTERM", "lensnet fit")}
     with pytest.raises(Interrupted, match=r"seed-0: Stopped by SIGTERM; .*--run-dir \S*/runs`"):
         fit_series(two, tmp_path / "runs")
     assert trainer.trained == ["seed-0"]

@@ -25,6 +25,7 @@ from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.sources.fresh_images import FreshImages, simulate_ahead
 from lensnet.data.sources.simulated_source import SimulatedSource
 from lensnet.data.sources.source_factory import make_source
+from lensnet.errors import LensnetError
 from lensnet.simulation.workers import SimulationWorkers
 
 __all__ = ["FreshStream", "FreshTraining"]
@@ -205,7 +206,10 @@ class FreshStream:
                 yield epoch, self._positions(step)[rows]
 
         made = simulate_ahead(self.fresh, self.workers, wanted())
-        for epoch, positions, images, targets in made:
-            values = self.fresh.labels(epoch, positions) if targets is None else targets
-            seeds = mix(_AUGMENTATION, self.fresh.seed, epoch, positions)
-            yield images, self.encode(values), seeds
+        # An error in here TensorFlow would print with its traceback. That there are fewer batches
+        # than were promised is an error to whoever asks for them, and `feeding` knows the reason.
+        with contextlib.suppress(LensnetError):
+            for epoch, positions, images, targets in made:
+                values = self.fresh.labels(epoch, positions) if targets is None else targets
+                seeds = mix(_AUGMENTATION, self.fresh.seed, epoch, positions)
+                yield images, self.encode(values), seeds

@@ -19,6 +19,7 @@ from lensnet.config.normalization import Normalization
 from lensnet.data.files.pixels import to_float32
 from lensnet.data.pipeline import statistics
 from lensnet.data.pipeline.resizing import resize
+from lensnet.data.pipeline.tensor_functions import TENSORFLOW
 from lensnet.errors import DataError
 
 __all__ = ["Preprocessing"]
@@ -167,26 +168,42 @@ class Preprocessing:
             # As files are read: TensorFlow would round away what lies upon a large offset.
             images = to_float32(images)
         images = tf.ensure_shape(tf.cast(images, tf.float32), (None, *self.native_shape))
+        return self._apply(images, TENSORFLOW)
+
+    def symbolic(self, images: Any) -> Any:
+        """Returns what calling does for a `keras.Input` of raw images, as a `KerasTensor`.
+
+        A model of it holds Keras's own operations alone: its file needs no lensnet.
+        """
+        import keras
+
+        if tuple(images.shape[1:]) != self.native_shape:
+            raise ValueError(f"The images are {self.native_shape}; got {images.shape[1:]}.")
+        return self._apply(images, keras.ops)
+
+    def _apply(self, images: Any, ops: Any) -> Any:
+        """The whole, by the functions for the kind of tensor that the images are."""
         how, size = self.normalization, self.image_shape[:2]
         if how.has_limits or how.scale != "none" or size != self.native_shape[:2]:
             # Resizing a thousand counts of sky would round away what lies upon it.
-            zero = tf.reduce_min(images, axis=(1, 2), keepdims=True)
-            images -= zero
+            zero = ops.min(images, axis=(1, 2), keepdims=True)
+            images = images - zero
             if how.has_limits:
-                images, zero = self._within_limits(images, zero)
+                images, zero = self._within_limits(images, zero, ops)
             if size != self.native_shape[:2]:
-                images = resize(images, size[0])
-            images = self._scaled(images, zero)
+                images = resize(images, size[0], ops)
+            images = self._scaled(images, zero, ops)
         if self.repeat_channels is not None:
-            images = tf.tile(images, (1, 1, 1, self.repeat_channels))
+            images = ops.tile(images, (1, 1, 1, self.repeat_channels))
         return images
 
-    def _within_limits(self, images: tf.Tensor, zero: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _within_limits(self, images: Any, zero: Any, ops: Any) -> tuple[Any, Any]:
         """Clips and stretches images.
 
         Args:
             images: (N, H, W, C).
             zero: what was taken off them.
+            ops: the functions of their kind.
 
         Returns:
             images, and what is off them now.
@@ -194,33 +211,35 @@ class Preprocessing:
         clip = self.normalization.clip_percentiles
         if self.normalization.limits == "dataset":
             low, high = np.array(self.low), np.array(self.high)
-            images += zero - tf.constant(low, tf.float32)
-            zero, span = tf.constant(low, tf.float32), tf.constant(high - low, tf.float32)
+            images = images + (zero - np.float32(low))
+            zero, span = np.float32(low), np.float32(high - low)
         else:
-            first, last = _extent(images) if clip is None else _percentiles(images, clip)
+            if clip is None:
+                first, last = _extent(images, ops)
+            else:
+                first, last = _percentiles(images, clip, ops)
             images, zero, span = images - first, zero + first, last - first
         if clip is not None:
-            images = tf.minimum(tf.maximum(images, 0.0), span)
+            images = ops.minimum(ops.maximum(images, 0.0), span)
         if self.normalization.stretch == "none":
             return images, zero
-        stretched = _STRETCHES[self.normalization.stretch](
-            tf.math.divide_no_nan(images, span), self.normalization.softening
-        )
-        return stretched, tf.zeros_like(zero)
+        stretch = _STRETCHES[self.normalization.stretch]
+        stretched = stretch(ops.divide_no_nan(images, span), self.normalization.softening, ops)
+        return stretched, np.float32(0)
 
-    def _scaled(self, images: tf.Tensor, zero: tf.Tensor) -> tf.Tensor:
+    def _scaled(self, images: Any, zero: Any, ops: Any) -> Any:
         """Brings images (N, H, W, C), off which `zero` was taken, to their scale."""
         scale = self.normalization.scale
         if scale == "none" and self.normalization.stretch == "none":
             return images + zero
         if scale == "per_image_min_max":
-            return _unit_range(images)
+            return _unit_range(images, ops)
         if scale == "per_image_standard":
-            return _standard(images)
+            return _standard(images, ops)
         if scale != "none":
-            images += zero - tf.constant(self.offset, tf.float32)
-            images = tf.math.divide_no_nan(images, tf.constant(self.scale, tf.float32))
-        return tf.clip_by_value(images, -_LARGEST, _LARGEST)
+            images = images + (zero - np.array(self.offset, np.float32))
+            images = ops.divide_no_nan(images, np.array(self.scale, np.float32))
+        return ops.clip(images, -_LARGEST, _LARGEST)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, out of which `from_dict` makes an equal object."""
@@ -241,61 +260,61 @@ class Preprocessing:
         return cls(**read)
 
 
-def _extent(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _extent(images: Any, ops: Any) -> tuple[Any, Any]:
     """Returns the lowest and the highest pixel of each band of each image, (N, 1, 1, C)."""
-    lowest = tf.reduce_min(images, axis=(1, 2), keepdims=True)
-    return lowest, tf.reduce_max(images, axis=(1, 2), keepdims=True)
+    lowest = ops.min(images, axis=(1, 2), keepdims=True)
+    return lowest, ops.max(images, axis=(1, 2), keepdims=True)
 
 
-def _percentiles(images: tf.Tensor, shares: tuple[float, float]) -> tuple[tf.Tensor, tf.Tensor]:
+def _percentiles(images: Any, shares: tuple[float, float], ops: Any) -> tuple[Any, Any]:
     """Returns two percentiles of each band of each image, (N, 1, 1, C).
 
     Between two pixels they are interpolated linearly, as NumPy does by default.
     """
     height, width, bands = images.shape[1:]
     count = height * width
-    planes = tf.reshape(tf.transpose(images, (0, 3, 1, 2)), (-1, bands, count))
+    planes = ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, bands, count))
     found = []
     for share in shares:
         # From the nearer end: `top_k` of few is many times faster than sorting all.
-        sign, place = (-1, share) if share <= 50 else (1, 100 - share)
+        sign, place = (-1.0, share) if share <= 50 else (1.0, 100 - share)
         at, part = divmod(place / 100 * (count - 1), 1)
-        ends = tf.math.top_k(sign * planes, min(int(at) + 2, count)).values[..., int(at) :]
+        ends = ops.top_k(sign * planes, min(int(at) + 2, count))[0][..., int(at) :]
         first, second = ends[..., 0], ends[..., -1]
         # Not first + part * (second - first), which rounds apart where both are equal.
         value = sign * ((1 - part) * first + part * second)
-        found.append(value[:, tf.newaxis, tf.newaxis, :])
+        found.append(ops.reshape(value, (-1, 1, 1, bands)))
     return found[0], found[1]
 
 
-def _asinh(values: tf.Tensor, softening: float) -> tf.Tensor:
+def _asinh(values: Any, softening: float, ops: Any) -> Any:
     """Written out: not every format that models are exported to knows an inverse hyperbola."""
-    stretched = tf.minimum(tf.abs(values) / softening, _FAR)
-    whole = tf.math.log(stretched + tf.sqrt(tf.square(stretched) + 1))
-    return tf.sign(values) * whole / np.arcsinh(1 / softening).astype(np.float32)
+    stretched = ops.minimum(ops.abs(values) / softening, _FAR)
+    whole = ops.log(stretched + ops.sqrt(ops.square(stretched) + 1.0))
+    return ops.sign(values) * whole / np.float32(np.arcsinh(1 / softening))
 
 
-def _sqrt(values: tf.Tensor, softening: None) -> tf.Tensor:
-    return tf.sign(values) * tf.sqrt(tf.abs(values))
+def _sqrt(values: Any, softening: None, ops: Any) -> Any:
+    return ops.sign(values) * ops.sqrt(ops.abs(values))
 
 
-def _log(values: tf.Tensor, softening: float) -> tf.Tensor:
-    whole = tf.math.log(1 + tf.minimum(tf.abs(values) / softening, _FAR))
-    return tf.sign(values) * whole / np.log1p(1 / softening).astype(np.float32)
+def _log(values: Any, softening: float, ops: Any) -> Any:
+    whole = ops.log(ops.minimum(ops.abs(values) / softening, _FAR) + 1.0)
+    return ops.sign(values) * whole / np.float32(np.log1p(1 / softening))
 
 
-_STRETCHES: dict[str, Callable[..., tf.Tensor]] = {"asinh": _asinh, "sqrt": _sqrt, "log": _log}
+_STRETCHES: dict[str, Callable[..., Any]] = {"asinh": _asinh, "sqrt": _sqrt, "log": _log}
 
 
-def _unit_range(images: tf.Tensor) -> tf.Tensor:
+def _unit_range(images: Any, ops: Any) -> Any:
     """Scales each band of each image to 0..1."""
-    lowest, highest = _extent(images)
-    return tf.math.divide_no_nan(images - lowest, highest - lowest)
+    lowest, highest = _extent(images, ops)
+    return ops.divide_no_nan(images - lowest, highest - lowest)
 
 
-def _standard(images: tf.Tensor) -> tf.Tensor:
+def _standard(images: Any, ops: Any) -> Any:
     """Scales each band of each image to mean 0 and standard deviation 1."""
-    images = _unit_range(images)
-    images -= tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-    variance = tf.reduce_mean(tf.square(images), axis=(1, 2), keepdims=True)
-    return tf.math.divide_no_nan(images, tf.sqrt(variance))
+    images = _unit_range(images, ops)
+    images = images - ops.mean(images, axis=(1, 2), keepdims=True)
+    variance = ops.mean(ops.square(images), axis=(1, 2), keepdims=True)
+    return ops.divide_no_nan(images, ops.sqrt(variance))

@@ -9,32 +9,36 @@ formats that have no such kernel.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from lensnet.data.pipeline.tensor_functions import TENSORFLOW
+
 __all__ = ["resize", "resizing_weights"]
 
 
-def resize(images: tf.Tensor, size: int) -> tf.Tensor:
+def resize(images: tf.Tensor, size: int, ops: Any = TENSORFLOW) -> tf.Tensor:
     """Resizes square images.
 
     Args:
         images: (N, H, H, C) float32, H known.
         size: pixels a side of the result.
+        ops: the functions of the tensor's kind.
 
     Returns:
         (N, size, size, C) float32.
     """
     before, channels = images.shape[1], images.shape[3]
-    weights = tf.constant(resizing_weights(before, size).T, tf.float32)
+    weights = np.ascontiguousarray(resizing_weights(before, size).T, np.float32)
     # Products of two matrices only: with oneDNN, TensorFlow 2.21 multiplies a stack of matrices
     # by the transpose of one matrix wrongly, and writes beyond its memory.
-    planes = tf.reshape(tf.transpose(images, (0, 3, 1, 2)), (-1, before))
-    columns = tf.reshape(tf.matmul(planes, weights), (-1, before, size))
-    lines = tf.reshape(tf.transpose(columns, (0, 2, 1)), (-1, before))
-    resized = tf.reshape(tf.matmul(lines, weights), (-1, channels, size, size))
-    return tf.transpose(resized, (0, 3, 2, 1))
+    planes = ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, before))
+    columns = ops.reshape(ops.matmul(planes, weights), (-1, before, size))
+    lines = ops.reshape(ops.transpose(columns, (0, 2, 1)), (-1, before))
+    resized = ops.reshape(ops.matmul(lines, weights), (-1, channels, size, size))
+    return ops.transpose(resized, (0, 3, 2, 1))
 
 
 @functools.lru_cache(maxsize=32)

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,6 +49,22 @@ def test_units_do_not_matter(normalization, scale, size):
     found = made(normalization, IMAGES * scale, size)(IMAGES * scale).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
     assert np.ptp(found) > 0.5
+
+
+@EACH
+@pytest.mark.parametrize("size", [None, 9])
+def test_a_keras_model_of_it_computes_the_same_and_can_be_saved(normalization, size):
+    preprocessing = made(normalization, size=size)
+    image = keras.Input(IMAGES.shape[1:])
+    model = keras.Model(image, preprocessing.symbolic(image))
+    read = keras.models.model_from_json(model.to_json())
+    expected = preprocessing(IMAGES).numpy()
+    np.testing.assert_allclose(read(IMAGES), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_keras_model_of_other_images_is_refused():
+    with pytest.raises(ValueError, match="The images are"):
+        made("per_image_standard").symbolic(keras.Input((16, 16, 1)))
 
 
 @EACH

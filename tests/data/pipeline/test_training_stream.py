@@ -84,9 +84,10 @@ VARIED = ["flip", {"rotate": {"degrees": 15}}, "noise", "random_erasing", "mixup
 def test_an_epoch_does_not_depend_on_those_before(data, options):
     data = data(**options)
     whole = collect(data.training_batches(SIZE, epochs=EPOCHS))
-    for first in range(1, EPOCHS):
-        resumed = collect(data.training_batches(SIZE, first_epoch=first, epochs=EPOCHS))
-        expected = whole[first * data.steps_per_epoch(SIZE) :]
+    for first, step in zip(range(EPOCHS), (2, 0, 3), strict=True):
+        begun = {"first_epoch": first, "first_step": step}
+        resumed = collect(data.training_batches(SIZE, **begun, epochs=EPOCHS))
+        expected = whole[first * data.steps_per_epoch(SIZE) + step :]
         assert len(resumed) == len(expected)
         for one, other in zip(resumed, expected, strict=True):
             for part, same in zip(one, other, strict=True):
