@@ -42,7 +42,7 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
 def print_results(run: RunFolder) -> None:
     """Prints the metrics of a run, why some have no value, and where its report lies."""
-    from lensnet.reporting.metric_guide import percent
+    from lensnet.reporting.metric_guide import percent, purity_texts
 
     metrics = run.read_json("metrics.json")
     validation, test = metrics.get("validation", {}), metrics["test"]
@@ -68,10 +68,11 @@ def print_results(run: RunFolder) -> None:
     if fitted:
         click.echo(f"Calibrated: logits are divided by {fitted['temperature']:.4g}.")
     for reached in metrics.get("search", {}).get("at_prevalence", []):
+        purity, inspected = purity_texts(reached)
         click.echo(
             f"Where {100 * reached['completeness']:g} % is found, at a prevalence of "
-            f"{metrics['search']['prevalence']:g}: purity {percent(reached['purity'])}, "
-            f"{reached['inspected']:.1f} objects inspected for each one found."
+            f"{metrics['search']['prevalence']:g}: purity {purity}, {inspected} objects inspected "
+            "for each one found."
         )
     click.echo(f"Report: {run.path / 'report.html'}")
 
