@@ -59,6 +59,9 @@ _FIGURES = (
     "score_histogram",
     "training_curves",
 )
+# What is measured on other data lies in a folder for each, with files named as those of a run.
+_EVALUATIONS = "evaluations"
+_EVALUATED = ("experiment.yaml", "data.json", "metrics.json", "predictions.csv", "report.html")
 _EXPORT_FILES = (
     MARK,
     "model.keras",
@@ -177,6 +180,8 @@ class FolderKind:
 
     def _is_own(self, path: Path, relative: PurePath) -> bool:
         mode = path.lstat().st_mode
+        if self.name == "run" and relative.parts[0] == _EVALUATIONS:
+            return self._is_own_evaluation(path, PurePath(*relative.parts[1:]))
         if stat.S_ISDIR(mode):  # an empty one
             return any(pattern.startswith(f"{relative.as_posix()}/") for pattern in self.patterns)
         below = relative.parts[0] + "/**" in self.patterns
@@ -185,6 +190,13 @@ class FolderKind:
         return any(_matches(relative, pattern) for pattern in self.patterns) or (
             self.name == "run" and relative.parent.name == "figures" and _is_marked_image(path)
         )
+
+    def _is_own_evaluation(self, path: Path, relative: PurePath) -> bool:
+        """Whether something in `evaluations/` is of results on other data, named as a run's are."""
+        of_one = PurePath(*relative.parts[1:])
+        if not of_one.parts:  # `evaluations/` itself, or that of one name
+            return stat.S_ISDIR(path.lstat().st_mode)
+        return of_one.parts[0] in (*_EVALUATED, "figures") and self._is_own(path, of_one)
 
 
 EXPORT = FolderKind("export", "an export", _EXPORT_FILES, "-o")
@@ -209,7 +221,6 @@ RUN = FolderKind(
         "invariance.json",
         "predictions.csv",
         "report.html",
-        "evaluations/**",
         *(f"figures/{name}.png" for name in _FIGURES),
         "tensorboard/events.out.tfevents.*",
         "wandb/**",

@@ -78,6 +78,21 @@ def test_a_run_with_a_file_of_the_users_is_left_alone(run, name):
     assert names(run) == before
 
 
+def test_results_on_other_data_are_removed_with_the_run_and_nothing_beside_them(run):
+    results = run / "evaluations" / "survey"
+    (results / "figures").mkdir(parents=True)
+    for name in ("experiment.yaml", "metrics.json", "figures/roc_curve.png"):
+        (results / name).write_bytes(b"")
+    (run / "evaluations" / "empty").mkdir()
+    assert RUN.foreign_files(run) == []
+    for name in ("evaluations/notes.txt", "evaluations/survey/notes.txt"):
+        (run / name).write_text("mine")
+        assert RUN.foreign_files(run) == [run / name]
+        (run / name).unlink()
+    RUN.empty(run)
+    assert not (run / "evaluations").exists()
+
+
 def test_folders_and_links_of_the_users_in_a_run(run, tmp_path):
     (run / "cutouts").mkdir()
     with pytest.raises(RunError, match="holds cutouts"):

@@ -32,6 +32,7 @@ def command(runs: tuple[Path, ...], output: Path) -> None:
     from lensnet.cli.results import table
     from lensnet.reporting.comparison import compare_runs
     from lensnet.reporting.page_output import check_page_output
+    from lensnet.visible_text import visible
 
     check_page_output(output)
     comparison = compare_runs(runs)
@@ -44,10 +45,10 @@ def command(runs: tuple[Path, ...], output: Path) -> None:
     click.echo(table(["run", *comparison.cost_table().heads[1:]], comparison.cost_table().rows))
     if comparison.tests:
         tests = comparison.test_table()
-        click.echo(f"\nLess {comparison.runs[0].name}:")
+        click.echo(visible(f"\nLess {comparison.runs[0].name}:"))
         click.echo(table(["run", *tests.heads[1:]], tests.rows))
     for name, why in comparison.unpaired.items():
-        click.echo(f"{name} is not tested against {comparison.runs[0].name}: {why}.")
+        click.echo(visible(f"{name} is not tested against {comparison.runs[0].name}: {why}."))
 
     from lensnet.reporting.comparison_page import write_comparison_page
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensnet.visible_text import visible
+
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
     from lensnet.run_series import RunSeries
@@ -25,7 +27,7 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
     metric     test
     accuracy  0.500
     """
-    cells = [header, *([_cell(value) for value in row] for row in rows)]
+    cells = [[_cell(value) for value in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [
         any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))
@@ -40,7 +42,7 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
 def print_results(run: RunFolder) -> None:
     """Prints the metrics of a run, why some have no value, and where its report lies."""
-    from lensnet.reporting.metric_guide import percent
+    from lensnet.reporting.metric_guide import percent, purity_texts
 
     metrics = run.read_json("metrics.json")
     validation, test = metrics.get("validation", {}), metrics["test"]
@@ -56,7 +58,7 @@ def print_results(run: RunFolder) -> None:
     click.echo(table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows]))
     for split, reasons in metrics.get("undefined", {}).items():
         for name, reason in reasons.items():
-            click.echo(f"No {name} on the {split} split: {reason}.")
+            click.echo(visible(f"No {name} on the {split} split: {reason}."))
     click.echo()
     if test.get("rotation_std") is not None:
         moved = percent(test["rotation_std"])
@@ -66,10 +68,11 @@ def print_results(run: RunFolder) -> None:
     if fitted:
         click.echo(f"Calibrated: logits are divided by {fitted['temperature']:.4g}.")
     for reached in metrics.get("search", {}).get("at_prevalence", []):
+        purity, inspected = purity_texts(reached)
         click.echo(
             f"Where {100 * reached['completeness']:g} % is found, at a prevalence of "
-            f"{metrics['search']['prevalence']:g}: purity {percent(reached['purity'])}, "
-            f"{reached['inspected']:.1f} objects inspected for each one found."
+            f"{metrics['search']['prevalence']:g}: purity {purity}, {inspected} objects inspected "
+            "for each one found."
         )
     click.echo(f"Report: {run.path / 'report.html'}")
 
@@ -104,4 +107,5 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
-    return str(value)
+    # A name in a table has one line, and moves nothing that comes after it.
+    return visible(" ".join(str(value).splitlines()))

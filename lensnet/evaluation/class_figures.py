@@ -34,9 +34,9 @@ def roc_curve(
 ) -> Figure:
     """Draw the share of true positives against the share of false ones.
 
-    With K classes, one curve a class against all others, its area in the legend. In a binary
-    task one curve, and beside it the same on a logarithmic axis, where searches among millions of
-    galaxies are decided, with TPR0 and TPR10 (Metcalf et al. 2019) marked.
+    With K classes, one curve a class against all others, its area in the legend; in a binary task
+    one curve. Beside it the same on a logarithmic axis, where searches among millions of galaxies
+    are decided, in a binary task with TPR0 and TPR10 (Metcalf et al. 2019) marked.
 
     Example:
         >>> figure = roc_curve([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], ["galaxy", "lens"])
@@ -48,9 +48,10 @@ def roc_curve(
     if binary:
         return _binary_roc_curve(classes, values[:, 1], names)
     beside = values.shape[1] > 6
-    figure = style.blank(7.6 if beside else 5.4, 4.9)
-    axes = figure.subplots()
+    figure = style.blank(11.6 if beside else 9.4, 4.7)
+    axes, few = figure.subplots(1, 2)
     handles, entries, areas = [], [], []
+    lowest = 0.5 / len(classes)
     for index, name in enumerate(names):
         positive = classes == index
         look = {"color": style.color(index), "linestyle": style.line(index)}
@@ -59,16 +60,21 @@ def roc_curve(
             # A dash in place of the number, padded by spaces of a digit's width.
             entries.append(f"\u2007\u2007–\u2007\u2008  {style.plain(name)}")
             continue
-        false, true, _ = sklearn.metrics.roc_curve(positive, values[:, index])
+        false, true, _ = sklearn.metrics.roc_curve(
+            positive, values[:, index], drop_intermediate=False
+        )
         handles += axes.plot(false, true, **look)
+        few.plot(np.maximum(false, lowest), true, drawstyle="steps-post", **look)
         areas.append(float(sklearn.metrics.roc_auc_score(positive, values[:, index])))
         entries.append(f"{areas[-1]:.3f}  {style.plain(name)} ({positive.sum()})")
     if not areas:
         style.note(axes, "All examples are of one class:\nthere is no ROC curve")
-    mean = f", mean {np.mean(areas):.3f}" if len(areas) == len(names) else ""
-    axes.set_title(f"ROC, each class against the rest{mean} ({style.counted(len(classes))})")
+    mean = f", mean AUC {np.mean(areas):.3f}" if len(areas) == len(names) else ""
+    axes.set_title(f"Each class against the rest{mean}")
     _roc_axes(axes)
-    style.keys(axes, handles, entries, "AUC    class (images)")
+    _few_axes(few, lowest)
+    few.set_title(f"At few false positives, {style.counted(len(classes))}")
+    style.keys(few if beside else axes, handles, entries, "AUC    class (images)")
     return figure
 
 
@@ -243,16 +249,12 @@ def _binary_roc_curve(classes: IntArray, scores: FloatArray, names: list[str]) -
     left, right = figure.subplots(1, 2)
     lens = style.plain(names[1], 20)
     _roc_axes(left)
-    right.set_xscale("log")
-    style.share_axis(right, "y")
-    right.set_xlabel("False positive rate, logarithmic")
-    right.set_ylabel("True positive rate")
+    _few_axes(right, 1e-3)
     others = int((classes == 0).sum())
     if others in (0, len(classes)):
         for axes in (left, right):
             style.note(axes, "All examples are of one class:\nthere is no ROC curve")
         left.set_title(f"ROC of {lens}")
-        right.set_xlim(1e-3, 1)
         return figure
     false, true, _ = sklearn.metrics.roc_curve(classes, scores, drop_intermediate=False)
     area = sklearn.metrics.roc_auc_score(classes, scores)
@@ -289,6 +291,15 @@ def _roc_axes(axes: Axes) -> None:
     style.share_axis(axes, "x")
     style.share_axis(axes, "y")
     axes.set_xlabel("False positive rate")
+    axes.set_ylabel("True positive rate")
+
+
+def _few_axes(axes: Axes, lowest: float) -> None:
+    """A rate of zero has no place on a logarithmic axis: it is drawn at `lowest`."""
+    axes.set_xscale("log")
+    axes.set_xlim(lowest, 1)
+    style.share_axis(axes, "y")
+    axes.set_xlabel("False positive rate, logarithmic")
     axes.set_ylabel("True positive rate")
 
 

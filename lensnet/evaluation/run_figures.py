@@ -61,7 +61,9 @@ def figures_of_targets(
     ['regression_scatter', 'residual_histogram']
     """
     drawn = {
-        "regression_scatter": draw.regression_scatter(targets, outputs[:, 0]),
+        "regression_scatter": draw.regression_scatter(
+            targets, outputs[:, 0], "target", "the data's unit"
+        ),
         "residual_histogram": draw.residual_histogram(targets, outputs[:, 0]),
     }
     if outputs.shape[1] > 1:

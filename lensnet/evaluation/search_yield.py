@@ -115,7 +115,9 @@ def describe_search(
     Returns:
         `top`: how many are found among the first N. `inspected_per_found`: objects to inspect for
         each one found, down to where a share of them (`completeness`) is found, in the sample and,
-        with `purity` and its interval, `at_prevalence`. Empty where a class has no example.
+        with `purity` and its interval, `at_prevalence`, where both are None without any false
+        positive: then the interval's lower end is all that is known. Empty where a class has no
+        example.
 
     Example:
 
@@ -146,9 +148,9 @@ def describe_search(
         described["at_prevalence"] = [
             {
                 "completeness": share,
-                "purity": float(curve.purity[at]),
+                "purity": float(curve.purity[at]) if curve.high[at] < 1 else None,
                 "interval": [float(curve.low[at]), float(curve.high[at])],
-                "inspected": float(1 / curve.purity[at]),
+                "inspected": float(1 / curve.purity[at]) if curve.high[at] < 1 else None,
             }
             for share in COMPLETENESS
             for at in [curve.at(share)]

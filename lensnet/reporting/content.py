@@ -17,6 +17,7 @@ from lensnet.reporting.metric_guide import (
     interval_in_percent,
     interval_text,
     percent,
+    purity_texts,
     whole,
 )
 from lensnet.reporting.run_contents import RunContents
@@ -190,9 +191,9 @@ def search_tables(run: RunContents) -> list[tuple[str, Table]]:
         rows = [
             [
                 f"{100 * row['completeness']:g} %",
-                percent(row["purity"]),
+                purity_texts(row)[0],
                 " to ".join(percent(end) for end in row["interval"]),
-                f"{row['inspected']:,.1f}",
+                purity_texts(row)[1],
             ]
             for row in search["at_prevalence"]
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,24 @@ def interval_in_percent(ends: tuple[float, float] | None) -> str:
         '1.00 % to 2.00 %'
     """
     return "" if ends is None else " to ".join(map(percent, ends))
+
+
+def purity_texts(row: dict[str, Any]) -> tuple[str, str]:
+    """Return what is known of a sample's purity, and of the objects inspected for each one found.
+
+    Args:
+        row: of `search.at_prevalence` in `metrics.json`.
+
+    Example:
+        >>> purity_texts({"purity": 0.01, "inspected": 100.0, "interval": [0.005, 0.02]})
+        ('1.00 %', '100.0')
+        >>> purity_texts({"purity": None, "inspected": None, "interval": [0.002, 1.0]})
+        ('above 0.20 %', 'below 500')
+    """
+    if row["purity"] is not None:
+        return percent(row["purity"]), f"{row['inspected']:,.1f}"
+    low = max(row["interval"][0], 1e-12)
+    return f"above {percent(low)}", f"below {1 / low:,.0f}"
 
 
 def percent(share: float) -> str:

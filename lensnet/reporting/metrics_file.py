@@ -10,6 +10,8 @@ __all__ = ["MetricsFile", "RotationSet", "parse_invariance", "parse_metrics"]
 
 Interval = tuple[float, float]
 
+# Null where no false positive was seen.
+_PURITY = ("purity", "inspected")
 # Parts of the file that are not what was measured on a split.
 _PARTS = ("undefined", "warnings", "intervals", "search", "calibration", "model")
 
@@ -156,7 +158,10 @@ def _search(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
         return {}
     prevalence = content.get("prevalence")
-    at = _rows(content.get("at_prevalence"), ("completeness", "purity", "inspected"))
+    at = [
+        {**row, **{key: row[key] if is_number(row.get(key)) else None for key in _PURITY}}
+        for row in _rows(content.get("at_prevalence"), ("completeness",))
+    ]
     return {
         "top": _rows(content.get("top"), ("top", "found")),
         "inspected_per_found": _rows(

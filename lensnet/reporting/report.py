@@ -8,8 +8,8 @@ from pathlib import Path
 from lensnet import files
 from lensnet.reporting import content
 from lensnet.reporting.figure_captions import embed
+from lensnet.reporting.page_environment import page_environment
 from lensnet.reporting.run_contents import RunContents, read_run_contents
-from lensnet.reporting.visible_text import page_environment
 
 
 def write_report(run_dir: str | os.PathLike[str]) -> Path:

@@ -113,7 +113,7 @@ def test_roc_legend_keeps_every_class():
     """matplotlib drops legend entries that begin with an underscore, and parses dollar signs."""
     labels, probabilities = examples(7)
     figure = roc_curve(labels, probabilities, AWKWARD)
-    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    texts = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert len(texts) == 7
     assert "_begins" in texts[0] and len(texts[2]) < 45
 

@@ -57,6 +57,11 @@ def test_described():
     at = found["at_prevalence"][2]
     assert at["inspected"] == pytest.approx(1 / at["purity"])
     assert at["interval"][0] <= at["purity"] <= at["interval"][1]
+    # Without a false positive a survey may have any purity above the interval's lower end.
+    first = describe_search([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], 0.01)["at_prevalence"][0]
+    assert first["purity"] is first["inspected"] is None
+    low = 0.01 * 0.5 / (0.01 * 0.5 + 0.99 * exact_interval(0, 2)[1])
+    assert first["interval"] == [pytest.approx(low), 1]
     assert "prevalence" not in describe_search(labels, scores)
 
 
