@@ -30,8 +30,8 @@ def served(model, shape, task="classification", **preprocessing):
     return ServedModel(folded, how, task, ("a", "b", "c"))
 
 
-def assert_same(served, folder, images):
-    """Each format that can be made here answers as TensorFlow does, to 1e-5 of the largest."""
+def assert_same(served, folder, images, tolerance=1e-5):
+    """Each format that can be made here answers as TensorFlow does, to a part of the largest."""
     outputs = served.function(images)
     expected = np.concatenate([outputs[name].numpy() for name in served.outputs], axis=1)
     for name in FORMATS_OF_OTHERS:
@@ -42,7 +42,7 @@ def assert_same(served, folder, images):
         run = load_object(FORMATS[name].open)(folder / name, list(served.outputs))
         for count in (len(images), 1):
             difference = np.abs(run(images[:count]) - expected[:count]).max()
-            assert difference <= 1e-5 * max(1, np.abs(expected).max()), name
+            assert difference <= tolerance * max(1, np.abs(expected).max()), name
 
 
 def test_each_family_is_here():
@@ -65,11 +65,12 @@ def test_families(name, symmetry, tmp_path):
         num_outputs=3,
         symmetry=symmetry,
         width=0.125,
-        activation="softmax",
     )
+    randomize(model)
     images = raw((size, size, 2))
     scale = {"normalization": "per_image_standard"}
-    assert_same(served(model, (size, size, 2), **scale), tmp_path, images)
+    # Random weights of a hundred layers enlarge what is rounded off.
+    assert_same(served(model, (size, size, 2), **scale), tmp_path, images, tolerance=1e-4)
 
 
 @pytest.mark.parametrize(
