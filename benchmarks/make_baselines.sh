@@ -25,7 +25,7 @@ pip --no-deps timm==1.0.31 torchvision==0.28.0
 pip "numpy<2" pillow pyyaml safetensors huggingface_hub
 
 # What the benchmarks import is imported here, so that what is missing shows now.
-for baseline in zoo layers data invariance; do
+for baseline in zoo layers data invariance training; do
     (cd "$here" && "$directory/bin/python" -W ignore -c "import baseline_$baseline")
 done
 "$directory/bin/python" -m pip list 2>/dev/null | grep -iE "^(torch|escnn|timm|numpy|pillow) "

@@ -9,6 +9,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -32,6 +33,8 @@ __all__ = [
     "their_timer",
     "timer_of",
 ]
+
+Timer = Callable[[], float]
 
 SIZE = 128
 BATCH = {"training": 32, "inference": 64, "one": 1}
@@ -80,7 +83,9 @@ def our_timer(what: str, name: str, symmetry: str = "none") -> Callable[[], floa
         model = lensnet.layers.fold(model)
     # As `lensnet fit` does, in revisions whose networks are not accelerated from the start.
     accelerate = getattr(lensnet.layers, "accelerate", None)
-    return _timer(what, model if accelerate is None else accelerate(model))
+    # So does it take an AdamW of ours, in revisions that have one.
+    adamw = getattr(lensnet.optimizers, "AdamW", keras.optimizers.AdamW)
+    return _timer(what, model if accelerate is None else accelerate(model), adamw)
 
 
 def their_timer(what: str, name: str) -> Callable[[], float]:
@@ -106,14 +111,14 @@ def forget() -> None:
     gc.collect()
 
 
-def _timer(what: str, model: keras.Model) -> Callable[[], float]:
-    return _training(model) if what == "training" else _inference(model, BATCH[what])
+def _timer(what: str, model: keras.Model, adamw: Any = keras.optimizers.AdamW) -> Timer:
+    return _training(model, adamw) if what == "training" else _inference(model, BATCH[what])
 
 
-def _training(model: keras.Model) -> Callable[[], float]:
+def _training(model: keras.Model, adamw: Any) -> Timer:
     """Times a step of `fit`: forward, backward, AdamW."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.AdamW(1e-4), loss, jit_compile=False)
+    model.compile(adamw(1e-4), loss, jit_compile=False)
     model.make_train_function()
     batch = _images(BATCH["training"]), tf.zeros(BATCH["training"], tf.int32)
     step = tf.function(model.train_step, jit_compile=False, reduce_retracing=True)

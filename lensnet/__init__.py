@@ -23,6 +23,7 @@ __all__ = [
     "config",
     "data",
     "datasets",
+    "ensembling",
     "evaluation",
     "export",
     "layers",

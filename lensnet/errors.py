@@ -7,6 +7,8 @@ A message says what was given, what is allowed, and what to do.
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 __all__ = [
@@ -16,7 +18,10 @@ __all__ = [
     "RunError",
     "UnknownNameError",
     "did_you_mean",
+    "is_full_disk",
 ]
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class LensnetError(Exception):
@@ -68,3 +73,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.6)
     return f' Did you mean "{folded[close[0]]}"?' if close else ""
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Returns whether an error, or what caused it, says that nothing more can be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            return True
+        # TensorFlow's own writers put the system's words into an error of another type.
+        if any(os.strerror(code) in str(error) for code in _FULL_DISK):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

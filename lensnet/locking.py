@@ -66,13 +66,16 @@ class Hold:
 
 
 @contextlib.contextmanager
-def hold(folder: Path, command: str, *, wait: bool = False) -> Iterator[Hold]:
+def hold(
+    folder: Path, command: str, *, wait: bool = False, at_once: bool = False
+) -> Iterator[Hold]:
     """Holds a folder while the block runs; makes it if need be, and removes it if it stays empty.
 
     Args:
         folder: the folder.
         command: what is done, such as `"lensnet fit"`, for whoever comes meanwhile.
         wait: wait as long as another process holds the folder.
+        at_once: do not wait to see whether one on another host is alive.
 
     Raises:
         RunError: another process holds the folder.
@@ -80,7 +83,7 @@ def hold(folder: Path, command: str, *, wait: bool = False) -> Iterator[Hold]:
     """
     with _made(folder):
         lease = SoftFileLease(folder / ".lock", lease_duration=LEASE_SECONDS, thread_local=False)
-        _acquire(lease, folder, wait)
+        _acquire(lease, folder, wait, at_once)
         try:
             with contextlib.suppress(OSError):  # it only informs
                 files.write_json(_info_file(folder), _about(command))
@@ -91,12 +94,12 @@ def hold(folder: Path, command: str, *, wait: bool = False) -> Iterator[Hold]:
             lease.release()
 
 
-def _acquire(lease: SoftFileLease, folder: Path, wait: bool) -> None:
+def _acquire(lease: SoftFileLease, folder: Path, wait: bool, at_once: bool) -> None:
     if _acquired(lease, folder, _MOMENT):
         return
     owner = lease.owner
     elsewhere = owner is not None and not _is_here(owner.hostname)
-    if wait or elsewhere:
+    if wait or (elsewhere and not at_once):
         _log.info(
             "Waiting for %s, in use%s%s.",
             folder,

@@ -23,8 +23,10 @@ from lensnet.errors import RunError
 
 __all__ = [
     "EXPORT",
+    "LEARNING_RATE_TEST",
     "MARK",
     "RUN",
+    "SERIES",
     "FolderKind",
     "check_benchmark",
     "check_page",
@@ -43,8 +45,17 @@ _FIGURES = (
     "regression_scatter",
     "reliability_diagram",
     "roc_curve",
+    "completeness_by_truth",
+    "found_in_top",
+    "interval_coverage",
+    "precision_recall",
+    "pull_histogram",
+    "purity_completeness",
+    "residual_histogram",
+    "rotation_accuracy_*",
     "rotation_profile",
     "rotation_profile_*",
+    "rotation_worst_*",
     "score_histogram",
     "training_curves",
 )
@@ -72,12 +83,14 @@ class FolderKind:
         words: what it is called in a message.
         patterns: the files that may be in it, by their path; `**` stands for whatever lies below.
         option: the option by which the user names another folder.
+        within: the folders of another kind that may be in it, which are looked at for themselves.
     """
 
     name: str
     words: str
     patterns: tuple[str, ...]
     option: str
+    within: tuple[str, ...] = ()
 
     def write_mark(self, folder: Path, **content: Any) -> None:
         """Marks a folder as lensnet's own."""
@@ -90,7 +103,8 @@ class FolderKind:
             return True
         if self.name == "export":
             return {"input", "classes", "experiment"} <= mark.keys()
-        return {"lensnet", "packages", "command"} <= _mapping(folder / "environment.json").keys()
+        earlier = {"lensnet", "packages", "command"}
+        return self.name == "run" and earlier <= _mapping(folder / "environment.json").keys()
 
     def own_files(self, folder: Path) -> list[Path]:
         """Returns the files in a folder that lensnet writes, but for those of its lock."""
@@ -157,6 +171,8 @@ class FolderKind:
             relative = path.relative_to(folder)
             if len(relative.parts) == 1 and any(fnmatchcase(relative.name, name) for name in _LOCK):
                 continue
+            if any(fnmatchcase(relative.parts[0], name) for name in self.within):
+                continue
             yield path, self._is_own(path, relative)
 
     def _is_own(self, path: Path, relative: PurePath) -> bool:
@@ -181,20 +197,39 @@ RUN = FolderKind(
         "experiment.yaml",
         "environment.json",
         "data.json",
+        "ensemble.json",
         "quarantine.csv",
         "log.txt",
         "history.csv",
         "non_finite_batch.csv",
         "checkpoints/last.npz",
+        "checkpoints/last.keras",
         "model.keras",
         "metrics.json",
+        "invariance.json",
         "predictions.csv",
         "report.html",
+        "evaluations/**",
         *(f"figures/{name}.png" for name in _FIGURES),
         "tensorboard/events.out.tfevents.*",
         "wandb/**",
         *(f"export/{format}/{name}" for format in _EXPORTS for name in _EXPORT_FILES),
     ),
+    "--run-dir",
+)
+
+SERIES = FolderKind(
+    "series",
+    "a folder of several runs",
+    (MARK, "series.yaml", "summary.json", "summary.csv", "summary.html", "predictions.csv"),
+    "--run-dir",
+    within=("seed-*", "fold-*"),
+)
+
+LEARNING_RATE_TEST = FolderKind(
+    "learning_rate_test",
+    "a learning-rate test",
+    (MARK, "learning_rate.csv", "learning_rate.png"),
     "--run-dir",
 )
 

@@ -15,13 +15,13 @@ from lensnet.config.loading import read_document, to_yaml
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.locking import Hold, hold
 from lensnet.model_file import check_model_file
-from lensnet.overwriting import MARK, RUN, holds_working_directory
+from lensnet.overwriting import MARK, RUN, SERIES, holds_working_directory
 from lensnet.run_documents import DataDescription, parse_data_description, read_json
 
 __all__ = ["RunFolder", "default_run_dir"]
 
 # What is written before experiment.yaml, with which a folder becomes that of a run.
-_BEGINNING = {MARK, "environment.json", "data.json", "quarantine.csv"}
+_BEGINNING = {MARK, "environment.json", "data.json", "ensemble.json", "quarantine.csv"}
 _ANOTHER = "Name another folder with --run-dir."
 
 
@@ -78,13 +78,13 @@ class RunFolder:
             raise RunError(
                 f"{folder.path} exists and is not a run folder, so it is left alone. {_ANOTHER}"
             )
+        resume = "" if folder.is_ensemble else "go on with it by --resume, "
         replace = "replace it by --overwrite, "
         if folder.path.is_symlink() or holds_working_directory(folder.path):
             replace = ""  # which would be refused
-        raise RunError(
-            f"The run folder {folder.path} exists already. Go on with it by --resume, {replace}or "
-            "name another folder with --run-dir."
-        )
+        ways = f"{resume}{replace}or name another folder with --run-dir."
+        ways = ways.removeprefix("or ")
+        raise RunError(f"The run folder {folder.path} exists already. {ways[0].upper()}{ways[1:]}")
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -97,6 +97,12 @@ class RunFolder:
         if not folder.path.is_dir():
             raise RunError(f"There is no run folder {folder.path}.")
         if not folder.experiment_file.is_file():
+            if SERIES.is_marked(folder.path):
+                runs = sorted(path.parent.name for path in folder.path.glob("*/experiment.yaml"))
+                raise RunError(
+                    f"{folder.path} holds several runs: name one of them"
+                    f"{f', such as {folder.path / runs[0]}' if runs else ''}."
+                )
             raise RunError(
                 f"{folder.path} is not a run folder: it holds no experiment.yaml. `lensnet fit` "
                 "makes run folders."
@@ -113,6 +119,11 @@ class RunFolder:
         """
         folder = cls.open(path)
         folder.check_writable()
+        if folder.is_ensemble:
+            raise RunError(
+                f"{folder.path} is an ensemble, which has no training to go on with. `lensnet "
+                "ensemble` makes it anew."
+            )
         if not folder._is_like_a_run():
             raise RunError(
                 f"{folder.path} holds an experiment.yaml, but is not a run folder that lensnet has "
@@ -239,11 +250,13 @@ class RunFolder:
         return parse_data_description(self.path / "data.json", self.read_json("data.json"))
 
     def read_history(self) -> list[dict[str, str]]:
-        """Reads the history, a row an epoch; every value of it is a number.
+        """Reads the history, a row an epoch; every value of it is a number. An ensemble has none.
 
         Raises:
             RunError: it is missing or damaged.
         """
+        if self.is_ensemble:
+            return []
         try:
             with self.history_file.open(newline="", encoding="utf-8") as stream:
                 rows = list(csv.DictReader(stream))
@@ -333,6 +346,16 @@ class RunFolder:
         return (self.path / ".lock").exists()
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether it holds the networks of other runs, made by `lensnet ensemble`."""
+        return self.ensemble_file.is_file()
+
+    @property
+    def ensemble_file(self) -> Path:
+        """The members of an ensemble, and what they reach on the validation split."""
+        return self.path / "ensemble.json"
+
+    @property
     def experiment_file(self) -> Path:
         """The resolved experiment."""
         return self.path / "experiment.yaml"
@@ -349,8 +372,13 @@ class RunFolder:
 
     @property
     def checkpoint_file(self) -> Path:
-        """The state after the last whole epoch."""
+        """The state of the training, from which `--resume` goes on."""
         return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def last_model_file(self) -> Path:
+        """The model as the training left it; `model_file` is the best."""
+        return self.path / "checkpoints" / "last.keras"
 
     @property
     def metrics_file(self) -> Path:

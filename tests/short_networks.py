@@ -27,6 +27,7 @@ ONE_OF_EACH_FAMILY = (
     "efficientnet_b0",
     "mobilenetv3_small_100",
     "convnext_atto",
+    "vit_tiny_patch16_224",
 )
 """The cheapest, but for EfficientNet, whose Lite0 has no squeeze-and-excitation."""
 
@@ -45,6 +46,9 @@ _SHORT_DEPTHS = {
 }
 """One block a stage, and two in one of them, by family."""
 
+_SHORT_DEPTH = {"vit": 3}
+"""Blocks of families without stages of their own."""
+
 
 def short_spec(name: str) -> BackboneSpec:
     """A specification of the zoo with few blocks, where its family can have fewer."""
@@ -52,6 +56,8 @@ def short_spec(name: str) -> BackboneSpec:
     variant: dict[str, Any] = {}
     if spec.family in _SHORT_DEPTHS:
         variant = {"depths": _SHORT_DEPTHS[spec.family]}
+    elif spec.family in _SHORT_DEPTH:
+        variant = {"depth": _SHORT_DEPTH[spec.family]}
     elif spec.family == "efficientnet":
         depths = [2 if index == 1 else 1 for index in range(len(spec.variant["stages"]))]
         stages = zip(spec.variant["stages"], depths, strict=True)

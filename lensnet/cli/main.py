@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from lensnet.errors import LensnetError, did_you_mean
+from lensnet.errors import LensnetError, did_you_mean, is_full_disk
+from lensnet.interruption import listening
 
 __all__ = ["cli", "main"]
 
@@ -22,14 +22,16 @@ _COMMANDS = {
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
     "export": "lensnet.cli.export",
+    "ensemble": "lensnet.cli.ensemble",
+    "search": "lensnet.cli.search",
     "benchmark": "lensnet.cli.benchmark",
     "report": "lensnet.cli.report",
+    "compare": "lensnet.cli.compare",
     "prepare": "lensnet.cli.prepare",
     "explore": "lensnet.cli.explore",
     "models": "lensnet.cli.models",
     "datasets": "lensnet.cli.datasets",
 }
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -75,6 +77,11 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     _log_to_standard_error()
+    with listening():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     try:
         cli.main(args=arguments, prog_name="lensnet", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -83,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. A run goes on from its last whole epoch by `lensnet fit --resume`.")
+        _say("Interrupted. What was whole before still is; run the command again.")
         sys.exit(1)
     except LensnetError as error:
         _say(str(error))
@@ -92,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
             _say(f"{error.filename or 'A file'}: {error.strerror}.")
             sys.exit(1)
-        if not _is_full_disk(error):
+        if not is_full_disk(error):
             raise
         _say(
             f"The disk is full, or a quota is reached: {error}. What was being written has been "
@@ -121,15 +128,3 @@ class _CurrentStandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says that nothing more can be written."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            return True
-        # TensorFlow's own writers put the system's words into an error of another type.
-        if any(os.strerror(code) in str(error) for code in _FULL_DISK):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -48,9 +48,11 @@ def command(
     check_data_dir(loaded)
 
     from lensnet.cli.startup import start_tensorflow
+    from lensnet.data.sources.listed_folds import check_folds
     from lensnet.data.sources.missing_files import check_named_files
 
     check_named_files(loaded)
+    check_folds(loaded)
     start_tensorflow()
 
     from lensnet.cli.results import table
@@ -62,7 +64,16 @@ def command(
     splits = ("train", "validation", "test")
     counts = {split: data.counts(split) for split in splits}
     names = list(counts["train"])
-    click.echo(table(["", *splits], [[n, *(counts[s].get(n, 0) for s in splits)] for n in names]))
+    heads = ["train (sample)" if loaded.data.fresh else "train", *splits[1:]]
+    click.echo(table(["", *heads], [[n, *(counts[s].get(n, 0) for s in splits)] for n in names]))
+    if loaded.data.fresh:
+        click.echo(
+            f"Training: {data.examples_per_epoch} new images every epoch, simulated while the "
+            "network trains; of the sample are statistics alone"
+        )
+    folds = loaded.training.folds
+    if folds is not None:
+        click.echo(f"Folds: {folds}; these are the splits of fold {loaded.training.fold or 0}.")
     height, width, channels = data.native_shape
     click.echo(f"Images: {height} x {width} pixels, {channels} channel(s)")
     click.echo(f"Bad files: {len(data.quarantine)}")

@@ -8,8 +8,12 @@ import click
 
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
+    from lensnet.run_series import RunSeries
 
-__all__ = ["print_results", "table"]
+__all__ = ["print_results", "print_summary", "table"]
+
+# As many columns as fit on a terminal.
+_MOST_RUNS = 6
 
 
 def table(header: list[str], rows: list[list[Any]]) -> str:
@@ -39,14 +43,17 @@ def print_results(run: RunFolder) -> None:
     from lensnet.reporting.metric_guide import percent
 
     metrics = run.read_json("metrics.json")
-    validation, test = metrics["validation"], metrics["test"]
+    validation, test = metrics.get("validation", {}), metrics["test"]
+    intervals = metrics.get("intervals", {}).get("test", {})
     click.echo()
-    click.echo(
-        table(
-            ["metric", "validation", "test"],
-            [[name, validation.get(name, ""), value] for name, value in test.items()],
-        )
-    )
+    rows = [
+        [name, validation.get(name, ""), value, _interval(intervals.get(name))]
+        for name, value in test.items()
+    ]
+    heads = ["metric", "validation", "test", "95 % interval"]
+    # What an earlier version, or an evaluation on other data, does not have.
+    kept = [0, *([1] if validation else []), 2, *([3] if intervals else [])]
+    click.echo(table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows]))
     for split, reasons in metrics.get("undefined", {}).items():
         for name, reason in reasons.items():
             click.echo(f"No {name} on the {split} split: {reason}.")
@@ -55,7 +62,41 @@ def print_results(run: RunFolder) -> None:
         moved = percent(test["rotation_std"])
         sentence = run.read_experiment().task_spec.rotation_sentence.format(percent=moved)
         click.echo(f"{sentence[0].upper()}{sentence[1:]}.")
+    fitted = metrics.get("calibration")
+    if fitted:
+        click.echo(f"Calibrated: logits are divided by {fitted['temperature']:.4g}.")
+    for reached in metrics.get("search", {}).get("at_prevalence", []):
+        click.echo(
+            f"Where {100 * reached['completeness']:g} % is found, at a prevalence of "
+            f"{metrics['search']['prevalence']:g}: purity {percent(reached['purity'])}, "
+            f"{reached['inspected']:.1f} objects inspected for each one found."
+        )
     click.echo(f"Report: {run.path / 'report.html'}")
+
+
+def print_summary(series: RunSeries) -> None:
+    """Prints mean and standard error of each test metric over several runs."""
+    summary = series.read_summary()
+    runs = list(summary["runs"])
+    shown = runs if len(runs) <= _MOST_RUNS else []
+    rows = [
+        [
+            name,
+            found["mean"],
+            found["standard_error"],
+            *(summary["runs"][run]["test"].get(name) for run in shown),
+        ]
+        for name, found in summary["test"].items()
+    ]
+    click.echo()
+    click.echo(table(["test metric", "mean", "standard error", *shown], rows))
+    click.echo()
+    click.echo(f"Runs: {', '.join(runs)}, in {series.path}")
+    click.echo(f"Summary: {series.path / 'summary.html'}")
+
+
+def _interval(ends: list[float] | None) -> str:
+    return "" if ends is None else f"{_cell(float(ends[0]))} to {_cell(float(ends[1]))}"
 
 
 def _cell(value: Any) -> str:

@@ -257,6 +257,11 @@ class Augmentation(Section):
         raise ValueError(f"an augmentation is a name, or a name and its options; got {raw!r}")
 
     @property
+    def mixes_images(self) -> bool:
+        """Whether what becomes of an image depends on the others of its batch."""
+        return self.name in ("mixup", "cutmix", "fourier_mix")
+
+    @property
     def name(self) -> str:
         """Which augmentation it is."""
         return next(iter(self.model_fields_set))

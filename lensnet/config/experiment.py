@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from lensnet import registry
 from lensnet.config.backbone import BackboneSpec
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, SourceLayout
+from lensnet.config.ensemble import Ensemble
 from lensnet.config.sections import (
     Data,
     Evaluation,
@@ -51,6 +52,9 @@ class Experiment(Section):
     training: Training
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation())
     tracking: Tracking = Field(default_factory=lambda: Tracking())
+    ensemble: Ensemble | None = Field(
+        None, description="In the run folder of an ensemble alone: what `lensnet ensemble` made."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -148,7 +152,8 @@ class Experiment(Section):
                 "options": self.dataset_options.model_dump(),
                 "source_dir": str(self.source_dir.resolve()) if self.source_dir else None,
                 "data_dir": str(self.data_dir.resolve()),
-                "splits": splits or self.data.splits,
+                # Those of a fold follow from its number.
+                "splits": (splits or self.data.splits) if self.training.folds is None else None,
             }
         )
         options = {**self.backbone.options, **self.model.options}

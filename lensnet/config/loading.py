@@ -13,11 +13,24 @@ from pydantic_core import ErrorDetails
 
 from lensnet import registry
 from lensnet.config.documents import Document, dump, parse_document, parse_value
+from lensnet.config.ensemble import EnsembleFile
 from lensnet.config.experiment import Experiment
+from lensnet.config.inheritance import BASE, with_bases
 from lensnet.config.problems import problems
 from lensnet.errors import ConfigurationError, UnknownNameError, did_you_mean
 
-__all__ = ["json_schema", "load", "place_of", "read_document", "to_yaml", "validate"]
+__all__ = [
+    "json_schema",
+    "load",
+    "load_ensemble_file",
+    "open_document",
+    "override",
+    "place_of",
+    "read_document",
+    "to_yaml",
+    "validate",
+    "worded",
+]
 
 # Parsing takes some seconds a megabyte.
 _LARGEST_FILE = 500_000
@@ -29,17 +42,18 @@ def load(
     """Reads and checks an experiment file.
 
     Args:
-        path: the YAML file.
+        path: the YAML file; `base` in it names another that it is based on.
         overrides: `"dotted.key=value"` strings, applied in order; values are read as YAML.
         check_source: whether to check that the user's directory offers what the experiment needs;
-            without it, no other file is looked at.
+            without it, no other file is looked at, and there is no `base`.
 
     Raises:
         ConfigurationError: the file is missing, not YAML, or not an experiment; the message has
             a line for every problem, with file, line, key and what is allowed.
         DataError: the user's directory that it names is missing or holds no images.
     """
-    return validate(_overridden(Path(path), overrides), check_source=check_source)
+    document = _overridden(Path(path), overrides, with_base=check_source)
+    return validate(document, check_source=check_source)
 
 
 def place_of(key: str, path: str | Path, overrides: Sequence[str] = ()) -> str:
@@ -56,8 +70,14 @@ def place_of(key: str, path: str | Path, overrides: Sequence[str] = ()) -> str:
     return _overridden(Path(path), overrides).place(tuple(key.split(".")))
 
 
-def _overridden(path: Path, overrides: Sequence[str]) -> Document:
+def _overridden(path: Path, overrides: Sequence[str], *, with_base: bool = True) -> Document:
     document = read_document(path)
+    if with_base:
+        # It decides what there is to override.
+        chosen = [text for text in overrides if text.partition("=")[0].strip() == BASE]
+        base = parse_value(chosen[-1].partition("=")[2], f"--set {chosen[-1]}") if chosen else None
+        document = with_bases(document, path, read_document, base)
+        overrides = [text for text in overrides if text not in chosen]
     for override in overrides:
         _override(document, override)
     return document
@@ -96,7 +116,7 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
     if not isinstance(document.content, dict):
         raise ConfigurationError(
             f"{document.name}: an experiment is a mapping with the keys "
-            f"{', '.join(Experiment.model_fields)}; got "
+            f"{', '.join(_keys_of(Experiment))}; got "
             f"{'an empty file' if document.content is None else type(document.content).__name__}."
         )
     try:
@@ -118,9 +138,64 @@ def validate(document: Document, *, check_source: bool = True) -> Experiment:
     return experiment
 
 
+def load_ensemble_file(path: Path) -> EnsembleFile:
+    """Reads and checks the file of an ensemble.
+
+    Raises:
+        ConfigurationError: the file is missing, not YAML, or not of an ensemble; the message has a
+            line for every problem, with file, line, key and what is allowed.
+    """
+    document = read_document(path)
+    if not isinstance(document.content, dict):
+        raise ConfigurationError(
+            f"{document.name}: the file of an ensemble is a mapping with the keys "
+            f"{', '.join(_keys_of(EnsembleFile))}."
+        )
+    try:
+        return EnsembleFile.model_validate(document.content)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(worded(document, EnsembleFile, error))) from None
+
+
+def open_document(path: Path) -> Document:
+    """Reads an experiment file as `load` does, `base` and all, and checks nothing of what it says.
+
+    Raises:
+        ConfigurationError: as `read_document`.
+    """
+    return _overridden(path, ())
+
+
+def override(document: Document, text: str) -> None:
+    """Sets a key of a document by `"dotted.key=value"`, as `--set` gives it.
+
+    Raises:
+        ConfigurationError: it has another form, or the key leads through a value.
+    """
+    _override(document, text)
+
+
+def worded(
+    document: Document, model: type[BaseModel], error: ValidationError, prefix: tuple[Any, ...] = ()
+) -> list[str]:
+    """Words pydantic's errors for the person who wrote a file, a line for each.
+
+    Args:
+        document: what was parsed.
+        model: by which it was checked, in whole or in part.
+        error: what came of it.
+        prefix: the path of the part that was checked.
+    """
+    lines = [_format_error(document, model, prefix, details) for details in error.errors()]
+    return list(dict.fromkeys(lines))
+
+
 def to_yaml(experiment: Experiment) -> str:
     """Writes an experiment, every default written out, as the YAML that `load` reads back."""
-    return dump(experiment.model_dump(mode="json"))
+    content = experiment.model_dump(mode="json")
+    if content["ensemble"] is None:
+        del content["ensemble"]  # of the folders that `lensnet ensemble` makes alone
+    return dump(content)
 
 
 def json_schema() -> dict[str, Any]:
@@ -128,6 +203,12 @@ def json_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
     schema["properties"]["task"]["enum"] = registry.tasks.names()
+    del schema["properties"]["ensemble"]  # nobody writes it
+    schema["properties"][BASE] = {
+        "type": "string",
+        "description": "Another experiment file, from the folder of this one on, whose keys count "
+        "wherever this one has none.",
+    }
     definitions["Data"]["properties"]["dataset"]["enum"] = registry.datasets.names()
     definitions["Data"]["properties"]["options"]["anyOf"] = [
         {"title": name, **registry.datasets.get(name).options.model_json_schema()}
@@ -177,7 +258,7 @@ def _format_error(
     """Words one of pydantic's errors for the person who wrote the file."""
     path = prefix + _path_in_file(document.content, prefix, details)
     place = document.place(path)
-    key = ".".join(str(part) for part in path) or "the experiment"
+    key = ".".join(str(part) for part in path) or "the file"
     kind = details["type"]
     if kind == "extra_forbidden":
         allowed = _allowed_keys(model, details["loc"][:-1])
@@ -240,7 +321,13 @@ def _allowed_keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
             candidates = [m for m in candidates if m.model_fields["name"].default == part]
         elif part in fields:
             candidates = list(_models_in(fields[part].annotation)) or candidates
-    return list(candidates[0].model_fields)
+    return _keys_of(candidates[0])
+
+
+def _keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys of a section that people write."""
+    keys = list(model.model_fields)
+    return [BASE, *(key for key in keys if key != "ensemble")] if model is Experiment else keys
 
 
 def _models_in(annotation: Any) -> typing.Iterator[type[BaseModel]]:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from lensnet import registry
 from lensnet.config.dataset import SourceLayout
 from lensnet.config.experiment import Experiment
+from lensnet.config.fresh import fresh_problems
+from lensnet.config.repeated_runs import own_splits_problems, repetition_problems
 from lensnet.errors import did_you_mean
 
 __all__ = ["Problem", "problems"]
@@ -28,11 +30,14 @@ def problems(experiment: Experiment, *, check_source: bool = True) -> list[Probl
     Raises:
         DataError: the user's directory is missing or holds no class.
     """
-    found: list[Problem] = []
-    found += _dataset_problems(experiment, check_source)
+    found: list[Problem] = fresh_problems(experiment)
+    # Without new images the files need not be there for the file to be wrong.
+    found += _dataset_problems(experiment, check_source and not found)
     found += _augmentation_problems(experiment)
     found += _backbone_problems(experiment)
     found += _training_problems(experiment)
+    found += repetition_problems(experiment)
+    found += _evaluation_problems(experiment)
     return found
 
 
@@ -106,6 +111,7 @@ def _layout_problems(experiment: Experiment) -> list[Problem]:
         found.append(
             (("task",), f"{task.name} needs two classes or more; found {layout.classes[0]}")
         )
+    found += own_splits_problems(experiment, layout.splits)
     return found + _split_problems(experiment, layout)
 
 
@@ -256,6 +262,29 @@ def _schedule_problems(experiment: Experiment) -> list[Problem]:
         for path, name in watched.items()
         if name is not None and name not in monitors
     ]
+
+
+def _evaluation_problems(experiment: Experiment) -> list[Problem]:
+    found: list[Problem] = []
+    task, evaluation = experiment.task_spec, experiment.evaluation
+    if evaluation.calibration != "none" and not task.predicts_classes:
+        found.append(
+            (
+                ("evaluation", "calibration"),
+                f"{evaluation.calibration} is of the probabilities of classes, and task "
+                f"{task.name} has none: leave it out, or learn a sigma by training.loss: "
+                "gaussian_nll",
+            )
+        )
+    if evaluation.prevalence is not None and not task.is_search:
+        found.append(
+            (
+                ("evaluation", "prevalence"),
+                f"is the share of the class that a binary task looks for, and task {task.name} "
+                "looks for none: leave it out",
+            )
+        )
+    return found
 
 
 def _unknown_name(kind: str, name: str, known: Collection[str]) -> str:

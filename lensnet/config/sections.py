@@ -12,6 +12,8 @@ from pydantic import Field, field_validator, model_validator
 
 from lensnet.config.augmentation import Augmentation, Flip, Rotate90
 from lensnet.config.averaging import WeightAverage
+from lensnet.config.control import Checkpoints, TimeBudget
+from lensnet.config.evaluation import Evaluation
 from lensnet.config.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -20,6 +22,7 @@ from lensnet.config.losses import (
 )
 from lensnet.config.normalization import Normalization
 from lensnet.config.optimizers import Adam, AdamW, Optimizer
+from lensnet.config.repetition import Repetition
 from lensnet.config.schedules import ConstantSchedule, CosineSchedule, Schedule
 from lensnet.config.section import Section
 from lensnet.errors import ConfigurationError
@@ -144,6 +147,12 @@ class Data(Section):
         "longer. balanced: each batch draws from all classes equally, an epoch being as long as "
         "ever. class_weights: the loss counts all classes alike.",
     )
+    fresh: bool = Field(
+        False,
+        description="For simulated data sets: every epoch has new images, simulated while the "
+        "network trains. None is seen twice, or written to disk. Validation and test stay the "
+        "same.",
+    )
     augmentation: list[Augmentation] = Field(
         [Augmentation(flip=Flip()), Augmentation(rotate90=Rotate90())],
         description="Random changes of training images, in order; each follows from the seed, the "
@@ -240,10 +249,16 @@ class EarlyStopping(Section):
     min_delta: float = Field(0.0, ge=0)
 
 
-class Training(Section):
+class Training(Repetition):
     """How the network is fitted."""
 
     epochs: int = Field(10, ge=1)
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="With data.fresh: how many batches an epoch has. Default: as many as the "
+        "training split would fill.",
+    )
     batch_size: int = Field(
         64, ge=1, description="Of all replicas together, each of which gets one image at least."
     )
@@ -269,8 +284,15 @@ class Training(Section):
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = Field(
         "auto", description="auto: mirrored where there are two GPUs or more, else one_device."
     )
+    synchronize_normalization: bool = Field(
+        True,
+        description="With several devices: batch normalisation by the statistics of the whole "
+        "batch, as on one. false: by those of each device's own part.",
+    )
     jit_compile: bool | Literal["auto"] = Field(
-        "auto", description="XLA. auto: off on a CPU, where it is slower, on elsewhere."
+        "auto",
+        description="XLA. auto: off on a CPU, where it is slower, and with several GPUs, where "
+        "TensorFlow cannot; on elsewhere.",
     )
     trainable: Literal["all", "last_stage", "head"] = Field(
         "all",
@@ -283,6 +305,15 @@ class Training(Section):
         "head is what follows the last stage.",
     )
     early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
+    checkpoint: Checkpoints = Field(
+        default_factory=Checkpoints,
+        description="How often the state is written from which --resume goes on.",
+    )
+    time_budget: TimeBudget | None = Field(
+        None,
+        description="Training ends with the step that exceeds it, such as 2h30m, counted over "
+        "resumed runs; that epoch is validated, and the best model measured, as ever.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -299,34 +330,7 @@ class Training(Section):
         return {**raw, **named}
 
 
-# --- evaluation and tracking ----------------------------------------------------------------------
-
-
-class Evaluation(Section):
-    """What is measured on the test split."""
-
-    rotations: int = Field(
-        4,
-        ge=2,
-        le=360,
-        description="Angles at which the rotation-invariance is measured, 360 / rotations "
-        "degrees apart.",
-    )
-    precision: Literal["as_trained", "float32"] = Field(
-        "as_trained",
-        description="In which the rotation-invariance is measured. as_trained: that of "
-        "training.precision, in which the run predicts. float32: computed in float32 throughout, "
-        "which is what a symmetric network is exact in; all other metrics, and predictions, stay "
-        "as trained.",
-    )
-    average_over: Literal["none", "c2", "c4", "d1", "d2", "d4"] = Field(
-        "none",
-        description="The group over whose rotations and reflections of an image the trained "
-        "network's outputs are averaged: exact invariance for a network without symmetry, at as "
-        "many times the cost as the group has elements. The model that is saved averages, so "
-        "evaluation, prediction and exports all do; training, and its validation in history.csv, "
-        "see the network alone.",
-    )
+# --- tracking -------------------------------------------------------------------------------------
 
 
 class WandB(Section):

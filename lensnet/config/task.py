@@ -40,6 +40,9 @@ class TaskSpec:
             `lensnet.prediction.columns`.
         metrics: `"module:function"`, from the labels or targets (N,) and the outputs (N, K) of the
             finished model to the metrics of metrics.json.
+        resampled: `"module:function"`, from the same to what gives these metrics for many drawings
+            of the examples, see `lensnet.evaluation.resampled_metrics`; None where they get no
+            interval.
         figures: `"module:function"`, from labels, outputs, images and class names to the figures
             by name, see `lensnet.evaluation.run_figures`.
         warnings: `"module:function"`, from labels or targets (N,), outputs (N, K) and class names
@@ -64,6 +67,7 @@ class TaskSpec:
     figures: str
     headline: tuple[str, ...]
     rotation_sentence: str
+    resampled: str | None = None
     warnings: str | None = None
     num_classes: int | None = None
     refused_augmentations: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +80,11 @@ class TaskSpec:
     def predicts_classes(self) -> bool:
         """Whether the data must bring classes."""
         return self.learns == "classes"
+
+    @property
+    def is_search(self) -> bool:
+        """Whether one class is looked for among another, by one score."""
+        return self.predicts_classes and not self.output_per_class
 
     def num_outputs(self, num_classes: int) -> int:
         """Returns how many outputs the network has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -16,11 +17,14 @@ from lensnet.config.sections import Splits
 from lensnet.config.target_transform import TargetTransform
 from lensnet.data.augmentation.augmenter import check_augmentations
 from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
+from lensnet.data.pipeline.fresh_stream import FreshStream, FreshTraining
 from lensnet.data.pipeline.preprocessing import Preprocessing
+from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
-from lensnet.data.records.index import Index, Quarantined, read_index
+from lensnet.data.records.index import Index, Quarantined, read_index, read_metadata
 from lensnet.data.records.records import open_records
+from lensnet.data.sources.folds import splits_of_fold
 from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
@@ -53,6 +57,9 @@ class PreparedData:
     classification; (N, 1) for binary, where the second class is 1; for regression the target in
     its own units (N, 1).
 
+    With `data.fresh` the training split is a sample of images like those that are trained on, which
+    are simulated as `training_batches` are asked for.
+
     Args:
         experiment: what the data are for.
         builder: of the records, as `open_directory` returns it.
@@ -79,7 +86,7 @@ class PreparedData:
         self.directory = Path(builder.data_dir)
         self._index: Index = read_index(self.directory, self.classes)
         own = Splits(train="train", validation="validation", test="test")
-        self.splits: Splits = experiment.data.splits or splits or own
+        self.splits: Splits = _folded(experiment) or experiment.data.splits or splits or own
         parts = {name: getattr(self.splits, name) for name in SPLITS}
         self._records = {
             name: open_records(builder, self._index, part if isinstance(part, str) else name)
@@ -131,6 +138,17 @@ class PreparedData:
         records = self._records[_checked(split)]
         return Examples(records.ids, records.labels)
 
+    def metadata(self, split: str) -> dict[str, np.ndarray]:
+        """Returns what else is known of a split's examples, in the order of `batches`.
+
+        Args:
+            split: `train`, `validation` or `test`.
+
+        Returns:
+            numbers by name, (N,) float64 each; NaN where an example has none of that name.
+        """
+        return read_metadata(self.directory, self._records[_checked(split)].ids.tolist())
+
     def counts(self, split: str) -> dict[str, int]:
         """Returns how many examples of each class a split has; for regression under "all"."""
         records = self._records[_checked(split)]
@@ -140,8 +158,17 @@ class PreparedData:
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
     @property
+    def training_counts(self) -> dict[str, int]:
+        """How many different images of each class an epoch of training has, as of `counts`."""
+        if self._fresh is None:
+            return self.counts("train")
+        return self._fresh.counts(self.experiment.training.batch_size)
+
+    @property
     def examples_per_epoch(self) -> int:
         """Examples in an epoch of training, counting each copy that `data.balance` makes."""
+        if self._fresh is not None:
+            return sum(self.training_counts.values())
         return len(self._records["train"]) if self._balance is None else self._balance.total
 
     def steps_per_epoch(self, batch_size: int, smallest_batch: int = 1) -> int:
@@ -166,14 +193,15 @@ class PreparedData:
         """Standard deviation of the training targets; None for classification."""
         return None if self.classes else float(np.std(self._records["train"].labels))
 
-    def batches(self, split: str, batch_size: int) -> tf.data.Dataset:
+    def batches(self, split: str, batch_size: int, share: Share | None = None) -> tf.data.Dataset:
         """Returns batches (images, labels) of a split, in order and unaugmented.
 
         Args:
             split: `train`, `validation` or `test`.
             batch_size: examples in a batch; the last one may have fewer.
+            share: as of `training_batches`.
         """
-        return self._split_data(_checked(split)).ordered(batch_size)
+        return self._split_data(_checked(split)).ordered(batch_size, share)
 
     def raw_batches(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields the images of `batches` before preprocessing, (N, H, W, C) of the native shape.
@@ -196,31 +224,60 @@ class PreparedData:
         return found
 
     def training_batches(
-        self, batch_size: int, *, first_epoch: int = 0, epochs: int, smallest_batch: int = 1
+        self,
+        batch_size: int,
+        *,
+        first_epoch: int = 0,
+        first_step: int = 0,
+        epochs: int,
+        smallest_batch: int = 1,
+        share: Share | None = None,
     ) -> tf.data.Dataset:
         """Returns shuffled and augmented batches of the training split, epoch after epoch.
 
         The whole is one dataset of `(epochs - first_epoch) * steps_per_epoch(batch_size)` batches,
-        for `model.fit(..., steps_per_epoch=...)`. Each epoch is a pure function of the
-        experiment's seed and the epoch's number.
+        less the `first_step` that are left out, for `model.fit(..., steps_per_epoch=...)`. Each
+        epoch is a pure function of the experiment's seed and the epoch's number.
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may have fewer.
             first_epoch: the epoch to begin with, from 0; more than 0 to resume.
+            first_step: the batch of that epoch to begin with, from 0.
             epochs: the epoch to end before.
             smallest_batch: a last batch of an epoch that has fewer examples joins the one before.
+            share: the rows of each batch to load, as one of several workers; None for all. With it
+                the size of the whole batch comes before the rest.
 
         Returns:
             Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
 
         Raises:
-            ValueError: there is no epoch from `first_epoch` to `epochs`.
+            ValueError: there is no epoch from `first_epoch` to `epochs`, or no such step.
         """
         if not 0 <= first_epoch < epochs:
             raise ValueError(
                 f"first_epoch must be at least 0 and below epochs; got {first_epoch} and {epochs}."
             )
-        return self._stream(batch_size, smallest_batch).batches(first_epoch, epochs)
+        stream = self._stream(batch_size, smallest_batch)
+        if not 0 <= first_step <= stream.steps_per_epoch:
+            raise ValueError(
+                f"first_step must be from 0 to the {stream.steps_per_epoch} batches of an epoch; "
+                f"got {first_step}."
+            )
+        return stream.batches(first_epoch, epochs, first_step, share)
+
+    @contextlib.contextmanager
+    def feeding(self) -> Iterator[None]:
+        """What `training_batches` are gone through in.
+
+        When it ends, so do the processes that simulate fresh images. Where one of them has failed,
+        its error is raised in place of the one that TensorFlow makes of it.
+        """
+        if self._fresh is None:
+            yield
+        else:
+            with self._fresh.feeding():
+                yield
 
     def training_batch_examples(
         self, batch_size: int, epoch: int, step: int, *, smallest_batch: int = 1
@@ -233,11 +290,11 @@ class PreparedData:
             step: its place in the epoch, from 0.
             smallest_batch: as of `training_batches`.
         """
-        records = self._records["train"]
-        positions = self._stream(batch_size, smallest_batch).positions(epoch, step)
-        return Examples(records.ids[positions], records.labels[positions])
+        return Examples(*self._stream(batch_size, smallest_batch).examples(epoch, step))
 
-    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream:
+    def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream | FreshStream:
+        if self._fresh is not None:
+            return self._fresh.stream(self._split_data("train"), batch_size, self._encode)
         weights = self.class_weights
         return TrainingStream(
             self._split_data("train"),
@@ -248,6 +305,13 @@ class PreparedData:
             class_weights=None if weights is None else np.array(weights, np.float32),
             smallest_batch=smallest_batch,
         )
+
+    @functools.cached_property
+    def _fresh(self) -> FreshTraining | None:
+        """What simulates the images of training; None where they are prepared."""
+        if not self.experiment.data.fresh:
+            return None
+        return FreshTraining.of(self.experiment, self.splits)
 
     @functools.cached_property
     def _balance(self) -> Oversampling | Balancing | None:
@@ -325,6 +389,12 @@ class PreparedData:
             },
             self.classes,
         )
+
+
+def _folded(experiment: Experiment) -> Splits | None:
+    """Which folds the splits are, the first being tested where nobody says which; None for none."""
+    training = experiment.training
+    return None if training.folds is None else splits_of_fold(training.folds, training.fold or 0)
 
 
 def _checked(split: str) -> str:

@@ -58,6 +58,8 @@ def prepare(
         splits=experiment.data.splits,
         seed=experiment.data.seed,
         stratify=experiment.data.stratify,
+        fresh=experiment.data.fresh,
+        folds=experiment.training.folds,
     )
     if config.listing is not None:
         _say_what_is_odd(config.listing, experiment.source_dir)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         regression_metrics,
         regression_metrics_with_sigma,
         true_positive_rate_at,
+        true_positive_rate_at_fpr,
     )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "rotation_report",
     "rotation_std",
     "true_positive_rate_at",
+    "true_positive_rate_at_fpr",
 ]
 
 _HOMES = {
@@ -47,6 +49,7 @@ _HOMES = {
     "rotation_report": "invariance",
     "rotation_std": "invariance",
     "true_positive_rate_at": "metrics",
+    "true_positive_rate_at_fpr": "metrics",
 }
 
 

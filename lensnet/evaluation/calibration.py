@@ -37,6 +37,16 @@ class CalibrationBins:
         return float(np.sum(self.counts[filled] * gaps) / total)
 
 
+def bin_of_confidence(confidence: FloatArray, bins: int = 15) -> IntArray:
+    """Return which of `bins` bins of equal width over [0, 1] holds each confidence.
+
+    Example:
+        >>> bin_of_confidence(np.array([0.0, 0.5, 0.51, 1.0]), 2)
+        array([0, 0, 1, 1])
+    """
+    return np.digitize(confidence, np.linspace(0.0, 1.0, bins + 1)[1:-1], right=True)
+
+
 def calibration_bins(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = 15
 ) -> CalibrationBins:
@@ -59,7 +69,7 @@ def calibration_bins(
     edges = np.linspace(0.0, 1.0, bins + 1)
     confidence = values.max(axis=1)
     right = (values.argmax(axis=1) == classes).astype(np.float64)
-    index = np.digitize(confidence, edges[1:-1], right=True)
+    index = bin_of_confidence(confidence, bins)
     counts = np.bincount(index, minlength=bins)
     divisor = np.where(counts > 0, counts, np.nan)
     return CalibrationBins(

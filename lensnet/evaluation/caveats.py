@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lensnet.evaluation.checks import class_probabilities, targets_and_predictions
-from lensnet.evaluation.metrics import FALSE_POSITIVES
+from lensnet.evaluation.metrics import FALSE_POSITIVES, RATES
 
 __all__ = ["why_undefined", "warnings_of_classes", "warnings_of_targets"]
 
@@ -31,13 +31,13 @@ def why_undefined(
     missing = [f'"{name}"' for name, count in zip(classes, counts, strict=True) if not count]
     reasons = {}
     for key in (key for key, value in metrics.items() if value is None):
-        needed = FALSE_POSITIVES.get(key, 0)
+        needed = FALSE_POSITIVES.get(key) or RATES.get(key, 0)
         if not len(labels):
             reason = "there is no image"
         elif missing:
             reason = f"there is no image of {' or of '.join(missing)}"
         elif counts and counts[0] < needed:
-            reason = f'it needs {needed} images of "{classes[0]}", and there are {counts[0]}'
+            reason = f'it needs {needed:,} images of "{classes[0]}", and there are {counts[0]:,}'
         elif not classes and len(labels) < 2:
             reason = "it needs two images, and there is one"
         elif not classes and np.ptp(labels) == 0:

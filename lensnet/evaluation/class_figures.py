@@ -62,13 +62,13 @@ def roc_curve(
         false, true, _ = sklearn.metrics.roc_curve(positive, values[:, index])
         handles += axes.plot(false, true, **look)
         areas.append(float(sklearn.metrics.roc_auc_score(positive, values[:, index])))
-        entries.append(f"{areas[-1]:.3f}  {style.plain(name)}")
+        entries.append(f"{areas[-1]:.3f}  {style.plain(name)} ({positive.sum()})")
     if not areas:
         style.note(axes, "All examples are of one class:\nthere is no ROC curve")
-    mean = f", mean AUC {np.mean(areas):.3f}" if len(areas) == len(names) else ""
-    axes.set_title(f"ROC of each class against the rest{mean}")
+    mean = f", mean {np.mean(areas):.3f}" if len(areas) == len(names) else ""
+    axes.set_title(f"ROC, each class against the rest{mean} ({style.counted(len(classes))})")
     _roc_axes(axes)
-    style.keys(axes, handles, entries, "AUC    class")
+    style.keys(axes, handles, entries, "AUC    class (images)")
     return figure
 
 
@@ -171,7 +171,8 @@ def reliability_diagram(labels: ArrayLike, probabilities: ArrayLike, bins: int =
     )
     style.share_axis(top, "y")
     top.set_ylabel("Accuracy")
-    top.set_title(f"Calibration, expected error {100 * (result.error or 0):.1f} %")
+    error = f"{100 * (result.error or 0):.1f} %"
+    top.set_title(f"Calibration error {error}, {style.counted(len(classes))}")
     top.legend(loc="lower right")
     bottom.bar(
         result.edges[:-1],
@@ -216,6 +217,8 @@ def score_histogram(
         _score_panel(grid[0], values[:, 1], classes == 1, bins, parts[1], parts[0])
         grid[0].set_xlabel(f"Score: probability of {style.plain(names[1])}")
         grid[0].set_title("Scores of both classes")
+        # Room for the legend above the tallest bars.
+        grid[0].set_ylim(0, 6 * grid[0].get_ylim()[1])
         grid[0].legend(loc="upper center")
         return figure
     columns = 3 if len(names) <= 9 else 4
@@ -255,11 +258,11 @@ def _binary_roc_curve(classes: IntArray, scores: FloatArray, names: list[str]) -
     area = sklearn.metrics.roc_auc_score(classes, scores)
     left.plot(false, true, color=style.BLUE)
     left.set_title(f"ROC of {lens}, AUC {area:.4f}")
+    right.set_title(f"At few false positives, {style.counted(len(classes))}")
     # A rate of zero has no place on a logarithmic axis: it is drawn at half a false positive.
     lowest = 0.5 / others
     right.plot(np.maximum(false, lowest), true, color=style.BLUE, drawstyle="steps-post")
     right.set_xlim(lowest, 1)
-    right.set_title("The same at few false positives")
     marks = ((0, lowest, "TPR0", "o"), (10, 9 / others, "TPR10", "s"))
     for allowed, rate, name, marker in marks:
         reached = true_positive_rate_at(classes, scores, allowed)

@@ -63,6 +63,52 @@ class Invariance:
         unit = 1.0 if self.target_std is None else self.target_std
         return bool(np.all(np.ptp(self.outputs, axis=(0, 1)) <= 1e-5 * unit))
 
+    @property
+    def rms_change(self) -> FloatArray:
+        """Root mean square change against the unrotated image at each angle, (R,)."""
+        return np.sqrt(np.mean(self._change() ** 2, axis=(1, 2)))
+
+    def _change(self) -> FloatArray:
+        scale = 1.0 if self.target_std is None else self.target_std
+        return (self.outputs - self.outputs[0]) / scale
+
+    def truth_by_angle(self, labels: ArrayLike) -> dict[str, list[float]]:
+        """Return how right the answers are at each angle.
+
+        Args:
+            labels: class indices, or targets of a regression, shape (N,).
+
+        Returns:
+            `accuracy` of classes, `rmse` of a regression in the target's unit; R numbers.
+        """
+        truth = np.asarray(labels)
+        if self.target_std is None:
+            return {"accuracy": np.mean(_predicted(self.outputs) == truth, axis=1).tolist()}
+        errors = self.outputs - truth.reshape(len(truth), -1)
+        return {"rmse": np.sqrt(np.mean(errors**2, axis=(1, 2))).tolist()}
+
+    def against(self, others: Invariance) -> Invariance:
+        """Return how the answers to the images as they are differ from answers to other versions.
+
+        Args:
+            others: what the same model gave for other versions of the same images, such as
+                reflected ones; its first angle is none of these images as they are.
+        """
+        outputs = np.concatenate([self.outputs[:1], others.outputs])
+        angles = np.concatenate([self.angles[:1], others.angles])
+        return _invariance(outputs, angles, self.target_std)
+
+    def per_image(self) -> dict[str, FloatArray]:
+        """Return each image's share in the two numbers, whose means they are: (N,)."""
+        found = {"rotation_std": self._change().std(axis=0).mean(axis=1)}
+        if self.rotation_flip_rate is not None:
+            found["rotation_flip_rate"] = self.changes_class().any(axis=0).astype(np.float64)
+        return found
+
+    def changes_class(self) -> NDArray[np.bool_]:
+        """Return whether the class is another than that of the unrotated image: (R, N)."""
+        return _predicted(self.outputs) != _predicted(self.outputs)[0]
+
     def metrics(self) -> dict[str, float]:
         """Return the two numbers as `metrics.json` holds them, a flip rate where there is one."""
         metrics = {"rotation_std": self.rotation_std}
@@ -185,6 +231,10 @@ def rotation_report(
                 progress(done, len(angles) * number)
     if outputs is None:
         raise ValueError("images must hold at least one image, but none came")
+    return _invariance(outputs, angles, scale)
+
+
+def _invariance(outputs: FloatArray, angles: FloatArray, scale: FloatArray | None) -> Invariance:
     # Against the unrotated image first: equal answers then have a spread of exactly zero.
     change = (outputs - outputs[0]) / (1.0 if scale is None else scale)
     return Invariance(
@@ -198,8 +248,15 @@ def rotation_report(
 
 
 def _flip_rate(outputs: FloatArray) -> float:
-    predicted = outputs[..., 0] > 0.5 if outputs.shape[2] == 1 else outputs.argmax(axis=2)
+    predicted = _predicted(outputs)
     return float((predicted != predicted[0]).any(axis=0).mean())
+
+
+def _predicted(outputs: FloatArray) -> NDArray[np.int64]:
+    """Return the predicted classes, (R, N)."""
+    if outputs.shape[2] == 1:
+        return (outputs[..., 0] > 0.5).astype(np.int64)
+    return outputs.argmax(axis=2)
 
 
 def _check_images(images: Any, rotations: int) -> int:

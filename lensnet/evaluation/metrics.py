@@ -8,6 +8,8 @@ warning is given; `lensnet.evaluation.caveats` says why. That is so
   has no example in the split, since they compare classes;
 - for `tpr0` and `tpr10` with fewer examples of class 0 than the false positives they count, since
   every example of class 1 would be found by construction;
+- for a rate such as `tpr_at_fpr_1e-3` with fewer examples of class 0 than make one false positive
+  at that rate;
 - for `r2` with fewer than two examples, or where a target has the same value throughout.
 
 scikit-learn computes what it has; the rest (calibration, what ranks above the first false
@@ -41,6 +43,7 @@ __all__ = [
     "regression_metrics",
     "regression_metrics_with_sigma",
     "true_positive_rate_at",
+    "true_positive_rate_at_fpr",
 ]
 
 Metrics = dict[str, float | int | None]
@@ -51,6 +54,9 @@ SMALLEST_PROBABILITY = 1e-7
 
 FALSE_POSITIVES = {"tpr0": 1, "tpr10": 10}
 """The false positive above which each of these rates counts what it has found."""
+
+RATES = {"tpr_at_fpr_1e-2": 100, "tpr_at_fpr_1e-3": 1000, "tpr_at_fpr_1e-4": 10_000}
+"""The number of examples of class 0 among which each of these rates allows one false positive."""
 
 
 def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
@@ -107,6 +113,8 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
         `accuracy` and `f1` of class 1, both counting as class 1 what has a probability above
         0.5; `roc_auc`; `log_loss` in nats, probabilities clipped to [1e-7, 1 - 1e-7]; `ece`
         (Guo et al. 2017, 15 bins); `tpr0` and `tpr10` (see `true_positive_rate_at`);
+        `tpr_at_fpr_1e-2`, `tpr_at_fpr_1e-3` and `tpr_at_fpr_1e-4`, the largest share of class 1
+        above any threshold at which no larger share of class 0 lies above it;
         `average_precision`; `examples`. None where undefined, see the module's docstring.
 
     Raises:
@@ -119,9 +127,8 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
         (0.5, 0.75, 0.5)
     """
     classes, positive = binary_labels_and_probabilities(labels, probabilities)
-    metrics: Metrics = dict.fromkeys(
-        ("accuracy", "roc_auc", "f1", "log_loss", "ece", "tpr0", "tpr10", "average_precision")
-    )
+    names = ("accuracy", "roc_auc", "f1", "log_loss", "ece", *FALSE_POSITIVES, *RATES)
+    metrics: Metrics = dict.fromkeys((*names, "average_precision"))
     metrics["examples"] = len(classes)
     if not len(classes):
         return metrics
@@ -134,6 +141,8 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
         metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted))
         for name, false_positives in FALSE_POSITIVES.items():
             metrics[name] = true_positive_rate_at(classes, positive, false_positives)
+        for name, one_in in RATES.items():
+            metrics[name] = true_positive_rate_at_fpr(classes, positive, one_in)
         metrics["average_precision"] = float(
             sklearn.metrics.average_precision_score(classes, positive)
         )
@@ -248,6 +257,30 @@ def true_positive_rate_at(
         return None
     threshold = np.partition(others, len(others) - rank)[len(others) - rank]
     return float(np.mean(lenses > threshold))
+
+
+def true_positive_rate_at_fpr(labels: ArrayLike, scores: ArrayLike, one_in: int) -> float | None:
+    """The largest share of class 1 above a threshold that lets through one in so many of class 0.
+
+    Args:
+        labels: 0 or 1, shape (N,).
+        scores: Any finite score that grows with the belief in class 1, shape (N,).
+        one_in: The false-positive rate's inverse: 100 for a rate of 1e-2.
+
+    Returns:
+        A fraction in [0, 1]; None without any of class 1, or with fewer than `one_in` of class 0.
+
+    Raises:
+        ValueError: As `true_positive_rate_at`.
+
+    Example:
+        >>> labels, scores = [1] * 3 + [0] * 100, [0.9, 0.6, 0.3, 0.8, 0.5] + [0.1] * 98
+        >>> round(true_positive_rate_at_fpr(labels, scores, one_in=100), 3)
+        0.667
+    """
+    classes, values = binary_labels_and_scores(labels, scores)
+    allowed = int(np.sum(classes == 0)) // one_in
+    return true_positive_rate_at(classes, values, allowed + 1) if allowed else None
 
 
 def _roc_auc(positive: IntArray | np.ndarray, scores: FloatArray) -> float:

@@ -60,6 +60,57 @@ def regression_scatter(
     return figure
 
 
+@style.drawn
+def residual_histogram(targets: ArrayLike, predictions: ArrayLike) -> Figure:
+    """Draw how the errors are distributed, against the Gaussian of their mean and spread.
+
+    Args:
+        targets: Shape (N,), in any unit.
+        predictions: The same shape and unit.
+
+    Raises:
+        ValueError: Shapes disagree, a value is not finite, or there is no example.
+
+    Example:
+        >>> figure = residual_histogram([11.0, 12.0, 13.0], [11.2, 11.9, 13.1])
+        >>> figure.axes[0].get_xlabel()
+        "Predicted − true (the target's unit)"
+    """
+    truth, guess = targets_and_predictions(targets, predictions)
+    some_examples(truth, "the figure")
+    residual = (guess - truth).ravel()
+    figure = style.blank(5.2, 3.9)
+    axes = figure.subplots()
+    mean, spread = float(residual.mean()), float(residual.std())
+    reach = max(float(np.quantile(np.abs(residual - mean), 0.995)), 1e-12) * 1.15
+    bins = int(np.clip(2 * len(residual) ** (1 / 3) + 5, 11, 41))
+    edges = np.linspace(mean - reach, mean + reach, bins)
+    axes.hist(
+        residual.clip(edges[0], edges[-1]),
+        bins=edges.tolist(),
+        color=style.BLUE,
+        alpha=0.6,
+        label="test",
+    )
+    if spread > 0:
+        x = np.linspace(edges[0], edges[-1], 201)
+        height = len(residual) * (edges[1] - edges[0]) / (spread * np.sqrt(2 * np.pi))
+        curve = height * np.exp(-(((x - mean) / spread) ** 2) / 2)
+        axes.plot(
+            x,
+            curve,
+            color=style.VERMILION,
+            linestyle=style.LINES[1],
+            label="Gaussian of its spread",
+        )
+    axes.axvline(0, color=style.MUTED, linewidth=1)
+    axes.set_xlabel("Predicted − true (the target's unit)")
+    axes.set_ylabel("Images a bin")
+    axes.set_title(f"Bias {mean:+.2g}, spread {spread:.2g}, {style.counted(len(residual))}")
+    axes.legend(loc="best")
+    return figure
+
+
 def _names(target_names: str | Sequence[str] | None, number: int) -> list[str]:
     if target_names is None:
         return ["target"] if number == 1 else [f"target {index}" for index in range(number)]

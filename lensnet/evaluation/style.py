@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, cast
+from typing import Any, Literal, ParamSpec, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -174,10 +174,16 @@ def share_axis(axes: Axes, which: str) -> None:
     getattr(axes, f"set_{which}ticks")(np.linspace(0, 1, 6))
 
 
-def keys(axes: Axes, handles: Sequence[Any], labels: Sequence[str], title: str) -> None:
+def keys(
+    axes: Axes,
+    handles: Sequence[Any],
+    labels: Sequence[str],
+    title: str,
+    loc: Literal["lower right", "lower left"] = "lower right",
+) -> None:
     """Set a legend inside the axes, or beside them where it is long."""
     if len(labels) <= 6:
-        axes.legend(handles, labels, title=title, loc="lower right", alignment="left")
+        axes.legend(handles, labels, title=title, loc=loc, alignment="left")
     else:
         axes.legend(
             handles,
@@ -198,6 +204,24 @@ def _layout_kept(figure: Figure) -> Iterator[None]:
         yield
     finally:
         figure.set_layout_engine(engine)
+
+
+def png(figure: Figure, dpi: int = 160) -> bytes:
+    """Return a figure as the content of a PNG file.
+
+    Example:
+        >>> png(blank(2, 2))[:4]
+        b'\\x89PNG'
+    """
+    picture = io.BytesIO()
+    with styled():
+        if figure.stale:
+            figure.draw_without_rendering()
+        with _layout_kept(figure):
+            # A mark by which a run folder's figures are told from others, and no software version:
+            # the same figure gives the same bytes.
+            figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": "lensnet"})
+    return picture.getvalue()
 
 
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:
@@ -227,15 +251,8 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:
     target = Path(path)
     if target.suffix.lower() != ".png":
         raise ValueError(f"figures are written as PNG, but the path is {str(target)!r}")
-    picture = io.BytesIO()
-    with styled():
-        if figure.stale:
-            figure.draw_without_rendering()
-        with _layout_kept(figure):
-            # A mark by which a run folder's figures are told from others, and no software version:
-            # the same figure gives the same bytes.
-            figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": "lensnet"})
+    content = png(figure, dpi)
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as part:
-        part.write_bytes(picture.getvalue())
+        part.write_bytes(content)
     return target

@@ -66,12 +66,16 @@ def facts(found: Exploration) -> list[tuple[str, str]]:
     bands = f"{channels} channels ({named})" if channels > 1 else f"1 channel ({named})"
     if found.bands == ("channel 0",):
         bands = "1 channel"
+    fresh = ""
+    if experiment.data.fresh:
+        fresh = f"{data.examples_per_epoch} new ones every epoch; here a sample of their kind"
     return [
         ("Data set", experiment.data.dataset),
         ("Source", str(experiment.source_dir or "simulated")),
         ("Options", ", ".join(f"{key}: {value}" for key, value in options.items()) or "none"),
         ("Task", experiment.task),
         ("Images", f"{len(found.ids)} of {height} x {width} pixels, {bands}"),
+        *([("Training", fresh)] if fresh else []),
         ("Splits", f"{splits}; seed {experiment.data.seed}"),
         ("Records", str(data.directory)),
         ("Fingerprint", found.fingerprint),
@@ -87,7 +91,9 @@ def count_table(found: Exploration) -> Table:
         rows.append([name, *counts, sum(counts), 100 * sum(counts) / len(found.ids)])
     totals = [int(np.sum(found.splits == split)) for split in SPLITS]
     rows.append(["all", *totals, len(found.ids), 100.0])
-    return Table(["class" if shown else "target", *SPLITS, "all", "share (%)"], rows, True)
+    training = "train (sample)" if found.experiment.data.fresh else "train"
+    heads = ["class" if shown else "target", training, *SPLITS[1:], "all", "share (%)"]
+    return Table(heads, rows, True)
 
 
 def target_table(found: Exploration) -> Table | None:

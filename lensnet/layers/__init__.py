@@ -30,6 +30,9 @@ from lensnet.layers.spatial.circular_mask import CircularMask
 from lensnet.layers.spatial.drop_path import DropPath
 from lensnet.layers.spatial.group_averaged import GroupAveraged
 from lensnet.layers.spatial.symmetric_downsample2d import SymmetricDownsample2D
+from lensnet.layers.tokens.field_position_bias import FieldPositionBias
+from lensnet.layers.tokens.field_position_embedding import FieldPositionEmbedding
+from lensnet.layers.tokens.field_tokens import FieldTokens
 
 allow_dots_in_names()
 
@@ -47,7 +50,10 @@ __all__ = [
     "FieldSqueezeExcite",
     "FieldLayerNormalization",
     "FieldNormalization",
+    "FieldPositionBias",
+    "FieldPositionEmbedding",
     "FieldScale",
+    "FieldTokens",
     "GroupAveraged",
     "GroupConv2D",
     "GroupDepthwiseConv2D",

@@ -24,14 +24,16 @@ from lensnet.models import (
     resnet,
     resnetv2,
     vgg,
+    vit,
 )
 
 if TYPE_CHECKING:
+    from lensnet.models.attention import attention_maps
     from lensnet.models.creation import create
     from lensnet.models.timm_weights import load_timm_weights
     from lensnet.models.weights import load_weights
 
-__all__ = ["create", "list", "load_timm_weights", "load_weights"]
+__all__ = ["attention_maps", "create", "list", "load_timm_weights", "load_weights"]
 
 for _family in (
     convnext,
@@ -46,12 +48,14 @@ for _family in (
     resnet,
     resnetv2,
     vgg,
+    vit,
 ):
     for _spec in _family.SPECS:
         registry.backbones.register(_spec.name, _spec)
 registry.backbones.register_prefix(hub.PREFIX, hub.spec)
 
 _LAZY = {
+    "attention_maps": "lensnet.models.attention:attention_maps",
     "create": "lensnet.models.creation:create",
     "load_timm_weights": "lensnet.models.timm_weights:load_timm_weights",
     "load_weights": "lensnet.models.weights:load_weights",

@@ -61,7 +61,7 @@ def build_network(
     _check_outputs(num_outputs, head, activation)
     height, width, channels = input_shape
     image = keras.Input((height, width, channels), name="image")
-    build = functools.partial(registry.load_object(spec.build), **spec.variant, **options)
+    build = functools.partial(registry.load_object(spec.build), **{**spec.variant, **options})
     if drop_block is not None:
         kit = _dropping(spec, kit, drop_block, build, input_shape)
     features = build(kit.with_weight_decay(l2), image)

@@ -11,9 +11,10 @@ but at the identity.)
 So the symmetric network needs as many fields as the plain one has channels: `width_policy:
 fields`. With equal cost or equal parameters it has fewer filters than there are weights for, and
 no choice of them gives the plain network's answers. Filters of circular harmonics (c8, d16) cannot
-hold the plain network's taps, and layer normalisation takes its mean over all orientations at
-once: these are refused too. The equality holds where every stride fits the map, as without a
-symmetry nothing is averaged before a stride.
+hold the plain network's taps; layer normalisation takes its mean over all orientations at once,
+and so do the inner products of attention (ConvNeXt, vision transformers): these are refused too.
+The equality holds where every stride fits the map, as without a symmetry nothing is averaged before
+a stride.
 
 A rotational network (rot4) has the plain network's weights by shape, at the plain network's
 channels (`width_policy: parameters`, or `fields`). Taking the maximum over rotated filters changes
@@ -33,8 +34,10 @@ from lensnet.layers import (
     FieldChannelAttention,
     FieldLayerNormalization,
     FieldNormalization,
+    FieldPositionEmbedding,
     FieldScale,
     FieldSqueezeExcite,
+    FieldTokens,
     GroupConv2D,
     GroupDepthwiseConv2D,
     GroupRectangularConv2D,
@@ -138,6 +141,21 @@ def _depthwise(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | str:
     return [kernel.transpose(0, 1, 3, 2), *bias]
 
 
+def _tokens(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
+    return [weights[0][0]]
+
+
+def _positions(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | str:
+    """The vectors of the grid as the free function, and those of the tokens before it."""
+    table, first = weights[0][0], layer.prefix_tokens
+    if layer.kernel.ndim != 5:
+        return (
+            f"has positions of circular harmonics, which cannot hold the plain ones ({layer.group})"
+        )
+    grid = table[first:].reshape(layer.side, layer.side, 1, 1, -1)
+    return [grid, table[:first]] if first else [grid]
+
+
 def _squeeze_excite(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
     order = layer.reduce_kernel.shape[0]
     reduce_kernel, reduce_bias, expand_kernel, expand_bias = weights
@@ -161,6 +179,8 @@ _CONVERSIONS: dict[type, Callable[[Any, list[np.ndarray]], list[np.ndarray] | st
     GroupDepthwiseConv2D: _depthwise,
     FieldSqueezeExcite: _squeeze_excite,
     FieldChannelAttention: _channel_attention,
+    FieldPositionEmbedding: _positions,
+    FieldTokens: _tokens,
     FieldNormalization: lambda layer, weights: weights,
     FieldScale: lambda layer, weights: [weights[0].reshape(-1)],
 }

@@ -10,7 +10,14 @@ import numpy as np
 
 from lensnet import registry
 from lensnet.errors import ConfigurationError
+from lensnet.layers.tokens.table import is_table
 from lensnet.models.heads import HEAD_PREFIX
+from lensnet.models.position_resampling import (
+    POSITIONS,
+    log_resampling,
+    resample_table,
+    token_grid,
+)
 
 __all__ = ["adapt_first_convolution", "load_timm_weights", "without_classifier"]
 
@@ -30,7 +37,9 @@ def load_timm_weights(
 ) -> None:
     """Gives a plain network the weights of the same network of timm.
 
-    Every parameter must fit and none may be left over; the classifier's go to the output layer.
+    Every parameter must fit and none may be left over; the classifier's go to the output layer. Of
+    a transformer for images of another size the vectors of positions are resampled, as timm does
+    it (`lensnet.models.position_resampling`), which is logged.
 
     Args:
         model: made by `lensnet.models.create` with symmetry `none` and no dense layers in its
@@ -45,6 +54,7 @@ def load_timm_weights(
     """
     classifier = registry.backbones.get(model.name).classifier
     left = {name: array for name, array in state.items() if "num_batches_tracked" not in name}
+    left |= _resampled_positions(model, left)
     found = []
     for layer in model.layers:
         is_head = layer.name.startswith(HEAD_PREFIX)
@@ -101,6 +111,24 @@ def without_classifier(model_name: str, state: Mapping[str, np.ndarray]) -> dict
     return {key: array for key, array in state.items() if not key.startswith(f"{classifier}.")}
 
 
+def _resampled_positions(
+    model: keras.Model, state: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The vectors of positions for the model's grid of tokens, where the state has another's."""
+    size = token_grid(model)
+    if size is None or POSITIONS not in state:
+        return {}
+    table = np.asarray(state[POSITIONS])
+    if table.ndim != 3:
+        return {}
+    tokens = model.get_layer(POSITIONS).get_weights()[0].shape[1]
+    resampled = resample_table(table, tokens, size)
+    if resampled is None or np.array_equal(resampled, table):
+        return {}
+    log_resampling(model, size)
+    return {POSITIONS: resampled}
+
+
 def _misfit(model: keras.Model, problem: str) -> ConfigurationError:
     return ConfigurationError(f"The weights do not fit {model.name}: {problem}.")
 
@@ -108,14 +136,17 @@ def _misfit(model: keras.Model, problem: str) -> ConfigurationError:
 def _parameters(layer: keras.Layer, prefix: str) -> Iterator[tuple[Any, str]]:
     """Each weight of a layer with timm's name for it."""
     for variable in layer.weights:
-        if isinstance(layer, keras.layers.DepthwiseConv2D) and layer.kernel_size == (1, 1):
-            yield variable, prefix  # a layer scale, which is a parameter by itself
+        is_scale = isinstance(layer, keras.layers.DepthwiseConv2D) and layer.kernel_size == (1, 1)
+        if is_scale or is_table(layer):
+            yield variable, prefix  # a parameter by itself
         else:
             yield variable, f"{prefix}.{_NAMES[variable.name]}"
 
 
 def _to_keras(layer: keras.Layer, array: np.ndarray) -> np.ndarray:
     """An array in the order of Keras's axes."""
+    if is_table(layer):
+        return array
     if isinstance(layer, keras.layers.Dense) and array.ndim >= 2:
         return array.reshape(array.shape[:2]).T
     if array.ndim == 2:  # a dense layer, here a pointwise convolution

@@ -11,6 +11,9 @@ from typing import Any
 
 import keras
 
+from lensnet.layers import FieldPositionBias, FieldPositionEmbedding, FieldTokens
+from lensnet.layers.tokens.table import is_table
+
 __all__ = ["is_decayed", "undecayed_variables"]
 
 _NORMALIZATIONS = (
@@ -19,12 +22,15 @@ _NORMALIZATIONS = (
     keras.layers.LayerNormalization,
 )
 
+_LEARNED_INPUTS = (FieldPositionBias, FieldPositionEmbedding, FieldTokens)
+
 
 def is_decayed(layer: keras.Layer, variable: Any) -> bool:
     """Whether a variable is a kernel, by which a layer sums over its inputs.
 
     Not a bias, nor a number a channel: a normalisation's, or a scale's (a field's is one number, a
-    plain channel's a depthwise filter of one tap).
+    plain channel's a depthwise filter of one tap), nor a token or a position, which are inputs that
+    are learnt.
 
     Args:
         layer: whose variable it is.
@@ -41,7 +47,7 @@ def is_decayed(layer: keras.Layer, variable: Any) -> bool:
         return False
     if isinstance(layer, keras.layers.DepthwiseConv2D) and tuple(layer.kernel_size) == (1, 1):
         return False
-    return not isinstance(layer, _NORMALIZATIONS)
+    return not (isinstance(layer, (*_NORMALIZATIONS, *_LEARNED_INPUTS)) or is_table(layer))
 
 
 def undecayed_variables(model: keras.Model) -> list[Any]:

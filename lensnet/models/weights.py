@@ -14,6 +14,12 @@ from lensnet.models.building import build_network
 from lensnet.models.heads import HEAD_PREFIX
 from lensnet.models.kit import make_kit
 from lensnet.models.model_reading import read_model
+from lensnet.models.position_resampling import (
+    POSITIONS,
+    fit_positions,
+    log_resampling,
+    token_grid,
+)
 from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.models.timm_weights import (
     adapt_first_convolution,
@@ -82,14 +88,15 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
         raise ConfigurationError(f"{path} cannot be read as a Keras model: {error}") from None
     if _is_plain(other) and not _is_plain(model):
         return initialize_from_plain(model, other)
-    theirs = {layer.name: layer for layer in other.layers if layer.weights}
+    theirs = {layer.name: layer.get_weights() for layer in other.layers if layer.weights}
+    _fit_positions(model, theirs)
     found, left_out = [], []
     for layer in model.layers:
         if not layer.weights:
             continue
         problem = _difference(layer, theirs.get(layer.name))
         if problem is None:
-            found.append((layer, theirs[layer.name].get_weights()))
+            found.append((layer, theirs[layer.name]))
         elif layer.name.startswith(HEAD_PREFIX):
             left_out.append(layer.name)
         else:
@@ -99,25 +106,36 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
     return left_out
 
 
+def _fit_positions(model: keras.Model, theirs: dict[str, list[np.ndarray]]) -> None:
+    """Resamples a transformer's vectors of positions, where they are of another grid of tokens."""
+    size = token_grid(model)
+    if size is None or POSITIONS not in theirs:
+        return
+    before = theirs[POSITIONS]
+    theirs[POSITIONS] = fit_positions(model.get_layer(POSITIONS), before, size)
+    if theirs[POSITIONS][0].shape != before[0].shape:
+        log_resampling(model, size)
+
+
 def _is_plain(model: keras.Model) -> bool:
     """Whether no layer of a model has a symmetry."""
     return not any(hasattr(layer, "group") or hasattr(layer, "rotations") for layer in model.layers)
 
 
-def _difference(ours: keras.Layer, theirs: keras.Layer | None) -> str | None:
+def _difference(ours: keras.Layer, theirs: list[np.ndarray] | None) -> str | None:
     """Words the first parameter that differs, or None."""
     if theirs is None:
         return f'it has no layer "{ours.name}"'
-    if len(ours.weights) != len(theirs.weights):
+    if len(ours.weights) != len(theirs):
         return (
-            f'the layer "{ours.name}" has {len(ours.weights)} parameters here and '
-            f"{len(theirs.weights)} there"
+            f'the layer "{ours.name}" has {len(ours.weights)} parameters here and {len(theirs)} '
+            "there"
         )
-    for mine, other in zip(ours.weights, theirs.weights, strict=True):
-        if tuple(mine.shape) != tuple(other.shape):
+    for mine, other in zip(ours.weights, theirs, strict=True):
+        if tuple(mine.shape) != other.shape:
             return (
-                f'"{ours.name}.{mine.name}" has shape {tuple(mine.shape)} here and '
-                f"{tuple(other.shape)} there"
+                f'"{ours.name}.{mine.name}" has shape {tuple(mine.shape)} here and {other.shape} '
+                "there"
             )
     return None
 

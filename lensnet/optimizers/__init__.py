@@ -9,15 +9,16 @@ import keras
 
 from lensnet.config.optimizers import Muon
 from lensnet.config.sections import Section
+from lensnet.optimizers.adam import Adam, AdamW
 from lensnet.optimizers.ranger import Ranger
 from lensnet.optimizers.scaled import SCALED, ScaledAdam, ScaledAdamW
 from lensnet.optimizers.schedule_free import ScheduleFreeAdamW
 
-__all__ = ["Ranger", "ScaledAdam", "ScaledAdamW", "ScheduleFreeAdamW", "create"]
+__all__ = ["Adam", "AdamW", "Ranger", "ScaledAdam", "ScaledAdamW", "ScheduleFreeAdamW", "create"]
 
 _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
+    "adam": Adam,
+    "adamw": AdamW,
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
     "adadelta": keras.optimizers.Adadelta,
@@ -69,7 +70,7 @@ def create(
     made = SCALED[kind](factors=factors, **options) if factors else kind(**options)
     if made.weight_decay:
         made.exclude_from_weight_decay(var_list=list(undecayed))
-    elif kind is not keras.optimizers.AdamW:
+    elif kind is not AdamW:
         # Not to subtract zeros from every weight at each step; AdamW insists on a number.
         made.weight_decay = None
     return made

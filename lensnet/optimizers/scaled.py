@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from lensnet.optimizers.adam import Adam, AdamW
 from lensnet.optimizers.ranger import Ranger
 from lensnet.optimizers.schedule_free import ScheduleFreeAdamW
 
@@ -68,7 +69,7 @@ class _ScaledUpdates:
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class ScaledAdam(_ScaledUpdates, keras.optimizers.Adam):
+class ScaledAdam(_ScaledUpdates, Adam):
     """Adam (Kingma & Ba 2015) with a factor on the learning rate of each variable.
 
     Args:
@@ -84,7 +85,7 @@ class ScaledAdam(_ScaledUpdates, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class ScaledAdamW(_ScaledUpdates, keras.optimizers.AdamW):
+class ScaledAdamW(_ScaledUpdates, AdamW):
     """AdamW (Loshchilov & Hutter 2019) with a factor on the learning rate of each variable.
 
     The decay of a variable is multiplied by its factor as well, for it goes with the learning
@@ -115,8 +116,8 @@ def _scaled(base: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Opt
 
 
 SCALED: dict[type[keras.optimizers.Optimizer], type[keras.optimizers.Optimizer]] = {
-    keras.optimizers.Adam: ScaledAdam,
-    keras.optimizers.AdamW: ScaledAdamW,
+    Adam: ScaledAdam,
+    AdamW: ScaledAdamW,
     **{
         base: _scaled(base)
         for base in (

@@ -14,6 +14,8 @@ from lensnet.reporting.metric_guide import (
     duration,
     guide,
     in_order,
+    interval_in_percent,
+    interval_text,
     percent,
     whole,
 )
@@ -42,6 +44,7 @@ class MetricRow:
     better: str
     validation: str
     test: str
+    interval: str
     meaning: str
     dashes: list[str]
 
@@ -63,12 +66,27 @@ def chips(run: RunContents) -> list[tuple[str, str]]:
     """Return what the run is, in a few words each."""
     facts = [
         ("task", run.setting("task")),
-        ("backbone", run.setting("model", "backbone")),
-        ("symmetry", run.setting("model", "symmetry")),
+        *_network_chips(run),
         ("data", run.setting("data", "dataset")),
         ("date", f"{run.date.day} {run.date:%B %Y, %H:%M %Z}".strip() if run.date else None),
     ]
     return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def _size_of_ensemble(run: RunContents) -> str:
+    members = run.setting("ensemble", "members")
+    weights = [m.get("weight") for m in members if isinstance(m, dict)] if members else []
+    count = sum(map(bool, weights))
+    return f"{count} network{'' if count == 1 else 's'}"
+
+
+def _network_chips(run: RunContents) -> list[tuple[str, Any]]:
+    if run.setting("ensemble"):
+        return [("ensemble", _size_of_ensemble(run))]
+    return [
+        ("backbone", run.setting("model", "backbone")),
+        ("symmetry", run.setting("model", "symmetry")),
+    ]
 
 
 def tiles(run: RunContents) -> list[Tile]:
@@ -82,7 +100,12 @@ def tiles(run: RunContents) -> list[Tile]:
         if value is None:
             found.append(Tile("–", guide(key).name, _why_missing(run, key), True))
         else:
-            found.append(Tile(*_headline(key, value), _sentence(key, value, run.positive)))
+            sentence = _sentence(key, value, run.positive)
+            ends = run.measured.intervals.get("test", {}).get(key)
+            if ends is not None:
+                low, high = (_headline(key, end)[0].removesuffix(" %") for end in ends)
+                sentence = f"{low} to {high} (95 % interval); {sentence}"
+            found.append(Tile(*_headline(key, value), sentence))
     return [*found, _rotation_tile(run)]
 
 
@@ -91,7 +114,7 @@ def _why_missing(run: RunContents, key: str, otherwise: str = "it was not measur
 
 
 def _headline(key: str, value: float) -> tuple[str, str]:
-    if key in ("accuracy", "tpr0", "tpr10", "ece"):
+    if key in ("accuracy", "ece") or key.startswith("tpr"):
         return f"{100 * value:.1f} %", guide(key).name
     return as_text(key, value), guide(key).name
 
@@ -137,6 +160,7 @@ def metric_rows(run: RunContents) -> list[MetricRow]:
             better=guide(key).better,
             validation=as_text(key, validation.get(key)),
             test=as_text(key, test.get(key)),
+            interval=interval_text(key, run.measured.intervals.get("test", {}).get(key)),
             meaning=guide(key, run.positive).meaning,
             dashes=[
                 f"No value on the {split} split: {reasons[key]}."
@@ -146,6 +170,73 @@ def metric_rows(run: RunContents) -> list[MetricRow]:
         )
         for key in in_order(set(validation) | set(test) | unsaid)
     ]
+
+
+def search_tables(run: RunContents) -> list[tuple[str, Table]]:
+    """Return what a search yields, each table with the words above it."""
+    search, tables = run.measured.search, []
+    if search.get("top"):
+        rows = [[f"{row['top']:,.0f}", f"{row['found']:g}"] for row in search["top"]]
+        what = f"Of {run.positive} among the images with the highest scores of the test split"
+        tables.append((what, Table(["Images inspected", "Found"], rows)))
+    if search.get("inspected_per_found"):
+        rows = [
+            [f"{100 * row['completeness']:g} %", f"{row['inspected']:.2f}"]
+            for row in search["inspected_per_found"]
+        ]
+        what = "Images of the test split to inspect, from the highest score on, for each one found"
+        tables.append((what, Table(["Down to a completeness of", "Inspected for each"], rows)))
+    if search.get("at_prevalence"):
+        rows = [
+            [
+                f"{100 * row['completeness']:g} %",
+                percent(row["purity"]),
+                " to ".join(percent(end) for end in row["interval"]),
+                f"{row['inspected']:,.1f}",
+            ]
+            for row in search["at_prevalence"]
+        ]
+        what = (
+            f"Where a share of {search['prevalence']:g} of all objects is {run.positive}; the "
+            "interval is that of the false-positive rate"
+        )
+        heads = ["Completeness", "Purity", "95 % interval", "Inspected for each one found"]
+        tables.append((what, Table(heads, rows)))
+    return tables
+
+
+def rotation_table(run: RunContents) -> Table | None:
+    """Return what `lensnet invariance` has measured."""
+    if not run.invariance:
+        return None
+    rows = [
+        [
+            found.name,
+            percent(found.spread),
+            interval_in_percent(found.intervals.get("rotation_std")),
+            "–" if found.flips is None else percent(found.flips),
+            interval_in_percent(found.intervals.get("rotation_flip_rate")),
+        ]
+        for found in run.invariance
+    ]
+    return Table(["Images by", "Spread", "95 % interval", "Change class", "95 % interval"], rows)
+
+
+def calibration_sentence(run: RunContents) -> str | None:
+    """Return what the temperature has changed."""
+    fitted = run.measured.calibration
+    if not fitted:
+        return None
+    test, parts = run.metrics.get("test", {}), []
+    for key in ("ece", "log_loss"):
+        if key in fitted["before"] and key in test:
+            before, after = as_text(key, fitted["before"][key]), as_text(key, test[key])
+            parts.append(f"{guide(key).name.lower()} {before} before, {after} after")
+    changed = f" On the test split: {'; '.join(parts)}." if parts else ""
+    return (
+        f"The logits are divided by {fitted['temperature']:.4g}, which was fitted to the "
+        f"validation split (temperature scaling, Guo et al. 2017).{changed}"
+    )
 
 
 def data_facts(run: RunContents) -> list[tuple[str, str]]:
@@ -181,7 +272,8 @@ def class_table(run: RunContents) -> Table | None:
         sizes = {split: values.get("examples") for split, values in run.metrics.items()}
         splits = [split for split, size in sizes.items() if size is not None]
         rows = [["images", *(whole(sizes[split] or 0) for split in splits)]] if splits else []
-    return Table(["", *splits], rows) if rows else None
+    fresh = {"train": "train (new every epoch)"} if run.setting("data", "fresh") else {}
+    return Table(["", *(fresh.get(split, split) for split in splits)], rows) if rows else None
 
 
 def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:
@@ -189,11 +281,39 @@ def bad_file_reasons(run: RunContents) -> list[tuple[str, int]]:
     return Counter(reason for _, reason in run.bad_files or []).most_common()
 
 
+def member_table(run: RunContents) -> Table | None:
+    """Return what each run of an ensemble counts and reaches on the validation split."""
+    if not run.ensemble:
+        return None
+    found = set[str]().union(*(row["validation"] for row in run.ensemble)) - {"examples"}
+    keys = in_order(found)
+    rows = [
+        [
+            row["name"],
+            "" if row["weight"] is None else f"{row['weight']:.3f}",
+            *(as_text(key, row["validation"].get(key)) for key in keys),
+        ]
+        for row in run.ensemble
+    ]
+    return Table(["", "weight", *(guide(key).name for key in keys)], rows)
+
+
 def model_facts(run: RunContents) -> list[tuple[str, str]]:
-    """Return what the network is."""
+    """Return what the network is, and its cost; of an ensemble, what it is made of."""
+    timing = run.metrics.get("timing", {})
     parameters = None
     if run.parameters is not None:
         parameters = f"{whole(run.parameters)} (batch statistics included)"
+    if run.setting("ensemble"):
+        return _stated(
+            [
+                ("Ensemble of", _size_of_ensemble(run)),
+                ("Mean of", run.setting("ensemble", "combine") if run.class_names else "targets"),
+                ("Weights", run.setting("ensemble", "weights")),
+                ("Selected by", run.setting("ensemble", "select")),
+                ("Parameters", parameters),
+            ]
+        )
     return _stated(
         [
             ("Backbone", run.setting("model", "backbone")),
@@ -202,12 +322,17 @@ def model_facts(run: RunContents) -> list[tuple[str, str]]:
             ("Head", run.setting("model", "head")),
             ("Start weights", run.setting("model", "weights")),
             ("Parameters", parameters),
+            ("Multiply-adds", _giga(run.measured.cost.get("multiply_adds"))),
+            ("Latency", _stated_number(timing.get("milliseconds_for_one_image"), "ms an image")),
+            ("Throughput", _stated_number(timing.get("images_per_second"), "images a second")),
         ]
     )
 
 
 def training_facts(run: RunContents) -> list[tuple[str, str]]:
-    """Return how it was fitted and how long that took."""
+    """Return how it was fitted and how long that took; nothing of an ensemble."""
+    if run.setting("ensemble"):
+        return []
     timing = run.metrics.get("timing", {})
     seconds, speed = timing.get("seconds"), timing.get("train_images_per_second")
     planned = run.setting("training", "epochs")
@@ -249,6 +374,15 @@ def _best_epoch(run: RunContents) -> str | None:
     smaller = any(word in monitor for word in ("loss", "error", "mse", "mae", "ece"))
     best, epoch = (min if smaller else max)(values, key=lambda pair: pair[0])
     return f"{epoch} ({monitor} {best:.4g})"
+
+
+def _giga(number: float | None) -> str | None:
+    """Return multiply-adds as people compare them."""
+    return None if number is None else f"{number / 1e9:.3g} billion an image"
+
+
+def _stated_number(number: float | None, unit: str) -> str | None:
+    return None if number is None else f"{number:,.4g} {unit}"
 
 
 def _pixels(size: Any) -> str | None:

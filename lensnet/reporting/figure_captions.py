@@ -15,6 +15,27 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "True against false positive rate as the threshold falls. The area under the "
         "curve is the chance that a member of the class outranks a non-member.",
     ),
+    "precision_recall": (
+        "Precision and recall",
+        "Purity of what is found against the share of the class that is found, as the threshold "
+        "falls. The thin line is the share of the class in the test split.",
+    ),
+    "found_in_top": (
+        "Found among the first",
+        "How many of the class are among the images of the highest scores, against a perfect "
+        "ranking and a random order.",
+    ),
+    "purity_completeness": (
+        "Purity where it is used",
+        "Purity against completeness at the prevalence stated in evaluation.prevalence. The band "
+        "is the 95 % interval of the false-positive rate: where there are few false positives, "
+        "the test split cannot tell how pure a survey's sample would be.",
+    ),
+    "completeness_by_truth": (
+        "Completeness",
+        "Share of the test images that is found against what is known of them: ten bins of equal "
+        "number at most, with their 95 % intervals.",
+    ),
     "confusion_matrix": (
         "Confusion matrix",
         "Where the test images of each true class (row) end up (column). Off the "
@@ -25,10 +46,29 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Change of the score, or of the prediction, as the test images are rotated. The sky "
         "has no preferred orientation: anything but a flat line is an error of the model.",
     ),
+    "rotation_accuracy": (
+        "Spread and accuracy at each angle",
+        "Root mean square change of the answers, and how right they are, at each angle.",
+    ),
+    "rotation_worst": (
+        "Images that change most",
+        "The test images whose answers spread most, rotated, with the answer at each angle; in "
+        "colour where the class is another than that of the unrotated image.",
+    ),
     "regression_scatter": (
         "Prediction against truth",
         "Predicted against true values of the test images; below, the residuals "
         "with their running median.",
+    ),
+    "residual_histogram": (
+        "Errors",
+        "Predicted less true values of the test images, against the Gaussian of their mean and "
+        "spread.",
+    ),
+    "interval_coverage": (
+        "Coverage",
+        "Share of the targets within the predicted intervals, against the share that should be. "
+        "Under the diagonal the network is too sure.",
     ),
     "pull_histogram": (
         "Uncertainty",
@@ -82,23 +122,32 @@ def embed(paths: list[Path]) -> tuple[list[EmbeddedFigure], list[str]]:
     figures, problems = [], []
     for path in sorted(paths, key=lambda path: (_place(path.stem), path.stem)):
         try:
-            content = path.read_bytes()
-            # The header chunk of a PNG: eight bytes in comes its length and name, then the size.
-            width, height = struct.unpack(">II", content[16:24])
+            figures.append(embed_png(path.read_bytes(), *_described(path.stem)))
         except (OSError, struct.error) as error:
             problems.append(f"figures/{path.name} cannot be read: {error}")
-            continue
-        name, caption = _described(path.stem)
-        figures.append(
-            EmbeddedFigure(
-                name=name,
-                caption=caption,
-                data_uri="data:image/png;base64," + base64.b64encode(content).decode("ascii"),
-                width=round(width * SCREEN_SCALE),
-                height=round(height * SCREEN_SCALE),
-            )
-        )
     return figures, problems
+
+
+def embed_png(content: bytes, name: str, caption: str) -> EmbeddedFigure:
+    """Return a picture as a page holds it.
+
+    Args:
+        content: of a PNG file, drawn at 160 pixels an inch.
+        name: what it shows.
+        caption: what it says.
+
+    Raises:
+        struct.error: the file is cut off.
+    """
+    # The header chunk of a PNG: eight bytes in comes its length and name, then the size.
+    width, height = struct.unpack(">II", content[16:24])
+    return EmbeddedFigure(
+        name=name,
+        caption=caption,
+        data_uri="data:image/png;base64," + base64.b64encode(content).decode("ascii"),
+        width=round(width * SCREEN_SCALE),
+        height=round(height * SCREEN_SCALE),
+    )
 
 
 def _described(stem: str) -> tuple[str, str]:

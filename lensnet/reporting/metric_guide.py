@@ -56,6 +56,15 @@ GUIDES: dict[str, MetricGuide] = {
         "higher",
         "Share of {positive} ranked above the tenth false positive (Metcalf et al. 2019).",
     ),
+    **{
+        f"tpr_at_fpr_1e-{power}": MetricGuide(
+            f"TPR at FPR 1e-{power}",
+            "higher",
+            "Share of {positive} found by a threshold that lets through one in "
+            f"{10**power:,} of the others.",
+        )
+        for power in (2, 3, 4)
+    },
     "average_precision": MetricGuide(
         "Average precision",
         "higher",
@@ -136,6 +145,26 @@ def as_text(key: str, value: float | None) -> str:
     if value and not 1e-4 <= abs(value) < 1e5:
         return f"{value:.2g}" if abs(value) < 1 else f"{value:.4g}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
+
+
+def interval_text(key: str, ends: tuple[float, float] | None) -> str:
+    """Return an interval as a table shows it.
+
+    Example:
+        >>> interval_text("accuracy", (0.91, 0.94)), interval_text("accuracy", None)
+        ('0.9100 to 0.9400', '')
+    """
+    return "" if ends is None else " to ".join(as_text(key, end) for end in ends)
+
+
+def interval_in_percent(ends: tuple[float, float] | None) -> str:
+    """Return an interval of a share in percent.
+
+    Example:
+        >>> interval_in_percent((0.01, 0.02))
+        '1.00 % to 2.00 %'
+    """
+    return "" if ends is None else " to ".join(map(percent, ends))
 
 
 def percent(share: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from lensnet import files
 from lensnet.reporting import content
 from lensnet.reporting.figure_captions import embed
 from lensnet.reporting.run_contents import RunContents, read_run_contents
+from lensnet.reporting.visible_text import page_environment
 
 
 def write_report(run_dir: str | os.PathLike[str]) -> Path:
@@ -50,26 +50,25 @@ def write_report(run_dir: str | os.PathLike[str]) -> Path:
 
 def render(run: RunContents) -> str:
     """Return the page of a run as HTML."""
-    from jinja2 import Environment, StrictUndefined
-
     from lensnet import __version__
 
     figures, figure_problems = embed(run.figures)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    room = resources.files(__package__ or "lensnet.reporting")
-    template = environment.from_string(room.joinpath("template.html").read_text("utf-8"))
-    return template.render(
-        style=room.joinpath("style.html").read_text("utf-8"),
+    environment, pages = page_environment()
+    return environment.get_template("template.html").render(
+        style=pages["style.html"],
         title=content.title(run),
+        elsewhere=run.trained.name if run.is_elsewhere and run.trained else None,
         chips=content.chips(run),
         problems=[*run.problems, *figure_problems],
         warnings=run.warnings,
         tiles=content.tiles(run),
         metric_rows=content.metric_rows(run),
+        calibration=content.calibration_sentence(run),
+        search_tables=content.search_tables(run),
+        rotation_table=content.rotation_table(run),
         figures=figures,
         data_facts=content.data_facts(run),
+        member_table=content.member_table(run),
         class_table=content.class_table(run),
         bad_files=run.bad_files,
         bad_file_reasons=content.bad_file_reasons(run),

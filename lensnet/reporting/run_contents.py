@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 import zipfile
 from collections import Counter
@@ -25,6 +24,13 @@ from lensnet.config.task import TaskSpec
 from lensnet.csv_tables import read_dicts
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.model_file import check_expansion
+from lensnet.reporting.metrics_file import (
+    MetricsFile,
+    RotationSet,
+    is_number,
+    parse_invariance,
+    parse_metrics,
+)
 
 Row = dict[str, str]
 
@@ -38,9 +44,9 @@ class RunContents:
         experiment: The experiment, resolved, as nested mappings.
         experiment_text: The same as it stands in `experiment.yaml`.
         environment: Versions, devices, revision and seed.
-        metrics: Split to metric to value; only finite numbers are kept.
-        undefined: Split to metric to the reason why it has no value.
-        warnings: What must be said beside the metrics.
+        measured: What `metrics.json` says.
+        invariance: What `lensnet invariance` has measured.
+        trained: The folder of the run, of which this is an evaluation on other data; else `path`.
         class_names: The classes in label order, from `data.json`.
         history: A row an epoch, as text.
         test_labels: Label to number of test images, from `predictions.csv`.
@@ -51,6 +57,7 @@ class RunContents:
         figures: The PNG files of `figures/`, by name.
         parameters: Number of weights in `model.keras`; None where it cannot be told.
         date: When the run was started, or as near to that as its files tell.
+        ensemble: What the runs of an ensemble, and it, reach on the validation split.
         problems: What is missing or unreadable, in sentences.
     """
 
@@ -58,9 +65,9 @@ class RunContents:
     experiment: dict[str, Any] = field(default_factory=dict)
     experiment_text: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    undefined: dict[str, dict[str, str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    measured: MetricsFile = field(default_factory=MetricsFile)
+    invariance: list[RotationSet] = field(default_factory=list)
+    trained: Path | None = None
     class_names: list[str] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     test_labels: dict[str, int] = field(default_factory=dict)
@@ -70,6 +77,7 @@ class RunContents:
     figures: list[Path] = field(default_factory=list)
     parameters: int | None = None
     date: datetime | None = None
+    ensemble: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def setting(self, *keys: str) -> Any:
@@ -78,6 +86,26 @@ class RunContents:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return value
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Split to metric to value."""
+        return self.measured.metrics
+
+    @property
+    def undefined(self) -> dict[str, dict[str, str]]:
+        """Split to metric to the reason why it has no value."""
+        return self.measured.undefined
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be said beside the metrics."""
+        return self.measured.warnings
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a run was measured on other data than its own."""
+        return self.trained is not None and self.trained != self.path
 
     @property
     def positive(self) -> str:
@@ -111,28 +139,38 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
     text = _text(path / "experiment.yaml", problems)
     experiment = _experiment(text, problems)
     task = _task(experiment)
-    environment = _json(path / "environment.json", problems)
-    metrics, undefined, warnings = _metrics(path / "metrics.json", problems)
+    trained = _trained(path)
+    environment = _json(trained / "environment.json", problems)
+    measured = _metrics(path / "metrics.json", problems)
+    is_ensemble = (trained / "ensemble.json").is_file()
     labels, targets = _predictions(path / "predictions.csv", task, problems)
     return RunContents(
         path=path,
         experiment=experiment,
         experiment_text=text,
         environment=environment,
-        metrics=metrics,
-        undefined=undefined,
-        warnings=warnings,
+        measured=measured,
+        invariance=_invariance(path / "invariance.json", problems),
+        trained=trained,
         class_names=_class_names(path / "data.json"),
-        history=_history(path / "history.csv", problems),
+        history=[] if is_ensemble else _history(trained / "history.csv", problems),
         test_labels=labels,
         test_targets=targets,
         class_counts=_class_counts(path / "data.json", problems),
         bad_files=_bad_files(path / "quarantine.csv", problems),
         figures=_figures(path / "figures", problems),
-        parameters=_parameters(path / "model.keras", problems),
+        parameters=_parameters(trained / "model.keras", problems),
         date=_date(path, environment),
+        ensemble=_ensemble(trained / "ensemble.json", problems) if is_ensemble else [],
         problems=problems,
     )
+
+
+def _trained(path: Path) -> Path:
+    """Return the folder of the run that was measured: another where it was on other data."""
+    run = path.resolve().parent.parent
+    elsewhere = path.resolve().parent.name == "evaluations" and (run / "experiment.yaml").is_file()
+    return run if elsewhere else path
 
 
 def _task(experiment: Mapping[str, Any]) -> TaskSpec | None:
@@ -188,30 +226,35 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _metrics(
-    path: Path, problems: list[str]
-) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, str]], list[str]]:
-    """Read the metrics, the reasons of those that have no value, and the warnings."""
+def _metrics(path: Path, problems: list[str]) -> MetricsFile:
     if not path.is_file():
         problems.append("metrics.json is missing: the run was not evaluated yet")
-        return {}, {}, []
-    content = _json(path, problems)
-    undefined, warnings = content.pop("undefined", None), content.pop("warnings", None)
-    metrics = {
-        split: {name: float(value) for name, value in values.items() if _is_number(value)}
-        for split, values in content.items()
-        if isinstance(values, dict)
-    }
-    reasons = {
-        str(split): {str(name): str(reason) for name, reason in values.items()}
-        for split, values in (undefined.items() if isinstance(undefined, dict) else ())
-        if isinstance(values, dict)
-    }
-    return metrics, reasons, list(map(str, warnings)) if isinstance(warnings, list) else []
+        return MetricsFile()
+    return parse_metrics(_json(path, problems))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _ensemble(path: Path, problems: list[str]) -> list[dict[str, Any]]:
+    """Read what the members and the ensemble reach: name, weight and metrics of each."""
+    rows = _json(path, problems).get("validation")
+    with _surviving(path, problems):
+        return [
+            {
+                "name": str(row["name"]),
+                "weight": row["weight"] if is_number(row["weight"]) else None,
+                "validation": {
+                    str(key): float(value)
+                    for key, value in row["validation"].items()
+                    if is_number(value)
+                },
+            }
+            for row in rows or []
+        ]
+    return []
+
+
+def _invariance(path: Path, problems: list[str]) -> list[RotationSet]:
+    """Read what `lensnet invariance` has measured; the file is optional."""
+    return parse_invariance(_json(path, problems)) if path.is_file() else []
 
 
 def _rows(path: Path) -> Iterator[Row]:

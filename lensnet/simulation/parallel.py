@@ -10,14 +10,16 @@ import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import resource_tracker
 
 from lensnet.processes import end_with_parent, main_module_left_alone
 from lensnet.simulation.simulator import SimulatedImage, Simulator
 from lensnet.simulation.validation import check_integer
 
-__all__ = ["simulate_many"]
+__all__ = ["Job", "simulate_many", "starting_processes"]
 
 Job = tuple[str | None, int, int]
+"""Class name or None, index, and seed of an image."""
 
 # Jobs handed to a process at a time: enough to make the handing over cheap, few enough that an
 # interruption waits a fraction of a second for the chunks under way.
@@ -69,9 +71,6 @@ def _simulate_in_pool(
         mp_context=multiprocessing.get_context("spawn"),
         initializer=end_with_parent,
     )
-    # What a pickle names of the script can only be found by importing it.
-    needs_main = b"__main__" in pickle.dumps(simulator)
-    starting = contextlib.nullcontext if needs_main else main_module_left_alone
     pending: deque[Future[list[SimulatedImage]]] = deque()
     try:
         while True:
@@ -79,7 +78,7 @@ def _simulate_in_pool(
                 chunk = list(itertools.islice(jobs, CHUNK_SIZE))
                 if not chunk:
                     break
-                with _interrupts_held(), starting():
+                with starting_processes(simulator):
                     pending.append(executor.submit(_simulate_chunk, simulator, chunk))
             if not pending:
                 return
@@ -90,6 +89,22 @@ def _simulate_in_pool(
 
 def _simulate_chunk(simulator: Simulator, jobs: list[Job]) -> list[SimulatedImage]:
     return [simulator.simulate(*job) for job in jobs]
+
+
+@contextlib.contextmanager
+def starting_processes(simulator: Simulator) -> Iterator[None]:
+    """What processes that simulate are started in: see `simulate_many`.
+
+    Args:
+        simulator: which they are given.
+    """
+    # What a pickle names of the script can only be found by importing it.
+    needs_main = b"__main__" in pickle.dumps(simulator)
+    starting = contextlib.nullcontext if needs_main else main_module_left_alone
+    # Which the first process that is started would start, and let interrupts through thereafter.
+    resource_tracker.ensure_running()
+    with _interrupts_held(), starting():
+        yield
 
 
 @contextlib.contextmanager

@@ -44,7 +44,10 @@ class Simulator(Protocol):
         ...
 
     def simulate(self, class_name: str | None, index: int, seed: int) -> SimulatedImage:
-        """Returns image number `index` of a class: a pure function of options and arguments."""
+        """Returns image number `index` of a class: a pure function of options and arguments.
+
+        The seed is any integer from 0 to 2^63 - 1: `data.fresh` has one for each epoch.
+        """
         ...
 
     def noise_free(self, class_name: str | None, index: int, seed: int) -> np.ndarray:

@@ -17,6 +17,7 @@ TASK = TaskSpec(
     output_name="probabilities",
     columns="lensnet.prediction.columns:ClassColumns",
     metrics="lensnet.evaluation.metrics:binary_metrics",
+    resampled="lensnet.evaluation.resampled_metrics:resampled_classes",
     figures="lensnet.evaluation.run_figures:figures_of_classes",
     warnings="lensnet.evaluation.caveats:warnings_of_classes",
     headline=("roc_auc", "tpr0", "tpr10"),

@@ -20,6 +20,7 @@ _WITHOUT_SIGMA = TaskSpec(
     output_name="predictions",
     columns="lensnet.prediction.columns:TargetColumns",
     metrics="lensnet.evaluation.metrics:regression_metrics",
+    resampled="lensnet.evaluation.resampled_metrics:resampled_targets",
     figures="lensnet.evaluation.run_figures:figures_of_targets",
     warnings="lensnet.evaluation.caveats:warnings_of_targets",
     headline=("rmse", "r2", "mae"),

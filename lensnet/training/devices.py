@@ -10,6 +10,7 @@ import keras
 
 from lensnet.errors import ConfigurationError
 from lensnet.training.cluster import check_cluster
+from lensnet.training.workers import create_multi_worker_strategy
 
 __all__ = ["create_strategy", "dtype_policy", "jit_compile"]
 
@@ -24,7 +25,7 @@ def create_strategy(name: str) -> Any:
 
     if name == "multi_worker":
         # Before any device is touched, or the workers' collective operations come too late.
-        return _multi_worker(tf)
+        return create_multi_worker_strategy(check_cluster())
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
@@ -55,11 +56,6 @@ def _tpu(tf: Any, gpus: list[Any]) -> Any:
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _multi_worker(tf: Any) -> Any:
-    check_cluster()
-    return tf.distribute.MultiWorkerMirroredStrategy()
-
-
 _STRATEGIES = {
     "one_device": _one_device,
     "mirrored": _mirrored,
@@ -67,13 +63,21 @@ _STRATEGIES = {
 }
 
 
-def jit_compile(setting: bool | str) -> bool:
-    """Whether to compile by XLA: on a CPU it is many times slower for convolutions."""
+def jit_compile(setting: bool | str, strategy: Any) -> bool:
+    """Whether to compile by XLA: on a CPU it is many times slower for convolutions.
+
+    Args:
+        setting: `training.jit_compile`.
+        strategy: of `tf.distribute`. With several GPUs Keras compiles a step as a whole, with the
+            sums over replicas that XLA does not have.
+    """
     import tensorflow as tf
 
     if isinstance(setting, bool):
         return setting
-    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+    if tf.config.list_logical_devices("TPU"):
+        return True
+    return bool(tf.config.list_logical_devices("GPU")) and strategy.num_replicas_in_sync == 1
 
 
 @contextlib.contextmanager

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from lensnet import progress
 from lensnet.config import Experiment
+from lensnet.config.repeated_runs import runs_of
 from lensnet.errors import ConfigurationError
+from lensnet.interruption import listening
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.training.accumulation import check_accumulation
 from lensnet.training.cluster import is_chief
@@ -19,6 +23,8 @@ from lensnet.training.devices import create_strategy
 from lensnet.training.learning import train
 from lensnet.training.opening import complete_folder, open_data
 from lensnet.training.replicas import check_batches, smallest_batch
+from lensnet.training.tracking import Tracker, tracking
+from lensnet.training.workers import ending_together
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
@@ -34,15 +40,18 @@ def fit(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> RunFolder:
     """Prepares the data, trains the network, measures it on the test split, writes the report.
 
     Args:
         experiment: what to do.
         run_dir: the run folder. Default: `runs/<name>`.
-        resume: go on with the run folder from its last whole epoch. A run resumed ends with the
+        resume: go on with the run folder from its last checkpoint. A run resumed ends with the
             weights of one never stopped, bit for bit on a CPU.
         overwrite: replace a run folder that exists.
+        callbacks: called after lensnet's own. They watch: whatever they change, a resumed run would
+            not know of. What one raises at the end of an epoch ends the run with that epoch kept.
 
     Returns:
         the run folder.
@@ -50,11 +59,20 @@ def fit(
     Raises:
         ConfigurationError: the experiment cannot be run as it is, or the run folder is in the way.
         DataError: the data are missing, bad, or not what the task needs.
+        Interrupted: SIGTERM or Ctrl-C asked the training to stop, and a checkpoint is written.
     """
     from lensnet.data.augmentation.augmenter import check_libraries
 
+    if experiment.ensemble is not None:
+        raise ConfigurationError(
+            "ensemble: this is what an ensemble was made of, and not an experiment: `lensnet "
+            "ensemble` makes it anew.",
+            key="ensemble",
+        )
+    _check_single(experiment)
     run = RunFolder(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     with contextlib.ExitStack() as stack:
+        interruption = stack.enter_context(listening())
         held = None
         if is_chief(experiment.training.strategy):
             # Refuse before the work, but leave nothing behind if the data turn out to be bad.
@@ -63,7 +81,7 @@ def fit(
             # Whoever held it until now may have changed it.
             resuming = run.check_fit(resume=resume, overwrite=overwrite)
         else:
-            # All workers do the same work on the same data; the first writes, and speaks.
+            # Each worker trains on its share of each batch; the first writes, and speaks.
             stack.enter_context(_silence())
             resuming = resume and run.experiment_file.is_file()
         check_libraries(experiment.data.augmentation)
@@ -78,11 +96,37 @@ def fit(
             complete_folder(run, resolved, data)
             stack.enter_context(_logging_to(run.log_file))
             _log.info("Run folder: %s", run.path)
-        train(resolved, data, run, strategy, held, resuming=resuming)
+        tracker = Tracker()
+        if held is not None:
+            tracker = stack.enter_context(tracking(resolved, run))
+        watching = [*tracker.callbacks, *callbacks]
+        with ending_together(strategy):
+            train(
+                resolved,
+                data,
+                run,
+                strategy,
+                held,
+                interruption,
+                resuming=resuming,
+                callbacks=watching,
+            )
         if held is not None:
             held.check()
             _measure(run, data)
+            tracker.log_results()
     return run
+
+
+def _check_single(experiment: Experiment) -> None:
+    """Refuses an experiment that stands for several runs."""
+    if runs := runs_of(experiment):
+        key = "training.seeds" if experiment.training.seeds is not None else "training.folds"
+        raise ConfigurationError(
+            f"{key} makes {len(runs)} runs of the experiment, and this trains one: use "
+            "lensnet.training.fit_series, or the command line.",
+            key=key,
+        )
 
 
 def _check_batches(experiment: Experiment, data: PreparedData, strategy: Any) -> None:

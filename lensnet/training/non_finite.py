@@ -24,7 +24,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
     """Ends a training whose loss became infinite or NaN, and says which images it saw last.
 
     The images of the step and of the one before, whose update may be what ruined the weights, go
-    into `non_finite_batch.csv`. The checkpoint of the last whole epoch stays as it is.
+    into `non_finite_batch.csv`. The last checkpoint stays as it is.
 
     Args:
         experiment: the run's.

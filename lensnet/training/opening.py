@@ -16,7 +16,7 @@ from lensnet.training.environment import describe_environment
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["complete_folder", "open_data"]
+__all__ = ["changed_keys", "complete_folder", "open_data", "resumed_experiment"]
 
 
 def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment, PreparedData]:
@@ -32,10 +32,7 @@ def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment
     if run is None:
         data = prepare(experiment)
         return experiment.resolved(data.splits), data
-    before = run.read_experiment()
-    experiment = experiment.resuming(before)
-    resolved = experiment.resolved(experiment.data.splits or before.data.splits)
-    _check_same(before, resolved, run)
+    resolved = resumed_experiment(experiment, run)
     try:
         known = run.read_data()
     except RunError:
@@ -43,6 +40,23 @@ def open_data(experiment: Experiment, run: RunFolder | None) -> tuple[Experiment
         return resolved, prepare(experiment)
     preprocessing = Preprocessing.from_dict(known.preprocessing.to_dict())
     return resolved, open_prepared(resolved, known.records, preprocessing)
+
+
+def resumed_experiment(experiment: Experiment, run: RunFolder) -> Experiment:
+    """Returns the experiment of a run that is gone on with, every default written out.
+
+    Args:
+        experiment: what is asked for.
+        run: the run.
+
+    Raises:
+        RunError: it was started as another experiment.
+    """
+    before = run.read_experiment()
+    experiment = experiment.resuming(before)
+    resolved = experiment.resolved(experiment.data.splits or before.data.splits)
+    _check_same(before, resolved, run)
+    return resolved
 
 
 def complete_folder(run: RunFolder, experiment: Experiment, data: PreparedData) -> None:
@@ -68,21 +82,28 @@ def complete_folder(run: RunFolder, experiment: Experiment, data: PreparedData) 
 
 def _check_same(before: Experiment, now: Experiment, run: RunFolder) -> None:
     """A resumed run must be the same experiment."""
-    ours, theirs = now.model_dump(), before.model_dump()
-    # Where prepared records lie changes nothing of what is learned.
-    changed = sorted(
-        f"{section}.{key}"
-        for section, values in ours.items()
-        if isinstance(values, dict)
-        for key in values
-        if values[key] != theirs[section].get(key) and (section, key) != ("data", "data_dir")
-    ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
+    changed = changed_keys(before, now)
     if changed:
         raise RunError(
             f"The run {run.path} was started with other values of {', '.join(changed)}; a resumed "
             "run must be the same experiment. Start a new one with --run-dir, or replace it by "
             "--overwrite."
         )
+
+
+def changed_keys(before: Experiment, now: Experiment) -> list[str]:
+    """Returns the keys that make of two resolved experiments two different ones."""
+    ours, theirs = now.model_dump(), before.model_dump()
+    # Where prepared records lie, or how often the state is written, changes nothing of what is
+    # learned.
+    free = {("data", "data_dir"), ("training", "checkpoint")}
+    return sorted(
+        f"{section}.{key}"
+        for section, values in ours.items()
+        if isinstance(values, dict)
+        for key in values
+        if values[key] != theirs[section].get(key) and (section, key) not in free
+    ) + [key for key in ("name", "seed", "task") if ours[key] != theirs[key]]
 
 
 def _describe_data(run: RunFolder, data: PreparedData) -> None:
@@ -93,7 +114,10 @@ def _describe_data(run: RunFolder, data: PreparedData) -> None:
             "classes": list(data.classes),
             "native_shape": list(data.native_shape),
             "image_shape": list(data.image_shape),
-            "counts": {split: data.counts(split) for split in ("train", "validation", "test")},
+            "counts": {
+                "train": data.training_counts,
+                **{split: data.counts(split) for split in ("validation", "test")},
+            },
             "target_mean": data.target_mean,
             "target_std": data.target_std,
             "target_transform": data.target_transform and asdict(data.target_transform),

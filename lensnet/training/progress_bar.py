@@ -68,7 +68,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {}).get("loss", math.nan))
-        self._progress.update(self._task, advance=1, values=f"loss {loss:.4f}")
+        self._progress.update(self._task, completed=batch + 1, values=f"loss {loss:.4f}")
         if self._started is not None:
             _log.info("First step after %.1f s.", time.monotonic() - self._started)
             self._started = None

@@ -8,11 +8,23 @@ differ by one example at most, none is empty, and weights make up for the differ
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from lensnet.data.pipeline.share import Share
 from lensnet.errors import ConfigurationError
+from lensnet.training.batch_statistics import normalizations_of
 
-__all__ = ["check_batches", "divide_batches", "evaluation_batch_size", "is_even", "smallest_batch"]
+__all__ = [
+    "check_batches",
+    "divide_batches",
+    "evaluation_batch_size",
+    "is_even",
+    "normalize_together",
+    "normalizing_alone",
+    "smallest_batch",
+]
 
 
 def smallest_batch(strategy: Any) -> int:
@@ -62,31 +74,33 @@ def is_even(batch_size: int, count: int, replicas: int) -> bool:
     return batch_size % replicas == 0 and count % batch_size % replicas == 0
 
 
-def divide_batches(batches: Any, strategy: Any, *, weigh: bool) -> Any:
-    """Divides each batch among the replicas of a strategy.
+def divide_batches(batches_of: Callable[[Share | None], Any], strategy: Any, *, weigh: bool) -> Any:
+    """Divides each batch among the replicas of a strategy, each worker loading its own share.
 
     Args:
-        batches: (images, labels) or (images, labels, weights), at least `smallest_batch` in each.
+        batches_of: gives the batches (images, labels) or (images, labels, weights), at least
+            `smallest_batch` in each; of a share of them, with the size of the whole batch first.
         strategy: a `tf.distribute` strategy.
         weigh: give each example the weight with which the mean over the replicas' means is the
             mean over the batch; not needed where parts are even, or to measure.
 
     Returns:
-        What `model.fit` takes in the strategy's scope.
+        What is trained or validated on in the strategy's scope.
     """
     import tensorflow as tf
 
     replicas = strategy.num_replicas_in_sync
     if replicas == 1 or _is_tpu(strategy):
-        return batches
+        return batches_of(None)
 
     def of_this_worker(context: Any) -> tf.data.Dataset:
         local = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * local
+        share = Share(first, first + local, replicas)
 
-        def parts(*batch: tf.Tensor) -> tf.data.Dataset:
-            count = tf.shape(batch[0], out_type=tf.int64)[0]
-            bounds = tf.range(first, first + local + 1, dtype=tf.int64) * count // replicas
+        def parts(count: tf.Tensor, *batch: tf.Tensor) -> tf.data.Dataset:
+            own = tf.range(share.first, share.end + 1, dtype=tf.int64) * count // replicas
+            bounds = own - own[0]
             return tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:])).map(
                 lambda low, high: part(batch, low, high, count)
             )
@@ -104,9 +118,34 @@ def divide_batches(batches: Any, strategy: Any, *, weigh: bool) -> Any:
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.enabled = False
-        return batches.flat_map(parts).prefetch(2 * local).with_options(options)
+        return batches_of(share).flat_map(parts).prefetch(2 * local).with_options(options)
 
     return strategy.distribute_datasets_from_function(of_this_worker)
+
+
+def normalize_together(model: Any, strategy: Any) -> None:
+    """Has normalisations take the statistics of the whole batch, not of a replica's part.
+
+    Args:
+        model: not yet traced.
+        strategy: the model's; nothing is changed where it has one replica.
+    """
+    if strategy.num_replicas_in_sync > 1:
+        for layer in normalizations_of(model):
+            layer.synchronized = True
+
+
+@contextlib.contextmanager
+def normalizing_alone(model: Any) -> Iterator[None]:
+    """Undoes `normalize_together` while the block saves a model, which others use alone."""
+    layers = [layer for layer in normalizations_of(model) if layer.synchronized]
+    for layer in layers:
+        layer.synchronized = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = True
 
 
 def _is_tpu(strategy: Any) -> bool:

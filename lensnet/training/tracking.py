@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from lensnet.config import Experiment
-from lensnet.errors import ConfigurationError
+from lensnet.run_folder import RunFolder
+from lensnet.training.wandb_run import WandBRun, wandb_run
 
-__all__ = ["TensorBoardScalars", "WandBScalars", "tracking_callbacks"]
+__all__ = ["TensorBoardScalars", "Tracker", "tracking"]
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -48,50 +52,39 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self._writer.close()
 
 
-class WandBScalars(keras.callbacks.Callback):
-    """Sends each epoch's values to Weights & Biases.
+@dataclass(frozen=True)
+class Tracker:
+    """What follows a run.
 
     Args:
-        experiment: what is recorded as the run's configuration.
-        directory: where the package keeps its files.
-
-    Raises:
-        ConfigurationError: the package is not installed.
+        callbacks: called after each epoch.
+        wandb: the run of Weights & Biases, if there is one.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path):
-        super().__init__()
-        try:
-            import wandb
-        except ImportError:
-            raise ConfigurationError(
-                "tracking.wandb needs the wandb package: pip install 'lensnet[wandb]', or set "
-                "tracking.wandb to null."
-            ) from None
-        section = experiment.tracking.wandb
-        if section is None:
-            raise ValueError("The experiment has no tracking.wandb.")
-        self._run = wandb.init(
-            project=section.project,
-            entity=section.entity,
-            mode=section.mode,
-            name=experiment.name,
-            config=experiment.model_dump(mode="json"),
-            dir=str(directory),
-        )
+    callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+    wandb: WandBRun | None = None
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._run.log({k: float(v) for k, v in (logs or {}).items()}, step=epoch + 1)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._run.finish()
+    def log_results(self) -> None:
+        """Passes on what the run measured in the end."""
+        if self.wandb is not None:
+            self.wandb.log_results()
 
 
-def tracking_callbacks(experiment: Experiment, directory: Path) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that `tracking` asks for."""
+@contextlib.contextmanager
+def tracking(experiment: Experiment, run: RunFolder) -> Iterator[Tracker]:
+    """Follows a run as `tracking` asks for while the block runs.
+
+    Args:
+        experiment: the run's.
+        run: its folder.
+
+    Raises:
+        ConfigurationError: a package for it is not installed.
+    """
     callbacks: list[keras.callbacks.Callback] = []
     if experiment.tracking.tensorboard:
-        callbacks.append(TensorBoardScalars(directory / "tensorboard"))
-    if experiment.tracking.wandb is not None:
-        callbacks.append(WandBScalars(experiment, directory))
-    return callbacks
+        callbacks.append(TensorBoardScalars(run.path / "tensorboard"))
+    with wandb_run(experiment, run) as tracked:
+        if tracked is not None:
+            callbacks.append(tracked.callback)
+        yield Tracker(callbacks, tracked)

@@ -44,9 +44,8 @@ def experiment(image_folder, data_dir, tmp_path):
     return path
 
 
-COMMANDS = (
-    "fit evaluate invariance predict export benchmark report prepare explore models datasets"
-).split()
+COMMANDS = "fit evaluate invariance predict export benchmark ensemble search report compare".split()
+COMMANDS += "prepare explore models datasets".split()
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])

@@ -1,7 +1,9 @@
 """`lensnet prepare` says what it has prepared, and what else lies there."""
 
 import sys
+from pathlib import Path
 
+import pattern_dataset
 import pytest
 from lens_images import experiment_on
 
@@ -34,6 +36,33 @@ def test_other_preparations_are_said_and_kept(prepare, tmp_path):
     assert code == 0 and "Beside them: 1 of other files, options or splits, 0.3 MB." in out
     assert str(tmp_path / "prepared" / "image_folder") in out
     assert len(list((tmp_path / "prepared" / "image_folder").glob("files-*"))) == 2
+
+
+FRESH = """\
+name: fresh
+task: classification
+data:
+  dataset: pattern_dataset/classes
+  fresh: true
+model: {backbone: tiny}
+training: {batch_size: 8, steps_per_epoch: 100}
+"""
+
+
+def test_of_fresh_images_a_sample_is_prepared(tmp_path, monkeypatch, capsys):
+    pattern_dataset.register()
+    monkeypatch.setenv("LENSNET_DATA_DIR", str(tmp_path / "prepared"))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "fresh.yaml"
+    path.write_text(FRESH)
+    main(["prepare", str(path)])
+    out = capsys.readouterr().out
+    assert "train (sample)  validation  test" in out
+    assert "Training: 800 new images every epoch, simulated while the network trains" in out
+    main(["explore", str(path)])
+    out = capsys.readouterr().out
+    assert "800 new ones every epoch; here a sample of their kind" in out
+    assert "train (sample)" in out and "train (sample)" in Path("explore-fresh.html").read_text()
 
 
 def test_beam_that_is_not_installed(prepare, monkeypatch):

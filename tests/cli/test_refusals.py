@@ -53,6 +53,17 @@ def refused(capsys, monkeypatch):
     return run
 
 
+def test_more_folds_than_examples_of_a_class(refused, experiment):
+    experiment.write_text(
+        experiment.read_text()[:-1]
+        + ",\ntraining: {epochs: 1,\nfolds: 5}, tracking: {tensorboard: false}}"
+    )
+    few = ["--set", "data.options.examples_per_class=4"]
+    said = refused("fit", experiment, *few)
+    assert f"{experiment}:3: training.folds: 5 folds need as many examples of each class" in said
+    assert "has 4 examples. Allowed with these data: 3 to 4." in said
+
+
 class TestOverwriting:
     """No command with --overwrite removes what lensnet has not written."""
 
@@ -82,6 +93,19 @@ class TestOverwriting:
         refused("fit", "experiment.yaml", "--run-dir", tmp_path / "link", "--overwrite")
         refused("fit", "experiment.yaml", "--run-dir", thesis, "--overwrite")
         assert (thesis.parent / "experiment.yaml").is_file()
+
+    def test_fit_of_several(self, refused, experiment, run, thesis, tmp_path):
+        several = ["--set", "training.seeds=[0, 1]"]
+        assert "holds a single run" in refused("fit", experiment, "--run-dir", run, *several)
+        for how in ([], ["--overwrite"], ["--resume"]):
+            refused("fit", experiment, "--run-dir", thesis.parent, *several, *how)
+            assert not (tmp_path / "runs").exists()
+
+    def test_find_learning_rate(self, refused, experiment, run, thesis):
+        for folder in (run, thesis.parent):
+            for how in ([], ["--overwrite"]):
+                said = refused("fit", experiment, "--find-learning-rate", "--run-dir", folder, *how)
+                assert "is not a learning-rate test" in said
 
     @pytest.mark.parametrize("index", [0, 1])
     def test_fit_by_workers(self, refused, experiment, thesis, monkeypatch, index):

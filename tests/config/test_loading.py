@@ -122,6 +122,23 @@ def test_the_task_decides_the_default_loss(write):
         ("data.normalization={clip_percentiles: [1, 101]}", r"two different numbers from 0 to 100"),
         ("data.repeat_channels=1", r"data\.repeat_channels: input should be greater than or equal"),
         ("data.balance=balance", r'Did you mean "balanced"\?'),
+        (
+            "training.steps_per_epoch=9",
+            r"steps_per_epoch: an epoch is all of the training split, unless .* data\.fresh",
+        ),
+        (
+            "data={dataset: rotated_mnist, source_dir: mnist.npz, fresh: true}",
+            r'data\.fresh: "rotated_mnist" reads files, .* set: .*lens_finding/simulated',
+        ),
+        (
+            "data={dataset: lens_finding/simulated, fresh: true, balance: balanced}",
+            r"data\.balance: with data\.fresh as many images of each class",
+        ),
+        (
+            "data={dataset: lens_finding/simulated, fresh: true, splits: "
+            "{train: 'train[:90%]', validation: 'train[90%:]', test: test}}",
+            r"data\.splits: slices divide prepared images, .*use fractions",
+        ),
         ("data.source_dir=there", r"reads no files; remove source_dir"),
         ("data.image_size=16", r'"resnet18" needs images of 32 pixels or more; got 16'),
         ("model.backbone=resnet81", r'Did you mean "resnet18"\?'),
@@ -229,6 +246,19 @@ def test_an_optimizer_without_a_name_keeps_the_default(write):
     experiment = config.load(write(), ["training.optimizer.learning_rate=1e-4"])
     assert experiment.training.optimizer.name == "adamw"
     assert experiment.training.optimizer.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("given", ["2h30m", "1d", "90s", "1.5h", "2h 5m"])
+def test_a_time_budget_has_units(write, given):
+    assert config.load(write(), [f"training.time_budget={given}"]).training.time_budget == given
+
+
+@pytest.mark.parametrize("given", ["30", "2.5", "0m", "h", "5m2h", "2 hours", "''"])
+def test_what_is_no_time_budget(write, given):
+    with pytest.raises(
+        ConfigurationError, match=r"training\.time_budget: a duration is .*2h30m or"
+    ):
+        config.load(write(), [f"training.time_budget={given}"])
 
 
 @pytest.mark.parametrize("override", ["training.epochs", "=3", "training..epochs=3"])

@@ -5,17 +5,26 @@ import struct
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from lensnet.evaluation import rotation_report
 from lensnet.evaluation.figures import (
+    completeness_by_truth,
     confusion_matrix,
     display_image,
     example_gallery,
+    found_in_top,
+    interval_coverage,
+    precision_recall,
     pull_histogram,
+    purity_completeness,
     regression_scatter,
     reliability_diagram,
+    residual_histogram,
     roc_curve,
+    rotation_accuracy,
     rotation_profile,
+    rotation_worst,
     save,
     score_histogram,
     training_curves,
@@ -313,3 +322,94 @@ def test_pulls_are_drawn_in_units_of_sigma():
     assert sum(heights) == pytest.approx(1) and heights[-1] == pytest.approx(0.25)
     with pytest.raises(ValueError, match="above 0"):
         pull_histogram([0.0], [0.0], [0.0])
+
+
+@pytest.mark.parametrize("num_classes", [1, 4])
+def test_precision_recall(num_classes):
+    figure = precision_recall(*examples(num_classes), names(max(num_classes, 2)))
+    assert labelled(figure) and "120 images" in figure.axes[0].get_title("left")
+    lines = len(figure.axes[0].get_legend().get_lines())
+    assert lines == num_classes
+
+
+def test_precision_recall_of_one_class_says_so():
+    figure = precision_recall([1, 1], [0.2, 0.9])
+    assert "no curve" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize("number", [3, 120])
+def test_search_figures(number):
+    labels, scores = np.arange(number) % 2, np.linspace(0.2, 0.9, number)
+    for figure in (
+        found_in_top(labels, scores, AWKWARD[1]),
+        purity_completeness(labels, scores, 1e-3, AWKWARD[1]),
+    ):
+        assert labelled(figure) and f"{number} images" in figure.axes[0].get_title("left")
+
+
+def test_completeness_against_what_is_known():
+    rng = np.random.default_rng(0)
+    size = rng.uniform(0.5, 2, 200)
+    size[:50] = np.nan
+    truth = {"einstein_radius_arcsec": size, "flux": np.ones(200), "source_magnitude": size + 20}
+    figure = completeness_by_truth(truth, {"score": size > 1.2}, "Share found")
+    # What has one value throughout is not drawn.
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "einstein radius (arcsec)",
+        "source magnitude",
+    ]
+    assert {axes.get_title("left") for axes in figure.axes} == {"150 images"}
+    shares = figure.axes[0].lines[0].get_ydata()
+    assert shares[0] == 0 and shares[-1] == 1
+    with pytest.raises(ValueError, match="no quantity"):
+        completeness_by_truth({"flux": np.ones(9)}, {"score": size > 1}, "")
+
+
+def test_coverage_of_predicted_intervals():
+    """A sigma of a third of the errors covers 26 % where it claims 68 % (Phi(1 / 3))."""
+    rng = np.random.default_rng(0)
+    targets = rng.normal(size=4000)
+    guess = targets + rng.normal(size=4000)
+    figure = interval_coverage(targets, guess, np.full(4000, 1 / 3))
+    nominal, covered = figure.axes[0].lines[1].get_data()
+    assert np.interp(0.683, nominal, covered) == pytest.approx(0.261, abs=0.02)
+    assert labelled(figure) and "4000 images" in figure.axes[0].get_title("left")
+
+
+def test_residual_histogram_counts_every_image():
+    rng = np.random.default_rng(0)
+    errors = rng.standard_cauchy(300)
+    figure = residual_histogram(np.zeros(300), errors)
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) == 300
+    assert labelled(figure)
+    # One example, and no error at all.
+    residual_histogram([1.0], [2.0])
+    residual_histogram([1.0, 2.0], [1.0, 2.0])
+
+
+def test_worst_images_are_shown_with_their_scores():
+    images = np.zeros((6, 8, 8, 1), np.float32)
+    images[3, 0, 0] = 1.0  # seen at 0 degrees alone
+    report = rotation_report(lambda x: x[:, 0, 0], images, 16 // 4)
+    figure = rotation_worst(report, images, [0, 0, 0, 1, 0, 0], ["galaxy", AWKWARD[4]])
+    first = [axes.get_title("left") for axes in figure.axes[:4]]
+    assert first == ["0°\n<script> 1.00", *(f"{at}°\ngalaxy 1.00" for at in (90, 180, 270))]
+    colors = [
+        text.get_color()
+        for axes in figure.axes[:2]
+        for text in axes.findobj(Text)
+        if text.get_text() == axes.get_title("left")
+    ]
+    assert colors[0] != colors[1], "another class than that of the unrotated image"
+    accuracy = rotation_accuracy(report, [0, 0, 0, 1, 0, 0]).axes[1].lines[0].get_ydata()
+    assert accuracy.tolist() == pytest.approx([1, 5 / 6, 5 / 6, 5 / 6, 1])
+
+
+def test_rotation_figures_of_a_regression():
+    images = np.random.default_rng(0).uniform(size=(5, 8, 8, 1)).astype(np.float32)
+    report = rotation_report(lambda x: 9 * x[:, 0, 0], images, target_std=2.0)
+    targets = 9 * images[:, 0, 0, 0]
+    figure = rotation_accuracy(report, targets)
+    assert figure.axes[1].get_ylabel() == "RMSE (the target's unit)"
+    assert figure.axes[1].lines[0].get_ydata()[0] == pytest.approx(0, abs=1e-6)
+    assert rotation_worst(report, images, targets).axes[0].get_title("left").startswith("0°")

@@ -13,7 +13,9 @@ from lensnet.evaluation import (
     regression_metrics,
     regression_metrics_with_sigma,
     true_positive_rate_at,
+    true_positive_rate_at_fpr,
 )
+from lensnet.evaluation.caveats import why_undefined
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -116,7 +118,7 @@ def test_absent_class_gives_none_where_classes_are_compared():
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_alone_gives_none(label):
     metrics = binary_metrics([label] * 4, [0.1, 0.4, 0.6, 0.9])
-    for name in ("roc_auc", "f1", "tpr0", "tpr10", "average_precision"):
+    for name in ("roc_auc", "f1", "tpr0", "tpr10", "tpr_at_fpr_1e-2", "average_precision"):
         assert metrics[name] is None, name
     assert metrics["accuracy"] == 0.5
 
@@ -189,6 +191,35 @@ def test_true_positive_rate_by_brute_force(false_positives, digits):
     assert (labels == 0).sum() > 10
     rate = true_positive_rate_at(labels, scores, false_positives)
     assert rate == pytest.approx(brute_force_rate(labels, scores, false_positives))
+
+
+def test_rates_by_brute_force_on_a_thousand_rankings():
+    """TPR0, TPR10 and TPR at FPR, with ties, one lens, and every share of lenses."""
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        number = int(rng.integers(30, 350))
+        labels = (rng.uniform(size=number) < rng.uniform(0.01, 0.6)).astype(int)
+        labels[:2] = 0, 1
+        scores = np.round(rng.uniform(size=number) * 0.7 + 0.3 * labels, int(rng.integers(1, 5)))
+        above = scores[:, None] >= np.unique(scores)
+        false, true = above[labels == 0].sum(0), above[labels == 1].mean(0)
+        others = int((labels == 0).sum())
+        for rank in (1, 10):
+            expected = true[false < rank].max(initial=0) if others >= rank else None
+            assert true_positive_rate_at(labels, scores, rank) == pytest.approx(expected), seed
+        for one_in in (20, 100):
+            expected = true[false / others <= 1 / one_in].max(initial=0)
+            found = true_positive_rate_at_fpr(labels, scores, one_in)
+            assert found == (pytest.approx(expected) if others >= one_in else None), seed
+
+
+def test_rates_need_their_negatives():
+    labels = np.array([1] * 5 + [0] * 9_999)
+    scores = np.linspace(1, 0, len(labels))
+    metrics = binary_metrics(labels, scores)
+    assert metrics["tpr_at_fpr_1e-3"] == 1 and metrics["tpr_at_fpr_1e-4"] is None
+    reasons = why_undefined(metrics, labels, ["galaxy", "lens"])
+    assert reasons["tpr_at_fpr_1e-4"] == ('it needs 10,000 images of "galaxy", and there are 9,999')
 
 
 def test_tied_lens_does_not_count():

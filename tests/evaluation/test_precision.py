@@ -10,8 +10,9 @@ import pytest
 import yaml
 from short_networks import build_short
 
-from lensnet.evaluation.evaluating import evaluate_run, measure_invariance
+from lensnet.evaluation.evaluating import evaluate_run
 from lensnet.evaluation.precision import in_float32
+from lensnet.evaluation.run_invariance import measure_invariance
 from lensnet.layers import GroupAveraged
 from lensnet.run_folder import RunFolder
 from lensnet.symmetry import Group
@@ -69,8 +70,8 @@ def test_a_run_trained_in_half_precision(tiny_run, tmp_path):
     run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
     in_half_precision(sum_of_the_corners()).save(run.path / "model.keras")
 
-    as_trained = measure_invariance(run, 4)
-    in_full = measure_invariance(run, 4, precision="float32")
+    as_trained = measure_invariance(run, 4).sets["right angles"]
+    in_full = measure_invariance(run, 4, precision="float32").sets["right angles"]
     assert as_trained.rotation_std > 1e-4
     assert in_full.rotation_std < 1e-7
     # As the experiment says, too, and of what rotates alone.

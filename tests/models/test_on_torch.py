@@ -23,6 +23,7 @@ EXACT = [
     ("convnext_atto", "rot4", 65),
     ("inception_v3", "d4", 65),
     ("ecaresnet50d", "c8", 64),
+    ("vit_tiny_patch16_224", "d4", 64),
 ]
 
 

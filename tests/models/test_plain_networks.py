@@ -26,13 +26,20 @@ QUICK = {
     "resnetv2_50",
     "resnext50_32x4d",
     "vgg16",
+    "vit_tiny_patch16_224",
 }
 """One of each family but the two largest Inceptions."""
 
 NAMES = [name for name in registry.backbones.names() if name != "tiny"]
 SIZE = 48
 
-READ = ["convnext_atto", "mobilenetv3_small_100", "resnext50_32x4d", "vgg16"]
+READ = [
+    "convnext_atto",
+    "mobilenetv3_small_100",
+    "resnext50_32x4d",
+    "vgg16",
+    "vit_tiny_patch16_224",
+]
 """What is written and read again in the quick tests: with every kind of layer."""
 
 FOLDED = [("convnext_atto", "none"), ("lens_cnn", "d4")]

@@ -8,7 +8,7 @@ import timm_reference
 import lensnet
 from lensnet.errors import ConfigurationError
 
-QUICK = ["resnet18", "mobilenetv3_small_100", "convnext_atto"]
+QUICK = ["resnet18", "mobilenetv3_small_100", "convnext_atto", "vit_tiny_patch16_224"]
 """Small ones, which every run checks; the others are marked slow."""
 
 pytestmark = pytest.mark.skipif(

@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from run_folders import write_run
 
 from lensnet.errors import RunError
 from lensnet.reporting import write_report
@@ -367,3 +368,56 @@ def test_import_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_what_a_later_evaluation_adds(tmp_path):
+    run = write_run(tmp_path / "run", classes=("galaxy", "lens"))
+    content = json.loads((run / "metrics.json").read_text())
+    content["calibration"] = {"temperature": 1.5, "test_before": {"ece": 0.2}}
+    (run / "metrics.json").write_text(json.dumps(content))
+    text = Page(write_report(run)).text
+    low, high = content["intervals"]["test"]["accuracy"]
+    area, ends = content["test"]["roc_auc"], content["intervals"]["test"]["roc_auc"]
+    for words in (
+        "Validation Test 95 % interval What it says",
+        f"{low:.4f} to {high:.4f}",
+        f"ROC AUC {area:.4f} {ends[0]:.4f} to {ends[1]:.4f} (95 % interval); 0.5 is guessing",
+        "The logits are divided by 1.5",
+        "calibration error 0.2000 before",
+        "What a search yields",
+        'Where a share of 0.001 of all objects is the class "lens"',
+        "Images by Spread 95 % interval Change class 95 % interval right angles",
+        "1.00 % to 30.00 %",
+        "Multiply-adds 0.006 billion an image",
+        "Latency 3 ms an image",
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"search": 5, "calibration": [1], "intervals": {"test": {"accuracy": [1]}}, "model": "a"},
+        {
+            "search": {"top": [{"top": 1}, 3], "at_prevalence": [{"purity": "x"}]},
+            "calibration": {"temperature": None},
+            "intervals": {"test": {"accuracy": ["a", None]}},
+        },
+    ],
+)
+def test_strange_parts_of_metrics_are_left_out(run, content):
+    (run / "metrics.json").write_text(json.dumps({"test": {"accuracy": 0.9}, **content}))
+    (run / "invariance.json").write_text(json.dumps({"sets": {"a": {"rotation_std": 1}, "b": 3}}))
+    text = Page(write_report(run)).text
+    assert "Accuracy 90.0 %" in text
+    assert "search yields" not in text and "logits" not in text and "reflections" not in text
+
+
+def test_marks_of_direction_are_written_out(run):
+    names = ["\u202egalaxy", "lens\u200f", "two\nlines", "bell\x07"]
+    counts = {"train": dict.fromkeys(names, 1)}
+    (run / "data.json").write_text(json.dumps({"counts": counts, "classes": names}))
+    text = Page(write_report(run)).text
+    for shown in ("\\u202egalaxy", "lens\\u200f", "two lines", "bell\\u0007"):
+        assert shown in text
+    assert not set("\u202e\u200f\x07") & set(text)

@@ -26,7 +26,7 @@ def test_training_goes_on_as_if_never_stopped(tmp_path):
     one.train_on_batch(*data())
     save_checkpoint(tmp_path / "last.npz", one, {"epoch": 1})
     other = model()
-    assert restore_checkpoint(tmp_path / "last.npz", other) == {"epoch": 1}
+    assert restore_checkpoint(tmp_path / "last.npz", other).state == {"epoch": 1}
     # The loss that Keras returns is a mean over the batches since the metrics began.
     for each in (one, other):
         each.reset_metrics()

@@ -17,7 +17,9 @@ def rows(path):
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("has_sigma", [False, True], ids=["alone", "with sigma"])
+@pytest.mark.parametrize(
+    "has_sigma", [pytest.param(False, id="alone", marks=pytest.mark.slow), True]
+)
 def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path, has_sigma):
     """With sigma, of logarithms of the target (here itself a logarithm, which is above 0, too)."""
     mass = Experiment.model_validate(

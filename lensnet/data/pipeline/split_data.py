@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from lensnet.data.cpus import available_cpus
 from lensnet.data.pipeline.preprocessing import Preprocessing
+from lensnet.data.pipeline.share import Share
 from lensnet.data.records.records import Records, without_autotune
 
 __all__ = ["CACHE_BYTES", "SplitData", "in_memory"]
@@ -46,29 +47,36 @@ class SplitData:
         """Whether the images are kept in memory."""
         return 4 * len(self.records) * math.prod(self.preprocessing.image_shape) <= CACHE_BYTES
 
-    def ordered(self, batch_size: int) -> tf.data.Dataset:
+    def ordered(self, batch_size: int, share: Share | None = None) -> tf.data.Dataset:
         """Returns batches (images, labels) in the order of the records, unaugmented.
 
         Args:
             batch_size: examples in a batch; the last one may have fewer.
+            share: the rows of each batch to load; None for all. With it the size of the whole
+                batch comes first, (size, images, labels).
         """
         labels = self.all_labels
-        if self.is_cached:
-            images = self.all_images
-            batches = tf.data.Dataset.range(0, len(self.records), batch_size).map(
-                lambda at: (images[at : at + batch_size], labels[at : at + batch_size])
-            )
+        images = self.all_images if self.is_cached else None
+
+        def load(serialized: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            count = tf.size(positions, out_type=tf.int64)
+            rows = slice(None) if share is None else share.rows(count)
+            positions = positions[rows]
+            if images is not None:
+                pixels = tf.gather(images, positions)
+            else:
+                pixels = self.load(serialized[rows])
+            batch = pixels, tf.gather(labels, positions)
+            return batch if share is None else (count, *batch)
+
+        if images is not None:
+            every = tf.data.Dataset.range(len(self.records)).batch(batch_size)
+            batches = every.map(lambda positions: load(positions, positions))
         else:
             batches = (
                 self.records.read()
                 .batch(batch_size)
-                .map(
-                    lambda serialized, positions: (
-                        self.load(serialized),
-                        tf.gather(labels, positions),
-                    ),
-                    num_parallel_calls=self.workers(batch_size),
-                )
+                .map(load, num_parallel_calls=self.workers(batch_size))
             )
         return self.finished(batches, -(-len(self.records) // batch_size), batch_size)
 

@@ -1,8 +1,8 @@
 """Shuffled and augmented batches, epoch after epoch, without any state.
 
 Which examples an epoch has, in what order, and how each is augmented are pure functions of (seed,
-epoch, example): an epoch is the same, bit for bit, whether the stream began with it or before it.
-So a training run that was killed goes on as if it had not been.
+epoch, example): an epoch is the same, bit for bit, whether the stream began with it, before it, or
+at any step of it. So a training run that was killed goes on as if it had not been.
 
 A split in memory is shuffled as a whole. One that is streamed reads its shards in another order
 each epoch, and is shuffled within windows of `WINDOW_BYTES`, which hold several shards each. As
@@ -12,7 +12,7 @@ records lie on disk in the order of their hashes, each shard is a fair sample of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from lensnet.config.augmentation import Augmentation
 from lensnet.data.augmentation.augmenter import augmenter, stateless_random
 from lensnet.data.hashing import stable_hash, stable_hashes
 from lensnet.data.pipeline.balance import Balancing, Oversampling
+from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData, in_memory
 
 __all__ = ["WINDOW_BYTES", "TrainingStream"]
@@ -65,65 +66,93 @@ class TrainingStream:
         whole, rest = divmod(self.examples_per_epoch, self.batch_size)
         return max(1, whole + (rest >= self.smallest_batch if rest else 0))
 
-    def batches(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+    def batches(
+        self, first_epoch: int, epochs: int, first_step: int = 0, share: Share | None = None
+    ) -> tf.data.Dataset:
         """Returns batches (images, labels) or (images, labels, weights).
 
         Args:
             first_epoch: the epoch to begin with, from 0.
             epochs: the epoch to end before.
+            first_step: the batch of the first epoch to begin with; what comes before it is not
+                decoded.
+            share: the rows of each batch to load; None for all. With it the size of the whole
+                batch comes first, (size, images, labels ...).
         """
-        labels = self.data.all_labels
+        if first_step == self.steps_per_epoch:
+            first_epoch, first_step = first_epoch + 1, 0
         keys = in_memory(stable_hashes(self.data.records.ids))
+
+        def epoch_from_step(epoch: tf.Tensor) -> tf.data.Dataset:
+            done = tf.where(epoch == first_epoch, tf.constant(first_step, tf.int64), 0)
+            return self._epoch(keys, epoch, done)
+
+        batches = (
+            tf.data.Dataset.range(first_epoch, epochs)
+            .flat_map(epoch_from_step)
+            .map(self._loader(share), num_parallel_calls=self.data.workers(self.batch_size))
+        )
+        count = (epochs - first_epoch) * self.steps_per_epoch - first_step
+        return self.data.finished(batches, count, self.batch_size)
+
+    def _loader(self, share: Share | None) -> Callable[..., tuple[tf.Tensor, ...]]:
+        """Returns what makes a batch of (records or nothing, positions, seeds)."""
+        labels = self.data.all_labels
         images = self.data.all_images if self.data.is_cached else None
         by_position = self._is_by_position
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
+        mixes = any(augmentation.mixes_images for augmentation in self.augmentation)
 
         def load(
             records: tf.Tensor, positions: tf.Tensor, seeds: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
+            count = tf.size(positions, out_type=tf.int64)
+            rows = slice(None) if share is None else share.rows(count)
+            if not mixes:
+                positions, seeds = positions[rows], seeds[rows]
+                records = records if by_position else records[rows]
             if images is not None:
                 pixels = tf.gather(images, positions)
             elif by_position:
                 pixels = self.data.load(self.data.records.fetch(positions))
             else:
                 pixels = self.data.load(records)
-            changed = augment(pixels, tf.gather(labels, positions), seeds)
-            if self.class_weights is None:
-                return changed
-            return *changed, _weights(changed[1], self.class_weights)
+            batch: tuple[tf.Tensor, ...] = augment(pixels, tf.gather(labels, positions), seeds)
+            if mixes:  # with images of the whole batch
+                batch = tuple(values[rows] for values in batch)
+            if self.class_weights is not None:
+                batch = *batch, _weights(batch[1], self.class_weights)
+            return batch if share is None else (count, *batch)
 
-        batches = (
-            tf.data.Dataset.range(first_epoch, epochs)
-            .flat_map(lambda epoch: self._epoch(keys, epoch))
-            .map(load, num_parallel_calls=self.data.workers(self.batch_size))
-        )
-        count = (epochs - first_epoch) * self.steps_per_epoch
-        return self.data.finished(batches, count, self.batch_size)
+        return load
 
-    def positions(self, epoch: int, step: int) -> np.ndarray:
-        """Returns which examples a batch has, by their place in the split, int64.
+    def examples(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns ids and labels or targets of a batch.
 
         Args:
             epoch: its epoch, from 0.
             step: its place in the epoch, from 0.
         """
         keys = in_memory(stable_hashes(self.data.records.ids))
-        batches = self._epoch(keys, tf.constant(epoch, tf.int64)).skip(step).take(1)
-        _, positions, _ = next(iter(batches))
-        return np.asarray(positions)
+        at = tf.constant(epoch, tf.int64), tf.constant(step, tf.int64)
+        _, positions, _ = next(iter(self._epoch(keys, *at).take(1)))
+        found = np.asarray(positions)
+        return self.data.records.ids[found], self.data.records.labels[found]
 
     @property
     def _is_by_position(self) -> bool:
         """Whether images are found by their place in the split."""
         return self.data.is_cached or isinstance(self.balance, Balancing)
 
-    def _epoch(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        """Returns batches (records or nothing, positions, seeds) of an epoch."""
+    def _epoch(self, keys: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches (records or nothing, positions, seeds) of an epoch, from a step on."""
         if self._is_by_position:
-            return self._epoch_by_position(keys, epoch)
-        return self._epoch_on_disk(keys, epoch)
+            return self._epoch_by_position(keys, epoch, step)
+        return self._epoch_on_disk(keys, epoch, step)
 
-    def _epoch_by_position(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+    def _epoch_by_position(
+        self, keys: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor
+    ) -> tf.data.Dataset:
         """Returns batches (nothing, positions, seeds): the images are found by their position."""
         if isinstance(self.balance, Balancing):
             positions, rounds = self.balance.draw(
@@ -135,15 +164,21 @@ class TrainingStream:
             positions, seeds = self._shuffle(every, keys, epoch)
         starts = self.batch_size * np.arange(self.steps_per_epoch)
         ends = np.append(starts[1:], self.examples_per_epoch)
-        return tf.data.Dataset.from_tensor_slices((starts, ends)).map(
-            lambda at, end: (at, positions[at:end], seeds[at:end])
+        return (
+            tf.data.Dataset.from_tensor_slices((starts, ends))
+            .skip(step)
+            .map(lambda at, end: (at, positions[at:end], seeds[at:end]))
         )
 
-    def _epoch_on_disk(self, keys: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
+    def _epoch_on_disk(self, keys: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor) -> tf.data.Dataset:
         """Returns batches (serialized records, positions, seeds)."""
         records = self.data.records
         shards = stateless_random.mix(self.seed, _SHARDS, epoch, tf.range(len(records.files)))
         window = max(self.batch_size, WINDOW_BYTES * len(records) // (4 * records.pixels))
+        # Every batch but the last has this many.
+        done = step * self.batch_size
+        # Whole windows need not be read, where each has as many examples as records.
+        unread = done // window * window if self.balance is None else tf.zeros_like(done)
 
         def shuffle(serialized: tf.Tensor, positions: tf.Tensor) -> tf.data.Dataset:
             index, seeds = self._shuffle(positions, keys, epoch)
@@ -155,16 +190,17 @@ class TrainingStream:
                 )
             )
 
-        windows = records.read(_ascending(shards)).batch(window).prefetch(1)
-        return self._in_batches(windows.flat_map(shuffle))
+        windows = records.read(_ascending(shards), unread).batch(window).prefetch(1)
+        return self._in_batches(windows.flat_map(shuffle).skip(done - unread), done)
 
-    def _in_batches(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+    def _in_batches(self, examples: tf.data.Dataset, done: tf.Tensor) -> tf.data.Dataset:
+        """Returns batches of the examples of an epoch that come after those that are done."""
         last = self.steps_per_epoch - 1
         length = self.examples_per_epoch - last * self.batch_size
         if length <= self.batch_size:
             return examples.batch(self.batch_size)
         sizes = tf.constant([self.batch_size, length], tf.int64)
-        return examples.enumerate().group_by_window(
+        return examples.enumerate(done).group_by_window(
             key_func=lambda index, _: tf.minimum(index // self.batch_size, last),
             reduce_func=lambda _, window: window.map(lambda _, example: example).batch(length),
             window_size_func=lambda key: sizes[tf.cast(key == last, tf.int32)],

@@ -24,12 +24,12 @@ from lensnet.data.hashing import stable_hash
 from lensnet.data.records.index import check_bad, merge_shard_indexes
 from lensnet.data.records.lens_config import LensConfig, configured, name_of
 from lensnet.data.records.manifest import write_manifest
-from lensnet.data.records.sampling import emptied, most_frequent_shape, read_sample
+from lensnet.data.records.sampling import emptied, fresh_sample, most_frequent_shape, read_sample
 from lensnet.data.records.shards import Shard, ShardWriter, even_parts, write_with_beam
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.source import Loaded, Source
 from lensnet.data.sources.source_factory import make_source
-from lensnet.data.sources.splits import SPLITS, SplitPlan, check_listed, check_splits
+from lensnet.data.sources.splits import SplitPlan
 from lensnet.errors import ConfigurationError
 from lensnet.progress import track
 
@@ -61,6 +61,7 @@ class LensDatasetBuilder(
         splits: as `data.splits`.
         seed: as `data.seed`.
         stratify: as `data.stratify`.
+        folds: as `training.folds`.
         **kwargs: `data_dir`, `version` and `file_format`, as of every TFDS builder.
 
     Raises:
@@ -103,6 +104,7 @@ class LensDatasetBuilder(
         splits: Splits | Mapping[str, Any] | None = None,
         seed: int | None = None,
         stratify: bool | None = None,
+        folds: int | None = None,
         **kwargs: Any,
     ):
         given = {
@@ -111,6 +113,7 @@ class LensDatasetBuilder(
             "splits": splits,
             "seed": seed,
             "stratify": stratify,
+            "folds": folds,
         }
         given = {key: value for key, value in given.items() if value is not None}
         own = isinstance(config, LensConfig) and config not in self.BUILDER_CONFIGS
@@ -131,7 +134,7 @@ class LensDatasetBuilder(
         # A configuration written as JSON may say its variant by its name, as our own ones do.
         named = cls.builder_configs.get(base.name)
         variant = base.variant or (named.variant if named else "")
-        keys = ("options", "source_dir", "splits", "seed", "stratify")
+        keys = ("options", "source_dir", "splits", "seed", "stratify", "folds")
         settings = {**{key: getattr(base, key) for key in keys}, **given}
         if cls.spec(variant).needs_source_dir and settings["source_dir"] is None:
             # The files may still be named when it is prepared, as TFDS's manual directory.
@@ -161,6 +164,8 @@ class LensDatasetBuilder(
         splits: Splits | Mapping[str, Any] | None = None,
         seed: int = 0,
         stratify: bool = True,
+        fresh: bool = False,
+        folds: int | None = None,
     ) -> LensConfig:
         """Lists the source and returns a configuration that is named after what it found.
 
@@ -174,13 +179,15 @@ class LensDatasetBuilder(
             splits: `data.splits`.
             seed: `data.seed`.
             stratify: `data.stratify`.
+            fresh: `data.fresh`: of the training images only a sample is prepared.
+            folds: `training.folds`.
 
         Raises:
             DataError: the source holds no examples.
             ConfigurationError: there is no such variant, or the options are not of this data set.
         """
-        version = str(cls.VERSION)
-        return configured(cls.spec(variant), version, options, source_dir, splits, seed, stratify)
+        spec, version = cls.spec(variant), str(cls.VERSION)
+        return configured(spec, version, options, source_dir, splits, seed, stratify, fresh, folds)
 
     @property
     def lacks_files(self) -> bool:
@@ -218,11 +225,11 @@ class LensDatasetBuilder(
         of_split: dict[str, list[Example]] = {}
         for example, split in zip(listed, self.source.splits_of(listed, plan), strict=True):
             of_split.setdefault(split, []).append(example)
-        asked = SPLITS if plan.fractions is not None else (*of_split, *plan.cut)
+        if self.builder_config.fresh:
+            of_split["train"] = fresh_sample(of_split.get("train", []))
         return {
             split: sorted(of_split.get(split, []), key=lambda e: (stable_hash(e.id), e.id))
-            for split in SPLITS
-            if split in asked
+            for split in plan.names(of_split)
         }
 
     @functools.cached_property
@@ -245,7 +252,7 @@ class LensDatasetBuilder(
         Their order is as good as random, so that they are a fair sample of all.
         """
         with without_astropy_warnings():
-            return read_sample(self.source, self.examples.get("train", []))
+            return read_sample(self.source, next(iter(self.examples.values()), []))
 
     @property
     def info(self) -> tfds.core.DatasetInfo:
@@ -317,12 +324,12 @@ class LensDatasetBuilder(
             DataError: the splits cannot serve, or too many files are bad.
         """
         classes = self.source.classes
-        check_listed(self.listing.examples, classes)
+        self.plan.check_listed(self.listing.examples, classes)
         planned = {
             split: Counter(example.label or "" for example in examples)
             for split, examples in self.examples.items()
         }
-        check_splits(planned, classes, warn=False)
+        self.plan.check(planned, classes)
         shards = list(self._shards())
         writer = ShardWriter(self.source, self.image_shape, self.info.file_format)
         runner = getattr(download_config, "beam_runner", None)
@@ -337,9 +344,7 @@ class LensDatasetBuilder(
         )
         count = sum(map(len, self.examples.values()))
         check_bad(merged, count, self.source.max_bad, directory)
-        check_splits(
-            {split: merged.good.get(split, Counter()) for split in planned}, classes, warn=False
-        )
+        self.plan.check({split: merged.good.get(split, Counter()) for split in planned}, classes)
         self._set_splits(shards, merged.lengths)
         write_manifest(directory)
 

@@ -34,6 +34,7 @@ __all__ = [
     "check_bad",
     "merge_shard_indexes",
     "read_index",
+    "read_metadata",
 ]
 
 EXAMPLES = "examples.csv"
@@ -214,3 +215,24 @@ def read_index(directory: Path, classes: Sequence[str]) -> Index:
         num_filled=num_filled,
         num_oriented=num_oriented,
     )
+
+
+def read_metadata(directory: Path, ids: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads what else is known of some examples, as numbers: (N,) float64 by name, NaN if unknown.
+
+    Args:
+        directory: where the records lie.
+        ids: of the examples, (N,).
+    """
+    places = {name: place for place, name in enumerate(ids)}
+    found: dict[str, np.ndarray] = {}
+    for name, _, _, _, metadata in _body(directory / EXAMPLES):
+        if name not in places or not metadata:
+            continue
+        for key, value in json.loads(metadata).items():
+            if key in (FILLED, ORIENTATION) or not isinstance(value, int | float):
+                continue
+            if key not in found:
+                found[key] = np.full(len(places), np.nan)
+            found[key][places[name]] = value
+    return found

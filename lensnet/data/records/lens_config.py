@@ -36,6 +36,8 @@ class LensConfig(tfds.core.BuilderConfig):
         splits: `data.splits`.
         seed: the seed of the splits and of simulated images.
         stratify: `data.stratify`.
+        fresh: `data.fresh`: of the training images only a sample is prepared.
+        folds: `training.folds`; None for three splits.
         source: where the examples come from, where that has been found out.
         listing: the examples, where they have been listed.
     """
@@ -47,6 +49,8 @@ class LensConfig(tfds.core.BuilderConfig):
     splits: Splits | Mapping[str, Any] | None = None
     seed: int = 0
     stratify: bool = True
+    fresh: bool = False
+    folds: int | None = None
     source: Source | None = dataclasses.field(default=None, repr=False)
     listing: Listing | None = dataclasses.field(default=None, repr=False)
 
@@ -64,7 +68,9 @@ class LensConfig(tfds.core.BuilderConfig):
 
     def plan_for(self, source: Source) -> SplitPlan:
         """Returns how the examples of a source are divided."""
-        return SplitPlan.make(self.plan_splits, source.splits, self.seed, stratify=self.stratify)
+        return SplitPlan.make(
+            self.plan_splits, source.splits, self.seed, stratify=self.stratify, folds=self.folds
+        )
 
 
 def name_of(variant: str) -> str:
@@ -80,6 +86,8 @@ def configured(
     splits: Splits | Mapping[str, Any] | None,
     seed: int,
     stratify: bool,
+    fresh: bool = False,
+    folds: int | None = None,
 ) -> LensConfig:
     """Lists a source and returns a configuration that is named after what was found.
 
@@ -91,6 +99,8 @@ def configured(
         splits: `data.splits`.
         seed: `data.seed`.
         stratify: `data.stratify`.
+        fresh: `data.fresh`.
+        folds: `training.folds`.
 
     Raises:
         DataError: the source holds no examples.
@@ -106,6 +116,8 @@ def configured(
         seed=seed,
         # Simulated images are divided evenly by their number.
         stratify=stratify and spec.simulator is None,
+        fresh=fresh,
+        folds=folds,
     )
     root = None if config.source_dir is None else Path(config.source_dir)
     config.source = make_source(spec, checked, root, seed)
@@ -115,6 +127,8 @@ def configured(
         "options": checked.model_dump(mode="json"),
         "classes": config.source.classes,
         "splits": config.plan_for(config.source).description,
+        # Only where it changes something: what was prepared before it was known keeps its name.
+        **({"fresh": True} if fresh else {}),
     }
     digits = fingerprint(settings, config.source.fingerprint_entries(config.listing))
     config.name = f"{name_of(spec.variant)}-{digits}"

@@ -92,7 +92,7 @@ def _prepare(
     options = None if beam_options is None else pipeline_options(beam_options)
     builder = builder_class(config=config, data_dir=data_dir)
     height, width, channels = builder.image_shape
-    needed = len(builder.listing.examples) * height * width * channels * 4
+    needed = sum(map(len, builder.examples.values())) * height * width * channels * 4
     free = shutil.disk_usage(data_dir).free
     if needed > free:
         raise LensnetError(

@@ -60,24 +60,31 @@ class Records:
         """Position among all records of the first that each shard holds."""
         return np.cumsum(self.takes) - self.takes
 
-    def read(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
+    def read(self, order: tf.Tensor | None = None, skip: tf.Tensor | int = 0) -> tf.data.Dataset:
         """Returns a dataset of (serialized record, position), shard after shard.
 
         Args:
             order: the order in which the shards are read; by default theirs.
+            skip: how many of the first records are left out; whole shards of them are not read.
         """
         files = tf.constant(self.files)
         skips, takes = tf.constant(self.skips, tf.int64), tf.constant(self.takes, tf.int64)
         starts = tf.constant(self.starts, tf.int64)
 
-        def read_shard(shard: tf.Tensor) -> tf.data.Dataset:
+        def read_shard(shard: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
             records = tf.data.TFRecordDataset(files[shard], buffer_size=_READ_BUFFER_BYTES)
-            positions = tf.data.Dataset.range(starts[shard], starts[shard] + takes[shard])
-            return tf.data.Dataset.zip((records.skip(skips[shard]).take(takes[shard]), positions))
+            taken = records.skip(skips[shard] + left_out).take(takes[shard] - left_out)
+            end = starts[shard] + takes[shard]
+            positions = tf.data.Dataset.range(starts[shard] + left_out, end)
+            return tf.data.Dataset.zip((taken, positions))
 
         if order is None:
             order = tf.range(len(self.files))
-        return tf.data.Dataset.from_tensor_slices(order).flat_map(read_shard)
+        sizes = tf.gather(takes, order)
+        left_out = tf.clip_by_value(
+            tf.cast(skip, tf.int64) - tf.cumsum(sizes, exclusive=True), 0, sizes
+        )
+        return tf.data.Dataset.from_tensor_slices((order, left_out)).flat_map(read_shard)
 
     def fetch(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the serialized records at positions (M,) int64, in that order; (M,) string."""

@@ -1,4 +1,4 @@
-"""The shape of the images of a data set, told by a sample of them."""
+"""Samples of a data set: what tells the shape of its images, and what stands for fresh ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.source import Loaded, Shape, Source
 from lensnet.errors import DataError
 
-__all__ = ["emptied", "most_frequent_shape", "read_sample"]
+__all__ = ["FRESH_SAMPLE", "emptied", "fresh_sample", "most_frequent_shape", "read_sample"]
+
+FRESH_SAMPLE = 1000
+"""Training images that are prepared with `data.fresh`, of all classes together."""
 
 _MOST_EXAMPLES = 200
 
@@ -33,6 +36,26 @@ def read_sample(source: Source, training: Sequence[Example]) -> list[Loaded]:
             held += 0 if loaded.image is None else loaded.image.nbytes
             if held >= _ENOUGH_BYTES:
                 break
+    return sample
+
+
+def fresh_sample(training: Sequence[Example]) -> list[Example]:
+    """Returns the training examples that are prepared where the network trains on fresh ones.
+
+    They are of the kind of those that it trains on, and no others: what the statistics of
+    normalisation and of targets are made of, and what an exploration shows. The first of each
+    class, as many of one as of another.
+
+    Args:
+        training: the training examples, in the order in which they are listed.
+    """
+    classes = {example.label for example in training}
+    room = dict.fromkeys(classes, max(1, FRESH_SAMPLE // max(1, len(classes))))
+    sample = []
+    for example in training:
+        if room[example.label]:
+            room[example.label] -= 1
+            sample.append(example)
     return sample
 
 

@@ -19,6 +19,13 @@ import numpy as np
 from lensnet.config.sections import Splits
 from lensnet.data.hashing import mix, stable_hash, unit_interval
 from lensnet.data.sources.folder_listing import Example
+from lensnet.data.sources.folds import (
+    assign_folds,
+    assign_simulated_fold,
+    check_fold_counts,
+    check_folds_listed,
+    fold_names,
+)
 from lensnet.data.sources.stratified_splits import divide
 from lensnet.errors import ConfigurationError, DataError
 
@@ -101,23 +108,31 @@ class SplitPlan:
     """How the examples of a source are divided when they are prepared.
 
     Either by `fractions`, or as the source's own folders say; a split that is asked for and has no
-    folder is cut from the training folder, a tenth of it.
+    folder is cut from the training folder, a tenth of it. Or into `folds` (`folds.py`).
 
     Args:
         fractions: of the training, validation and test splits; None for the source's own.
         seed: the seed of whatever is cut by a hash; None where nothing is.
         cut: the splits to cut from the training folder.
         stratify: whether small classes are divided exactly; else by the hash of each id alone.
+        folds: how many there are; None for the three splits.
     """
 
     fractions: tuple[float, float, float] | None
     seed: int | None
     cut: tuple[str, ...] = ()
     stratify: bool = True
+    folds: int | None = None
 
     @classmethod
     def make(
-        cls, splits: Splits | None, own: Sequence[str], seed: int, *, stratify: bool = True
+        cls,
+        splits: Splits | None,
+        own: Sequence[str],
+        seed: int,
+        *,
+        stratify: bool = True,
+        folds: int | None = None,
     ) -> SplitPlan:
         """Plans the splits that `data.splits` asks for.
 
@@ -126,10 +141,19 @@ class SplitPlan:
             own: the splits that the source's folders name; () if they name none.
             seed: `data.seed`.
             stratify: `data.stratify`.
+            folds: `training.folds`.
 
         Raises:
-            ConfigurationError: fractions are asked of a source that has its own splits.
+            ConfigurationError: fractions, or folds, are asked of a source that has its own splits.
         """
+        if folds is not None:
+            if own:
+                raise ConfigurationError(
+                    f"training.folds: the data bring their own splits ({', '.join(own)}), which "
+                    "folds would mix: leave it out.",
+                    key="training.folds",
+                )
+            return cls(None, seed, stratify=stratify, folds=folds)
         if not own:
             if splits is None or not splits.are_fractions:
                 splits = Splits.model_validate({})
@@ -147,7 +171,13 @@ class SplitPlan:
     @property
     def description(self) -> dict[str, Any]:
         """What decides the prepared splits, for the fingerprint."""
-        known = {"fractions": self.fractions, "seed": self.seed, "cut": self.cut}
+        known: dict[str, Any] = {
+            "fractions": self.fractions,
+            "seed": self.seed,
+            "cut": self.cut,
+        }
+        if self.folds is not None:
+            known = {"folds": self.folds, "seed": self.seed}
         # Only where it decides something: what was prepared before it was known keeps its name.
         return {**known, "stratify": True} if self.stratify and self.seed is not None else known
 
@@ -163,8 +193,40 @@ class SplitPlan:
         train, validation, test = self.fractions
         return Splits(train=train, validation=validation, test=test)
 
+    def names(self, found: Iterable[str]) -> list[str]:
+        """Returns the splits that are prepared, in order.
+
+        Args:
+            found: those that examples were assigned to.
+        """
+        if self.folds is not None:
+            return fold_names(self.folds)
+        asked = SPLITS if self.fractions is not None else (*found, *self.cut)
+        return [split for split in SPLITS if split in asked]
+
+    def check_listed(self, examples: Iterable[Example], classes: Sequence[str]) -> None:
+        """Checks that each class has enough images to be divided, before any is read.
+
+        Raises:
+            DataError: a class has fewer than three.
+            ConfigurationError: it has fewer than there are folds.
+        """
+        if self.folds is not None:
+            check_folds_listed(examples, classes, self.folds)
+        else:
+            check_listed(examples, classes)
+
+    def check(self, counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> None:
+        """Checks that what was prepared can serve; see `check_splits` and `check_fold_counts`."""
+        if self.folds is not None:
+            check_fold_counts(counts, classes, self.folds)
+        else:
+            check_splits(counts, classes, warn=False)
+
     def assign(self, examples: Sequence[Example]) -> list[str]:
         """Returns the split of each of all the examples of a source."""
+        if self.folds is not None:
+            return assign_folds(examples, self.folds, self.seed or 0, stratify=self.stratify)
         if self.fractions is not None:
             return self._divided(examples, self.fractions)
         found = [example.split or "train" for example in examples]
@@ -183,6 +245,10 @@ class SplitPlan:
         Where a class has so few images that one of the splits would get none, it is divided as
         files are.
         """
+        if self.folds is not None:
+            parts = (example.id.rpartition("/") for example in examples)
+            seed = self.seed or 0
+            return [assign_simulated_fold(seed, a, int(b), self.folds) for a, _, b in parts]
         fractions = self.fractions or (1.0, 0.0, 0.0)
         found = []
         for stream, images in itertools.groupby(examples, lambda e: e.id.rpartition("/")[0]):

@@ -33,6 +33,11 @@ class FieldNormalization(FieldLayer):
         center, scale: whether to learn an offset and a scale.
         beta_initializer, gamma_initializer: of the offset and the scale.
 
+    Attributes:
+        synchronized: whether the statistics of a training step are those of the batches of all
+            replicas together, as with `keras.layers.BatchNormalization(synchronized=True)`; needs
+            the TensorFlow backend. It is a matter of the training, and is not saved.
+
     Input shape:
         (batch, ..., fields * |G|), `channel = field * |G| + element`.
 
@@ -71,6 +76,7 @@ class FieldNormalization(FieldLayer):
         self.scale = scale
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.synchronized = False
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
@@ -95,7 +101,7 @@ class FieldNormalization(FieldLayer):
         # Half precision overflows in the squares: statistics are taken in float32 or better.
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        if training and self.trainable:
+        if training and self.trainable and not self.synchronized:
             mean, variance = batch_moments(x, self._group.order)
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
@@ -103,8 +109,14 @@ class FieldNormalization(FieldLayer):
                 x, mean, variance, self.gamma, self.beta, self.epsilon, self._group.order
             )
             return ops.cast(outputs, self.compute_dtype)
-        mean = ops.cast(self.moving_mean, dtype)
-        variance = ops.cast(self.moving_variance, dtype)
+        if training and self.trainable:
+            by_field = ops.reshape(x, (-1, self._fields, self._group.order))
+            mean, variance = ops.moments(by_field, axes=(0, 2), synchronized=True)
+            self._follow(self.moving_mean, ops.stop_gradient(mean))
+            self._follow(self.moving_variance, ops.stop_gradient(variance))
+        else:
+            mean = ops.cast(self.moving_mean, dtype)
+            variance = ops.cast(self.moving_variance, dtype)
         scale = ops.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             scale = scale * ops.cast(self.gamma, dtype)

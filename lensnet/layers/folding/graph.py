@@ -331,7 +331,7 @@ def _reserve(name: str) -> None:
 
 _OPERATIONS = (
     *("add", "affine_transform", "cast", "concatenate", "flip", "get_item", "multiply", "split"),
-    *("take", "transpose", "zeros_like"),
+    *("expand_dims", "ones_like", "reshape", "take", "transpose", "zeros_like"),
 )
 """The names, without their numbers, of the operations that folding applies."""
 

@@ -30,9 +30,10 @@ class Counts:
         multiply_adds: for one image, as the network is folded (`lensnet.layers.fold`): of
             convolutions, where a symmetric one counts as the plain one that it becomes, with as
             large a filter; in a maximum over n rotated filters, n times; of depthwise convolutions,
-            and of dense layers, those of squeeze-and-excitation and channel attention too. Not
-            counted are normalisations, layer scale, activations, sums, means and maxima over
-            pixels, the blur of `downsample`, and zeros between groups.
+            and of dense layers, those of squeeze-and-excitation and channel attention too; and of
+            attention's two products of tokens with tokens. Not counted are normalisations, layer
+            scale, activations, sums, means and maxima over pixels, the blur of `downsample`, and
+            zeros between groups.
     """
 
     parameters: int
@@ -94,7 +95,7 @@ def count(
         spec = registry.backbones.get(spec)
     kit = CountingKit(Symmetry.parse(symmetry), width=width)
     build = registry.load_object(spec.build)
-    features = build(kit, FeatureMap(*input_shape), **spec.variant, **(options or {}))
+    features = build(kit, FeatureMap(*input_shape), **{**spec.variant, **(options or {})})
     kit.dense(kit.invariant(features, name="global_pool"), num_outputs)
     return Counts(kit.parameters, kit.multiply_adds)
 
@@ -165,7 +166,7 @@ class CountingKit(Kit):
         group = self.symmetry.group
         if self.symmetry.kind != "regular" or kernel_size == 1 or (group and group.exact_on_grid):
             return kernel_size**2
-        return sum(1 + 2 * ring.band_limit for ring in rings(kernel_size))
+        return _harmonics(kernel_size)
 
     def _repeats(self, window: Window) -> int:
         """How often a plain convolution is computed."""
@@ -223,6 +224,58 @@ class CountingKit(Kit):
     def invariant(self, x: FeatureMap, *, name: str) -> FeatureMap:
         return FeatureMap(1, 1, self._fields(x.channels))
 
+    # --- tokens -------------------------------------------------------------------------------
+
+    def tokens(self, x: FeatureMap, *, name: str) -> FeatureMap:
+        return FeatureMap(1, x.pixels, x.channels)
+
+    def token_map(self, x: FeatureMap, size: tuple[int, int], *, name: str) -> FeatureMap:
+        return FeatureMap(*size, x.channels)
+
+    def crop_tokens(self, x: FeatureMap, first: int, count: int, *, name: str) -> FeatureMap:
+        return FeatureMap(1, count, x.channels)
+
+    def join_tokens(self, rows: list[FeatureMap], *, name: str) -> FeatureMap:
+        return FeatureMap(1, sum(row.width for row in rows), rows[0].channels)
+
+    def learned_tokens(self, x: FeatureMap, count: int, *, name: str) -> FeatureMap:
+        self._count(count * self._fields(x.channels))
+        return FeatureMap(1, count, x.channels)
+
+    def add_positions(
+        self, x: FeatureMap, size: tuple[int, int], *, prefix_tokens: int = 0, name: str
+    ) -> FeatureMap:
+        self._count((prefix_tokens + self._positions(size)) * self._fields(x.channels))
+        return x
+
+    def position_bias(
+        self,
+        x: FeatureMap,
+        size: tuple[int, int],
+        heads: int,
+        *,
+        prefix_tokens: int = 0,
+        name: str,
+    ) -> None:
+        displacements = self._positions((2 * size[0] - 1, 2 * size[1] - 1))
+        self._count((displacements + (3 if prefix_tokens else 0)) * heads)
+
+    def _positions(self, size: tuple[int, int]) -> int:
+        """The numbers by which a free function on a grid is given."""
+        group = self.symmetry.group
+        if group is None or group.exact_on_grid or self.symmetry.rotate == "inputs":
+            return size[0] * size[1]
+        return _harmonics(size[0])
+
+    def pointwise(self, x: FeatureMap, channels: int, *, name: str) -> FeatureMap:
+        self._count((x.channels + 1) * self._fields(channels), x.pixels * x.channels * channels)
+        return FeatureMap(x.height, x.width, channels)
+
+    def attention(self, x: FeatureMap, heads: int, *, bias: Any = None, name: str) -> FeatureMap:
+        channels = x.channels // 3
+        self._count(0, 2 * x.pixels**2 * channels)
+        return FeatureMap(1, x.pixels, channels)
+
     # --- what changes no shape, and no count --------------------------------------------------
 
     def dropout(self, x: FeatureMap, rate: float, *, name: str) -> FeatureMap:
@@ -260,3 +313,8 @@ def _pixels(window: Window) -> int:
     """The multiply-adds of one plain filter at one place, for each channel that it sees."""
     height, width = window.extent
     return height * width
+
+
+def _harmonics(kernel_size: int) -> int:
+    """The circular harmonics in a filter."""
+    return sum(1 + 2 * ring.band_limit for ring in rings(kernel_size))

@@ -6,10 +6,11 @@ It imports no Keras: a kit may build layers, or count what they would cost.
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, Self
 
 from lensnet.errors import ConfigurationError
+from lensnet.models.kit.token_interface import TokenKit
 from lensnet.models.kit.windows import (
     KernelSize,
     Window,
@@ -22,7 +23,7 @@ from lensnet.symmetry import Symmetry
 __all__ = ["Kit"]
 
 
-class Kit(ABC):
+class Kit(TokenKit):
     """Supplies the layers of one network. `lensnet.models.kit.make_kit` makes one.
 
     Every method takes a tensor and returns a tensor. Channel counts are those of the plain
@@ -105,6 +106,7 @@ class Kit(ABC):
         *,
         strides: int = 1,
         padding: str = "same",
+        divisible_by: int = 1,
         use_bias: bool = False,
         name: str,
     ) -> Any:
@@ -112,7 +114,7 @@ class Kit(ABC):
         window = self._window(image, kernel_size, strides, padding, name, may_prefilter=True)
         return self._lift(
             self._fit(image, window, name),
-            self.channels(filters),
+            self.channels(filters, divisible_by),
             window,
             use_bias=use_bias,
             name=name,
@@ -142,7 +144,7 @@ class Kit(ABC):
             padding: `"same"` pads `(kernel_size - 1) / 2` pixels on every side; `"valid"`;
                 `"tensorflow"` as TensorFlow's `"same"`, one pixel more below and to the right
                 where a stride asks for it. A symmetric kit pads these alike: the map has the same
-                size, and the two agree where the stride fits.
+                size, and the two agree where the stride fits. `"tiles"` leaves out no pixel.
             groups: as in ResNeXt; see `Symmetry.whole_groups`.
             divisible_by: see `channels`.
             like: a map to which the output will be added, where `filters` is the sum of parts

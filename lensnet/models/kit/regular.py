@@ -18,6 +18,9 @@ from lensnet.layers.fields.field_squeeze_excite import FieldSqueezeExcite
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.spatial.drop_path import DropPath
+from lensnet.layers.tokens.field_position_bias import FieldPositionBias
+from lensnet.layers.tokens.field_position_embedding import FieldPositionEmbedding
+from lensnet.layers.tokens.field_tokens import FieldTokens
 from lensnet.models.kit.symmetric import SymmetricKit
 from lensnet.models.kit.windows import Window
 from lensnet.symmetry import Symmetry
@@ -96,6 +99,36 @@ class RegularKit(SymmetricKit):
 
     def drop_path(self, x: Any, rate: float, *, name: str) -> Any:
         return DropPath(rate, name=name)(x) if rate else x
+
+    def pointwise(self, x: Any, channels: int, *, name: str) -> Any:
+        return self._conv(x, channels, Window(1), groups=1, use_bias=True, name=name)
+
+    def learned_tokens(self, x: Any, count: int, *, name: str) -> Any:
+        initializer = self.kernel_initializer
+        return FieldTokens(str(self.symmetry), count, initializer=initializer, name=name)(x)
+
+    def add_positions(
+        self, x: Any, size: tuple[int, int], *, prefix_tokens: int = 0, name: str
+    ) -> Any:
+        return FieldPositionEmbedding(
+            str(self.symmetry),
+            size[0],
+            prefix_tokens=prefix_tokens,
+            initializer=self.kernel_initializer,
+            name=name,
+        )(x)
+
+    def position_bias(
+        self, x: Any, size: tuple[int, int], heads: int, *, prefix_tokens: int = 0, name: str
+    ) -> Any:
+        return FieldPositionBias(
+            str(self.symmetry),
+            size[0],
+            heads,
+            prefix_tokens=prefix_tokens,
+            initializer=self.kernel_initializer,
+            name=name,
+        )(x)
 
     def invariant(self, x: Any, *, name: str) -> Any:
         x = keras.layers.GlobalAveragePooling2D(name=name)(x)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
+from lensnet.layers.tokens.table import one, table_layer
+from lensnet.models.kit.position_bias import bias_of_table, bias_rows
 from lensnet.models.kit.shared import KerasKit
 
 __all__ = ["ScalarKit"]
@@ -83,6 +86,43 @@ class ScalarKit(KerasKit):
         if not rate:
             return x
         return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x)
+
+    def pointwise(self, x: Any, channels: int, *, name: str) -> Any:
+        return keras.layers.Conv2D(
+            channels,
+            1,
+            kernel_initializer=self.kernel_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            name=name,
+        )(x)
+
+    def learned_tokens(self, x: Any, count: int, *, name: str) -> Any:
+        layer = table_layer(
+            count, x.shape[-1], kernel_initializer=self.kernel_initializer, name=name
+        )
+        return ops.expand_dims(layer(one(x, each_example=True)), 1)
+
+    def add_positions(
+        self, x: Any, size: tuple[int, int], *, prefix_tokens: int = 0, name: str
+    ) -> Any:
+        layer = table_layer(
+            prefix_tokens + size[0] * size[1],
+            x.shape[-1],
+            kernel_initializer=self.kernel_initializer,
+            name=name,
+        )
+        return x + ops.expand_dims(layer(one(x)), 1)
+
+    def position_bias(
+        self, x: Any, size: tuple[int, int], heads: int, *, prefix_tokens: int = 0, name: str
+    ) -> Any:
+        layer = table_layer(
+            bias_rows(size, prefix_tokens),
+            heads,
+            kernel_initializer=self.kernel_initializer,
+            name=name,
+        )
+        return bias_of_table(layer(one(x)), size, prefix_tokens)
 
     def invariant(self, x: Any, *, name: str) -> Any:
         return keras.layers.GlobalAveragePooling2D(name=name)(x)

@@ -8,12 +8,13 @@ from typing import Any
 import keras
 
 from lensnet.models.kit.interface import Kit
+from lensnet.models.kit.keras_tokens import KerasTokenKit
 from lensnet.models.kit.windows import Window
 
 __all__ = ["KerasKit"]
 
 
-class KerasKit(Kit):
+class KerasKit(KerasTokenKit, Kit):
     """The layers that no symmetry asks to be others.
 
     They treat pixels or channels alike, so that a rotated map gives the rotated answer whatever the

@@ -15,6 +15,10 @@ the size that they have in the plain network. The size must be known when the ne
 
 A window larger than its map sees zeros around the map, the same on both sides, so that no image is
 too small.
+
+**Patches** (`padding="tiles"`) leave out no pixel: zeros on both sides fill the map up to whole
+windows. Where their number is odd one row more is put there: without a symmetry that row is left
+out again, with one the filter sees means over 2x2 pixels.
 """
 
 from __future__ import annotations
@@ -101,7 +105,7 @@ def convolution_window(
         map_size: of the input.
         kernel_size: of the plain network's filters.
         strides: of the plain network.
-        padding: `"same"`, `"valid"` or `"tensorflow"`, see `Kit.conv`.
+        padding: `"same"`, `"valid"`, `"tensorflow"` or `"tiles"`, see `Kit.conv`.
         may_prefilter: whether the filter is small beside the map, so that where it is to see means
             of pixels a larger filter costs less than a map of means.
         name: of the layer, for messages.
@@ -110,6 +114,12 @@ def convolution_window(
         ValueError: in a symmetric network, a stride on a map that is not square or of unknown size;
             or a filter that is not square with a stride or without padding.
     """
+    tiles = (0, 0)
+    if padding == "tiles":
+        tiles, padding = _to_whole_windows(map_size, kernel_size, strides), "valid"
+        map_size = _padded(map_size, tiles)
+        if symmetry.kind == "none":
+            return Window(kernel_size, strides, "valid", pad_pixels=tiles)
     surround = _surround(map_size, kernel_size) if padding == "valid" else (0, 0)
     if symmetry.kind == "none":
         if padding == "same" and strides > 1:
@@ -136,10 +146,10 @@ def convolution_window(
             # A pointwise convolution sees only the means that it keeps.
             align_strides = strides
     window = filter_size(symmetry, kernel_size)
-    pads = (0, 0)
+    pads = tiles
     if padding == "valid" and window != kernel_size:
         more = (_sides(window)[0] - _sides(kernel_size)[0]) // 2
-        pads = (more, more)
+        pads = (tiles[0] + more, tiles[1] + more)
     return Window(
         window,
         strides // align_strides,
@@ -224,6 +234,15 @@ def _surround(map_size: MapSize, kernel_size: KernelSize) -> tuple[int, int]:
     """Zeros on either side of a map that is smaller than a window."""
     rows, columns = (
         0 if size is None else (max(0, side - size) + 1) // 2
+        for side, size in zip(_sides(kernel_size), map_size, strict=True)
+    )
+    return rows, columns
+
+
+def _to_whole_windows(map_size: MapSize, kernel_size: KernelSize, strides: int) -> tuple[int, int]:
+    """Zeros on either side of a map, without which its last pixels would be in no window."""
+    rows, columns = (
+        0 if size is None else (-(max(0, size - side)) % strides + max(0, side - size) + 1) // 2
         for side, size in zip(_sides(kernel_size), map_size, strict=True)
     )
     return rows, columns

@@ -6,8 +6,14 @@ import tensorflow as tf
 
 from lensnet.data import prepare
 from lensnet.data.pipeline import split_data, training_stream
+from lensnet.data.pipeline.share import Share
 
 EPOCHS, SIZE = 3, 15
+
+IN_MEMORY, ON_DISK = (
+    pytest.mark.parametrize("data", [place], indirect=True) for place in ("in memory", "on disk")
+)
+"""For what does not depend on the place; the places are compared in tests of their own."""
 
 
 @pytest.fixture(params=["in memory", "on disk"])
@@ -78,9 +84,10 @@ VARIED = ["flip", {"rotate": {"degrees": 15}}, "noise", "random_erasing", "mixup
 def test_an_epoch_does_not_depend_on_those_before(data, options):
     data = data(**options)
     whole = collect(data.training_batches(SIZE, epochs=EPOCHS))
-    for first in range(1, EPOCHS):
-        resumed = collect(data.training_batches(SIZE, first_epoch=first, epochs=EPOCHS))
-        expected = whole[first * data.steps_per_epoch(SIZE) :]
+    for first, step in zip(range(EPOCHS), (2, 0, 3), strict=True):
+        begun = {"first_epoch": first, "first_step": step}
+        resumed = collect(data.training_batches(SIZE, **begun, epochs=EPOCHS))
+        expected = whole[first * data.steps_per_epoch(SIZE) + step :]
         assert len(resumed) == len(expected)
         for one, other in zip(resumed, expected, strict=True):
             for part, same in zip(one, other, strict=True):
@@ -88,6 +95,45 @@ def test_an_epoch_does_not_depend_on_those_before(data, options):
 
 
 @pytest.mark.parametrize("balance", ["none", "oversample", "balanced"])
+def test_an_epoch_begins_at_any_step(data, balance):
+    """With a last batch that another one has joined, and from the end of an epoch on, too."""
+    data = data(balance=balance, augmentation=["flip"])
+    joined = {"epochs": 3, "smallest_batch": SIZE}
+    whole = collect(data.training_batches(SIZE, **joined))
+    steps = data.steps_per_epoch(SIZE, SIZE)
+    for first in {1, steps // 2, steps - 1, steps}:
+        rest = data.training_batches(SIZE, first_epoch=1, first_step=first, **joined)
+        expected = whole[steps + first :]
+        assert int(rest.cardinality()) == len(expected)
+        for one, other in zip(collect(rest), expected, strict=True):
+            for part, same in zip(one, other, strict=True):
+                np.testing.assert_array_equal(part, same)
+
+
+@pytest.mark.parametrize("augmentation", [["flip", "noise", "random_erasing"], ["flip", "mixup"]])
+def test_workers_load_their_shares_of_the_same_batches(data, augmentation):
+    data = data(augmentation=augmentation, balance="class_weights")
+    batches = {
+        "train": lambda share: data.training_batches(SIZE, epochs=1, share=share),
+        "validation": lambda share: data.batches("validation", 4, share),
+    }
+    for batches_of in batches.values():
+        whole = collect(batches_of(None))
+        shares = [collect(batches_of(Share(first, first + 1, 3))) for first in range(3)]
+        for batch, *parts in zip(whole, *shares, strict=True):
+            assert {int(part[0]) for part in parts} == {len(batch[0])}
+            sizes = [len(part[1]) for part in parts]
+            assert max(sizes) - min(sizes) <= 1
+            for number, values in enumerate(batch):
+                found = np.concatenate([part[1 + number] for part in parts])
+                np.testing.assert_allclose(found, values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "balance"),
+    [("on disk", "none"), ("in memory", "oversample"), ("on disk", "balanced")],
+    indirect=["data"],
+)
 def test_which_examples_a_batch_has(data, balance):
     """The images of any batch are those of the ids that are told for it."""
     data = data(balance=balance)
@@ -119,6 +165,7 @@ def test_each_epoch_has_every_example_once_in_another_order(data):
     assert all(np.mean(order == np.arange(count)) < 0.2 for order in orders)
 
 
+@ON_DISK
 def test_a_last_batch_that_is_too_small_joins_the_one_before(data):
     """As it must where each of several devices is to get an example of it."""
     data = data()
@@ -165,6 +212,7 @@ def test_an_example_is_rotated_differently_in_each_epoch(in_memory):
     assert all(3 <= len(found) <= 8 for found in versions.values())
 
 
+@IN_MEMORY
 def test_oversampling_balances_exactly_with_different_turns(data):
     data = data(balance="oversample", augmentation=["flip", "rotate90"])
     larger = max(data.counts("train").values())
@@ -182,6 +230,7 @@ def test_oversampling_balances_exactly_with_different_turns(data):
     )
 
 
+@ON_DISK
 def test_each_batch_is_balanced(data):
     data = data(balance="balanced", augmentation=["flip", "rotate90"])
     count, rare = len(data.examples("train").ids), data.counts("train")["b"]

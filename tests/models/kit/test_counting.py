@@ -44,6 +44,11 @@ COMBINATIONS = [
     ("efficientnet_lite0", "c8", 32),
     ("tf_efficientnet_lite0", "c4", 32),
     ("convnext_atto", "c4", 33),
+    ("vit_tiny_patch16_224", "none", 33),
+    ("vit_tiny_patch16_224", "d4", 48),
+    ("vit_small_patch14_reg4_dinov2", "rot8", 33),
+    ("vit_lens", "c8", 32),
+    ("vit_lens", "rot4_inputs", 33),
 ]
 
 
@@ -69,13 +74,15 @@ def multiply_adds(model):
         if isinstance(layer, SymmetricDownsample2D)
     }
     total = 0
-    for layer in fold(model).layers:
+    for layer in fold(model).operations:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             if layer.name in pools or layer.kernel_size == (1, 1):
                 continue
             products = np.prod(without_zeros_behind(layer.get_weights()[0]).shape)
         elif isinstance(layer, (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense)):
             products = np.prod(layer.kernel.shape)
+        elif type(layer).__name__ == "Matmul":  # of attention
+            products = layer.input[1].shape[-2] * layer.input[1].shape[-1]
         else:
             continue
         total += int(products) * int(np.prod(layer.output.shape[1:-1]))

@@ -1,0 +1,1 @@
+"""Tokens that are learnt, and vectors and scores of their positions."""

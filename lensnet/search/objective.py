@@ -1,0 +1,103 @@
+"""What a trial is: a run like any other, watched after each epoch."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lensnet.config import Experiment
+from lensnet.config.search.file import COSTS
+from lensnet.errors import LensnetError
+from lensnet.run_folder import RunFolder
+
+__all__ = ["Objective", "Report", "StoppedTrial", "best_row", "fit_trial"]
+
+Report = Callable[[int, float], None]
+"""Takes the epoch, from 1, and the first objective after it; raises `StoppedTrial` at the last."""
+
+
+class StoppedTrial(Exception):
+    """A trial is not worth going on with."""
+
+
+Objective = Callable[[Experiment, Path, Sequence[str], Report], list[float]]
+"""Measures a trial: takes the experiment with its values; its own folder, in which an earlier
+process may have begun; the names of the objectives; and what is called after each epoch, also those
+that an earlier process has trained. Returns the objectives, in order."""
+
+
+def fit_trial(
+    experiment: Experiment, run_dir: Path, objectives: Sequence[str], report: Report
+) -> list[float]:
+    """Trains and measures the network of a trial; the objectives are those of its best epoch."""
+    import keras
+
+    from lensnet.training import fit
+
+    run = RunFolder(run_dir)
+    first = next(name for name in objectives if name not in COSTS)
+    if run.history_file.is_file():
+        for row in run.read_history():
+            report(int(row["epoch"]), _value_of(row, first))
+    # What the trial before has left takes memory.
+    keras.utils.clear_session()
+    gc.collect()
+    run = fit(experiment, run_dir, resume=True, callbacks=[_reporting(first, report)])
+    best = best_row(experiment, run.read_history())
+    costs = _costs(experiment, run) if set(objectives) & set(COSTS) else {}
+    values = [float(costs[n]) if n in COSTS else _value_of(best, n) for n in objectives]
+    for name, value in zip(objectives, values, strict=True):
+        if not math.isfinite(value):
+            raise LensnetError(f"{name} is {value} at the best epoch.")
+    return values
+
+
+def best_row(experiment: Experiment, history: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+    """Returns the epoch whose model a run keeps, by the rule of its `training.early_stopping`."""
+    stopping = experiment.training.early_stopping
+    monitor = stopping.monitor if stopping else "val_loss"
+    sign = 1 if experiment.task_spec.monitors[monitor] == "max" else -1
+    best = history[0]
+    for row in history[1:]:
+        gain = sign * (float(row[monitor]) - float(best[monitor]))
+        if gain > (stopping.min_delta if stopping else 0.0):
+            best = row
+    return best
+
+
+def _value_of(row: Mapping[str, Any], name: str) -> float:
+    if name not in row:
+        raise LensnetError(f"The trial has no {name} in its history.csv: {', '.join(row)}.")
+    return float(row[name])
+
+
+def _costs(experiment: Experiment, run: RunFolder) -> dict[str, int]:
+    """Counts the network, dense layers of its head but for the last one left out."""
+    from lensnet.models.kit.counting import count
+    from lensnet.models.widths import width_factor
+
+    model, data = experiment.model, run.read_data()
+    factor = width_factor(model.backbone, model.symmetry, model.width_policy)
+    counted = count(
+        model.backbone,
+        input_shape=data.image_shape,
+        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
+        symmetry=model.symmetry,
+        width=model.width * factor,
+        options=experiment.model.options,
+    )
+    return {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
+
+
+def _reporting(name: str, report: Report) -> Any:
+    """Makes the callback that reports each epoch, once it is kept."""
+    import keras
+
+    class Reporting(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            report(epoch + 1, _value_of(logs or {}, name))
+
+    return Reporting()

@@ -1,0 +1,66 @@
+"""Pages as a browser shows them: they ask for nothing, run nothing, and fit a phone and paper."""
+
+import pytest
+from chromium import Chromium, find_chromium
+from run_folders import EVIL, write_run
+
+from lensnet.reporting import write_report
+from lensnet.reporting.comparison import compare_runs
+from lensnet.reporting.comparison_page import write_comparison_page, write_invariance_page
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    names = ("one", EVIL)
+    runs = [write_run(folder / name, seed, draw=True) for seed, name in enumerate(names)]
+    comparison = compare_runs(runs)
+    return {
+        "report": write_report(runs[0]),
+        "comparison": write_comparison_page(comparison, folder / "comparison.html"),
+        "invariance": write_invariance_page(runs, folder / "invariance.html"),
+    }
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("page", ["report", "comparison", "invariance"])
+def test_page(browser, pages, page, width, dark, tmp_path):
+    browser.open(pages[page], width=width, dark=dark)
+    assert browser.requests == []
+    assert browser.complaints == []
+    # Nothing but tables and wide figures, which scroll by themselves, is wider than the screen.
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    assert browser.evaluate("document.scripts.length") == 0
+    assert browser.evaluate("document.querySelectorAll('img:not([src^=\"data:\"])').length") == 0
+    shown = browser.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    assert shown and browser.evaluate("document.images.length") > 0
+    light = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (light == "rgb(18, 22, 27)") is dark
+    browser.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 20_000
+
+
+def test_names_are_text(browser, pages):
+    for page in pages.values():
+        browser.open(page)
+        text = browser.evaluate("document.body.innerText")
+        assert "\u202e" not in text
+        assert "<img src=x onerror=alert(1)> \\u202e=cmd()" in text, page
+
+
+def test_pages_are_printed(browser, pages, tmp_path):
+    browser.open(pages["report"])
+    browser.print_pages(tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes()[:5] == b"%PDF-"

@@ -1,0 +1,120 @@
+"""Several devices learn what one does, and end together when one of them dies."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from lens_images import experiment_on
+from worker_processes import run_workers, start_workers
+
+from lensnet.config import Experiment
+from lensnet.config.documents import dump
+from lensnet.training import fit
+
+pytestmark = pytest.mark.slow
+
+TRAINING = {
+    "epochs": 3,
+    "batch_size": 8,
+    # Of Adam, a gradient of nearly zero decides by its sign, which is one of rounding.
+    "optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9},
+    "schedule": {"name": "constant"},
+    "checkpoint": {"steps": 1},
+}
+MODEL = {"backbone": "resnet18", "symmetry": "c4", "width": 0.125}
+
+MIRRORED = """
+import json, sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from lensnet.config import Experiment
+from lensnet.training import fit
+fit(Experiment.model_validate(json.loads(sys.argv[1])), sys.argv[2])
+"""
+
+
+def content(image_folder, data_dir, **training):
+    return experiment_on(image_folder, data_dir, training={**TRAINING, **training}, model=MODEL)
+
+
+@pytest.fixture(scope="module")
+def alone(image_folder, data_dir, tmp_path_factory):
+    """The last weights of one process with one device."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    fit(Experiment.model_validate(content(image_folder, data_dir)), run)
+    return last_weights(run)
+
+
+def last_weights(run):
+    return keras.models.load_model(run / "checkpoints" / "last.keras").get_weights()
+
+
+def assert_close(mine, theirs):
+    for one, other in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+
+
+def stored(path):
+    with np.load(path) as archive:
+        return [archive[name] for name in archive.files]
+
+
+def test_two_mirrored_devices_learn_what_one_does(alone, image_folder, data_dir, tmp_path):
+    experiment = content(image_folder, data_dir, strategy="mirrored")
+    command = [sys.executable, "-c", MIRRORED, json.dumps(experiment), str(tmp_path / "run")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_close(last_weights(tmp_path / "run"), alone)
+
+
+class TestTwoWorkers:
+    @pytest.fixture
+    def arguments(self, image_folder, data_dir, tmp_path):
+        path = tmp_path / "two.yaml"
+        path.write_text(dump(content(image_folder, data_dir, strategy="multi_worker")))
+        command = ("fit", path, "--resume", "--run-dir", tmp_path / "run")
+        return [(tmp_path / f"weights{index}.npz", *command) for index in range(2)]
+
+    def check(self, alone, tmp_path):
+        one, other = (stored(tmp_path / f"weights{index}.npz") for index in range(2))
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        assert_close(one, alone)
+
+    def test_they_learn_what_one_does(self, alone, arguments, tmp_path):
+        codes, outputs = run_workers(arguments)
+        assert codes == [0, 0], outputs[0][-3000:] + outputs[1][-3000:]
+        self.check(alone, tmp_path)
+
+    @pytest.mark.parametrize("victim", [0, 1], ids=["the chief", "the other"])
+    def test_one_is_killed_and_all_go_on(self, alone, arguments, tmp_path, victim):
+        workers = start_workers(arguments)
+        checkpoint = Path(tmp_path / "run" / "checkpoints" / "last.npz")
+        try:
+            while not checkpoint.exists():
+                assert all(worker.poll() is None for worker in workers)
+                time.sleep(0.01)
+            workers[victim].kill()
+            start = time.monotonic()
+            output, _ = workers[1 - victim].communicate(timeout=120)
+            seconds = time.monotonic() - start
+        finally:
+            for worker in workers:
+                worker.kill()
+        assert workers[1 - victim].returncode == 1, output
+        assert "start the same command with --resume on all workers" in output
+        assert "Traceback" not in output
+        assert seconds < 60
+        codes, outputs = run_workers(arguments)
+        assert codes == [0, 0], outputs[0][-3000:] + outputs[1][-3000:]
+        assert "Resuming in epoch" in outputs[0]
+        self.check(alone, tmp_path)
