@@ -119,6 +119,11 @@ def _print(found: Benchmark, run: Path) -> None:
         f"TensorFlow {environment['tensorflow']}, "
         f"TF_ENABLE_ONEDNN_OPTS={environment['TF_ENABLE_ONEDNN_OPTS']}"
     )
+    load, processors = environment["load_average"], environment["processors_available"]
+    if load is not None and load > processors / 2:
+        click.echo(
+            f"Other processes were at work (load {load:.1f}), and times are longer than alone."
+        )
     rows: list[list[Any]] = [
         [
             timing.model,

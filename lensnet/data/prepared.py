@@ -204,12 +204,7 @@ class PreparedData:
         return self._split_data(_checked(split)).ordered(batch_size, share)
 
     def raw_batches(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """Yields the images of `batches` before preprocessing, (N, H, W, C) of the native shape.
-
-        Args:
-            split: `train`, `validation` or `test`.
-            batch_size: images in a batch; the last one may have fewer.
-        """
+        """Yields the images of `batches` before preprocessing, (N, H, W, C) of the native shape."""
         return self._records[_checked(split)].images(batch_size)
 
     def raw_images(self, split: str, positions: np.ndarray) -> np.ndarray:

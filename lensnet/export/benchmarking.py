@@ -99,6 +99,7 @@ def benchmark_run(
     Raises:
         RunError: there is no such run, or it has no model yet.
     """
+    environment = _environment()  # with the load that is not ours
     predictor = Predictor.open(run_dir)
     contenders: dict[str, Callable[[np.ndarray], np.ndarray]] = {_BASELINE: predictor}
     left_out = {}
@@ -117,7 +118,7 @@ def benchmark_run(
         calls = {name: _call(function, images) for name, function in contenders.items()}
         times = take_turns(calls, rounds=rounds, seconds=seconds)
         timings += [_timing(name, batch_size, times) for name in contenders]
-    return Benchmark(_environment(), tuple(timings), left_out)
+    return Benchmark(environment, tuple(timings), left_out)
 
 
 def _call(

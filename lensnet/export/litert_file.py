@@ -34,7 +34,9 @@ def write(served: ServedModel, folder: Path) -> None:
     module = tf.Module()
     module.serve = serve
     with tempfile.TemporaryDirectory() as directory:
-        tf.saved_model.save(module, directory, signatures={"serving_default": serve})
+        # Gradients of activations would be saved with it, which hold tensors of the first function.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, directory, {"serving_default": serve}, options)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=["serving_default"]
         )

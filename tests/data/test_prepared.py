@@ -1,12 +1,13 @@
 """What the other rooms see of a data set."""
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lensnet.data import Preprocessing, prepare
+from lensnet.data import Preprocessing, find_prepared, prepare
 from lensnet.data.records.index import read_index
 from lensnet.data.records.records import open_records
 from lensnet.errors import ConfigurationError, DataError
@@ -48,6 +49,27 @@ def test_labels_fit_the_task(source, make_experiment):
     np.testing.assert_array_equal(binary[:, 0], one_hot[:, 1])
     other = make_experiment(source, task="binary", options={"classes": ["b", "a"]})
     assert prepare(other).classes == ("b", "a")
+
+
+def test_raw_images_are_those_of_the_batches_before_preprocessing(source, make_experiment):
+    data = prepare(make_experiment(source, image_size=6))
+    raw = np.concatenate(list(data.raw_batches("train", 10)))
+    images = np.concatenate([images for images, _ in data.batches("train", 10)])
+    assert raw.shape == (48, 8, 8, 1)
+    np.testing.assert_allclose(data.preprocessing(raw), images, atol=1e-6)
+    some = np.array([40, 3, 17])
+    np.testing.assert_array_equal(data.raw_images("train", some), raw[some])
+
+
+def test_records_that_are_gone_are_not_made(source, make_experiment):
+    experiment = make_experiment(source)
+    data = prepare(experiment)
+    found = find_prepared(experiment, data.records, data.preprocessing)
+    assert found is not None and found.directory == data.directory
+    shutil.rmtree(data.directory)
+    assert find_prepared(experiment, data.records, data.preprocessing) is None
+    assert find_prepared(experiment, None, data.preprocessing) is None
+    assert not data.directory.exists()
 
 
 def test_a_split_that_is_none(source, make_experiment):

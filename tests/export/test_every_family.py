@@ -15,8 +15,12 @@ from lensnet.testing import randomize
 
 pytestmark = pytest.mark.slow
 
-_SPECS = {spec.family: spec for spec in map(registry.backbones.get, registry.backbones.names("*"))}
-FAMILIES = sorted(spec.name for family, spec in _SPECS.items() if family != "tiny")
+# The smallest of each family, and of the ResNets those with other operations.
+NAMES = [
+    *("convnext_atto", "cspresnet50", "densenet121", "ecaresnet50d", "efficientnet_b0"),
+    *("inception_resnet_v2", "inception_v3", "inception_v4", "lens_cnn", "mobilenetv3_small_100"),
+    *("resnet18", "resnetv2_50", "resnext50_32x4d", "vgg16"),
+]
 FORMATS_OF_OTHERS = [name for name in FORMATS if name != "saved_model"]
 
 
@@ -26,8 +30,8 @@ def served(model, shape, task="classification", **preprocessing):
     return ServedModel(folded, how, task, ("a", "b", "c"))
 
 
-def assert_same(served, folder, images):
-    """Each format that can be made here answers as TensorFlow does, to 1e-5 of the largest."""
+def assert_same(served, folder, images, tolerance=1e-5):
+    """Each format that can be made here answers as TensorFlow does, to a part of the largest."""
     outputs = served.function(images)
     expected = np.concatenate([outputs[name].numpy() for name in served.outputs], axis=1)
     for name in FORMATS_OF_OTHERS:
@@ -38,7 +42,12 @@ def assert_same(served, folder, images):
         run = load_object(FORMATS[name].open)(folder / name, list(served.outputs))
         for count in (len(images), 1):
             difference = np.abs(run(images[:count]) - expected[:count]).max()
-            assert difference <= 1e-5 * max(1, np.abs(expected).max()), name
+            assert difference <= tolerance * max(1, np.abs(expected).max()), name
+
+
+def test_each_family_is_here():
+    known = {registry.backbones.get(name).family for name in registry.backbones.names("*")}
+    assert {registry.backbones.get(name).family for name in NAMES} == known - {"tiny"}
 
 
 def raw(shape, count=3):
@@ -47,7 +56,7 @@ def raw(shape, count=3):
 
 
 @pytest.mark.parametrize("symmetry", ["none", "c4"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_families(name, symmetry, tmp_path):
     size = max(registry.backbones.get(name).minimum_size, 32)
     model = create(
@@ -56,11 +65,12 @@ def test_families(name, symmetry, tmp_path):
         num_outputs=3,
         symmetry=symmetry,
         width=0.125,
-        activation="softmax",
     )
+    randomize(model)
     images = raw((size, size, 2))
     scale = {"normalization": "per_image_standard"}
-    assert_same(served(model, (size, size, 2), **scale), tmp_path, images)
+    # Random weights of a hundred layers enlarge what is rounded off.
+    assert_same(served(model, (size, size, 2), **scale), tmp_path, images, tolerance=1e-4)
 
 
 @pytest.mark.parametrize(

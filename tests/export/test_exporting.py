@@ -32,7 +32,19 @@ def test_split(tiny_run, image_folder):
     return images[..., None], np.array([[float(row["score_ring"])] for row in rows])
 
 
-@pytest.mark.parametrize(("name", "quantize"), ALL, ids=[export_name(*each) for each in ALL])
+# The others in test_elsewhere.py and test_saved_model.py, too.
+QUICK = [("keras", None), ("litert", "int8"), ("onnx", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "quantize"),
+    [
+        pytest.param(
+            *each, id=export_name(*each), marks=[] if each in QUICK else [pytest.mark.slow]
+        )
+        for each in ALL
+    ],
+)
 def test_an_export_gives_the_runs_predictions(name, quantize, tiny_run, test_split, tmp_path):
     needs(name)
     images, expected = test_split
@@ -53,19 +65,17 @@ def test_an_export_gives_the_runs_predictions(name, quantize, tiny_run, test_spl
     for shape in ((1, 40, 40, 1), (1, 16, 64, 1), (1, 32, 32, 2), (1, 32, 30, 1)):
         with pytest.raises(OTHER_SHAPE):
             run(np.zeros(shape, "float32"))
+    if name == "keras":
+        model = keras.models.load_model(folder / "model.keras")
+        assert {type(each).__module__.partition(".")[0] for each in within(model)} == {"keras"}
 
 
-def test_a_keras_export_is_of_keras_alone(tiny_run, tmp_path):
-    folder = export_run(tiny_run, "keras", tmp_path / "exported")
-    model = keras.models.load_model(folder / "model.keras")
-
-    def within(model):
-        for operation in model.operations:
-            if isinstance(operation, keras.Model):
-                yield from within(operation)
-            yield operation
-
-    assert {type(each).__module__.partition(".")[0] for each in within(model)} == {"keras"}
+def within(model):
+    """The layers and operations of a model, and of models within it."""
+    for operation in model.operations:
+        if isinstance(operation, keras.Model):
+            yield from within(operation)
+        yield operation
 
 
 def test_an_export_that_answers_otherwise_is_not_left_behind(tiny_run, tmp_path, monkeypatch):
