@@ -22,9 +22,16 @@ sys.modules["torchvision._meta_registrations"] = types.ModuleType("unused")
 import timm  # noqa: E402
 
 
+def _network(request: dict[str, Any]) -> torch.nn.Module:
+    """The architecture; a transformer for images of the size asked for."""
+    is_transformer = request["name"].startswith(("vit_", "deit3_"))
+    size = {"img_size": request["size"]} if is_transformer else {}
+    return timm.create_model(request["name"], num_classes=5, **size)
+
+
 def training_step(request: dict[str, Any]) -> Callable[[], None]:
     """Forward, backward and an AdamW step."""
-    model = timm.create_model(request["name"], num_classes=5)
+    model = _network(request)
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     images = torch.randn(request["batch"], 3, request["size"], request["size"])
@@ -41,7 +48,7 @@ def training_step(request: dict[str, Any]) -> Callable[[], None]:
 
 def inference(request: dict[str, Any]) -> Callable[[], None]:
     """The forward pass in evaluation mode."""
-    model = timm.create_model(request["name"], num_classes=5)
+    model = _network(request)
     model = model.to(memory_format=torch.channels_last).eval()
     images = torch.randn(request["batch"], 3, request["size"], request["size"])
     images = images.to(memory_format=torch.channels_last)

@@ -48,6 +48,8 @@ NETWORKS = {
     "densenet121": "DenseNet121",
     "convnext_tiny": "ConvNeXtTiny",
     "resnext50_32x4d": None,
+    "vit_small_patch16_224": None,
+    "vit_tiny_patch16_224": None,
 }
 """Our name (and timm's), and what keras.applications calls it."""
 
@@ -56,6 +58,8 @@ SYMMETRIC = [
     ("resnet18", "d4"),
     ("efficientnet_b0", "c4"),
     ("efficientnet_b0", "d4"),
+    ("vit_small_patch16_224", "c4"),
+    ("vit_small_patch16_224", "d4"),
 ]
 BUILT = ["resnet50", "densenet201"]
 

@@ -16,6 +16,7 @@ from lensnet.layers.fields.field_channel_attention import (
     FieldChannelAttention,
     FieldChannelGate,
 )
+from lensnet.layers.fields.field_dense import FieldDense
 from lensnet.layers.fields.field_drop_block import FieldDropBlock
 from lensnet.layers.fields.field_dropout import FieldDropout
 from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
@@ -44,6 +45,7 @@ __all__ = [
     "DropPath",
     "FieldChannelAttention",
     "FieldChannelGate",
+    "FieldDense",
     "FieldDropBlock",
     "FieldDropout",
     "FieldGate",

@@ -32,6 +32,7 @@ import numpy as np
 from lensnet.errors import ConfigurationError
 from lensnet.layers import (
     FieldChannelAttention,
+    FieldDense,
     FieldLayerNormalization,
     FieldNormalization,
     FieldPositionEmbedding,
@@ -141,6 +142,11 @@ def _depthwise(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray] | str:
     return [kernel.transpose(0, 1, 3, 2), *bias]
 
 
+def _dense(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
+    kernel, bias = weights
+    return [_at_identity(kernel, 0, layer.kernel.shape[0]), bias]
+
+
 def _tokens(layer: Any, weights: list[np.ndarray]) -> list[np.ndarray]:
     return [weights[0][0]]
 
@@ -179,6 +185,7 @@ _CONVERSIONS: dict[type, Callable[[Any, list[np.ndarray]], list[np.ndarray] | st
     GroupDepthwiseConv2D: _depthwise,
     FieldSqueezeExcite: _squeeze_excite,
     FieldChannelAttention: _channel_attention,
+    FieldDense: _dense,
     FieldPositionEmbedding: _positions,
     FieldTokens: _tokens,
     FieldNormalization: lambda layer, weights: weights,

@@ -253,8 +253,7 @@ def _block(
     y = kit.pointwise(y, channels, name=f"{name}.attn.proj")
     x = _join(kit, x, y, layer_scale, rate, name=name, branch=1)
     y = kit.layer_norm(x, name=f"{name}.norm2")
-    y = kit.pointwise(y, 4 * channels, name=f"{name}.mlp.fc1")
-    y = kit.activation(y, "gelu", name=f"{name}.mlp.act")
+    y = kit.pointwise(y, 4 * channels, activation="gelu", name=f"{name}.mlp.fc1")
     y = kit.pointwise(y, channels, name=f"{name}.mlp.fc2")
     return _join(kit, x, y, layer_scale, rate, name=name, branch=2)
 

@@ -13,6 +13,7 @@ from lensnet.layers.accelerated.batch_normalization import normalize
 from lensnet.layers.accelerated.depthwise_conv2d import convolve
 from lensnet.layers.accelerated.devices import on_cpus_alone
 from lensnet.layers.accelerated.grouped_conv2d import convolve_in_groups
+from lensnet.layers.accelerated.layer_normalization import normalize_positions
 
 __all__ = ["accelerate"]
 
@@ -20,9 +21,9 @@ __all__ = ["accelerate"]
 def accelerate(model: keras.Model) -> keras.Model:
     """Has a model's stock layers compute as lensnet's accelerated ones do.
 
-    These are `Activation`, `BatchNormalization`, `DepthwiseConv2D` and `Conv2D` with groups, in the
-    model and in models within it. Training on a CPU gets faster, and with convolutions in groups
-    inference, too. Answers and gradients are the same but for rounding.
+    These are `Activation`, `BatchNormalization`, `LayerNormalization`, `DepthwiseConv2D` and
+    `Conv2D` with groups, in the model and in models within it. Training on a CPU gets faster, and
+    with convolutions in groups inference, too. Answers and gradients are the same but for rounding.
 
     Nothing else of the model changes: its layers keep their class, configuration, name and
     variables, so that it is saved, exported, counted and folded as a stock model, and what is
@@ -75,10 +76,15 @@ def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
     return convolve(layer, inputs, _in_training(layer))
 
 
+def _normalize_positions(layer: keras.layers.LayerNormalization, inputs: Any) -> Any:
+    return normalize_positions(layer, inputs, _in_training(layer))
+
+
 _FASTER: dict[type[keras.Layer], tuple[str, Callable[..., Any]]] = {
     keras.layers.Activation: ("call", _activate),
     keras.layers.BatchNormalization: ("call", normalize),
     keras.layers.Conv2D: ("convolution_op", convolve_in_groups),
     keras.layers.DepthwiseConv2D: ("call", _convolve),
+    keras.layers.LayerNormalization: ("call", _normalize_positions),
 }
 """The method that a function takes the place of, by the class of the layer."""

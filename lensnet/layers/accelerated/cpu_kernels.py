@@ -33,6 +33,9 @@ Pointwise = TypeVar("Pointwise", bound=Callable[..., Any])
 LEAST_VALUES = 8192
 """A tensor of fewer values an example stays in the processor's cache from pass to pass."""
 
+LEAST_COLUMNS = 512
+"""Of rows, of which there are as many as the tokens of all examples."""
+
 
 def _is_tensorflows(x: Any, *dtypes: str) -> bool:
     """Whether a tensor of one of these types is TensorFlow's, and on a CPU."""
@@ -55,8 +58,9 @@ def should_fuse(x: Any) -> bool:
     Args:
         x: shape (batch, ...), all but the batch known.
     """
-    is_known = _is_tensorflows(x, "float32", "float64")
-    return is_known and math.prod(x.shape[1:]) >= LEAST_VALUES
+    if not _is_tensorflows(x, "float32", "float64"):
+        return False
+    return math.prod(x.shape[1:]) >= (LEAST_COLUMNS if len(x.shape) == 2 else LEAST_VALUES)
 
 
 def fuse_elementwise(function: Pointwise) -> Pointwise:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.accelerated.layer_normalization import layer_normalization
 from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy, to_source
 from lensnet.layers.folding.graph import FoldedGraph
@@ -76,15 +77,15 @@ class FieldLayerNormalization(FieldLayer):
         self.gamma = weight("gamma", self.gamma_initializer) if self.scale else None
         self.beta = weight("beta", self.beta_initializer) if self.center else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool = False) -> Any:
         # Half precision overflows in the squares: statistics are taken in float32 or better.
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        outputs = ops.layer_normalization(
+        outputs = layer_normalization(
             ops.cast(inputs, dtype),
-            gamma=self._in_precision(self.gamma, dtype),
-            beta=self._in_precision(self.beta, dtype),
-            axis=-1,
-            epsilon=self.epsilon,
+            self._in_precision(self.gamma, dtype),
+            self._in_precision(self.beta, dtype),
+            self.epsilon,
+            training,
         )
         return ops.cast(outputs, self.compute_dtype)
 

@@ -218,6 +218,16 @@ def _average_pooling(graph: FoldedGraph, layer: Any, inputs: Any) -> Any:
     return graph.propagate_fusable(inputs, outputs) if is_mean and is_last else outputs
 
 
+def _reshape(graph: FoldedGraph, operation: Any, inputs: Any) -> Any:
+    """Rows to a map, or back, as `keras.ops.reshape` does it: what is last may stay last."""
+    outputs = graph.copy(operation, inputs)[1]
+    keeps_channels = outputs.shape[-1] == inputs.shape[-1]
+    return graph.propagate_fusable(inputs, outputs) if keeps_channels else outputs
+
+
+_Reshape = type(ops.reshape(keras.KerasTensor((1, 1)), (1, 1))._keras_history.operation)
+"""The class of the operation, which Keras makes public by its function alone."""
+
 # --- the table ------------------------------------------------------------------------------------
 
 _LEFT_OUT: tuple[type, ...] = (
@@ -268,5 +278,6 @@ STOCK_RULES: dict[type, Rule] = {
     keras.layers.EinsumDense: Rule(_einsum_dense, absorbed=True),
     keras.layers.GlobalAveragePooling2D: Rule(_average_pooling, transparent=True),
     keras.layers.LeakyReLU: Rule(_leaky_relu),
+    _Reshape: Rule(_reshape, transparent=True),
 }
 """By the exact class of a layer."""

@@ -267,7 +267,7 @@ class CountingKit(Kit):
             return size[0] * size[1]
         return _harmonics(size[0])
 
-    def pointwise(self, x: FeatureMap, channels: int, *, name: str) -> FeatureMap:
+    def pointwise(self, x: FeatureMap, channels: int, **options: Any) -> FeatureMap:
         self._count((x.channels + 1) * self._fields(channels), x.pixels * x.channels * channels)
         return FeatureMap(x.height, x.width, channels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import keras
@@ -29,6 +30,17 @@ class KerasTokenKit(TokenKit):
 
     def join_tokens(self, rows: list[Any], *, name: str) -> Any:
         return keras.layers.Concatenate(axis=2, name=name)(rows) if len(rows) > 1 else rows[0]
+
+    def pointwise(self, x: Any, channels: int, *, activation: str | None = None, name: str) -> Any:
+        rows = self._dense(channels, name=name)(ops.reshape(x, (-1, x.shape[-1])))
+        if activation is not None:
+            layer = keras.layers.Activation(activation, name=f"{name}.{activation}")
+            rows = layer(rows)
+        return ops.reshape(rows, (-1, *x.shape[1:3], channels))
+
+    @abstractmethod
+    def _dense(self, channels: int, *, name: str) -> keras.layers.Layer:
+        """A dense layer with a bias, of rows of channels."""
 
     def attention(self, x: Any, heads: int, *, bias: Any = None, name: str) -> Any:
         tokens, channels = x.shape[2], x.shape[-1] // 3

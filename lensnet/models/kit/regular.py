@@ -10,6 +10,7 @@ from lensnet.layers.convolution.group_conv2d import GroupConv2D
 from lensnet.layers.convolution.group_depthwise_conv2d import GroupDepthwiseConv2D
 from lensnet.layers.convolution.group_rectangular_conv2d import GroupRectangularConv2D
 from lensnet.layers.fields.field_channel_attention import FieldChannelAttention
+from lensnet.layers.fields.field_dense import FieldDense
 from lensnet.layers.fields.field_dropout import FieldDropout
 from lensnet.layers.fields.field_layer_normalization import FieldLayerNormalization
 from lensnet.layers.fields.field_normalization import FieldNormalization
@@ -100,8 +101,14 @@ class RegularKit(SymmetricKit):
     def drop_path(self, x: Any, rate: float, *, name: str) -> Any:
         return DropPath(rate, name=name)(x) if rate else x
 
-    def pointwise(self, x: Any, channels: int, *, name: str) -> Any:
-        return self._conv(x, channels, Window(1), groups=1, use_bias=True, name=name)
+    def _dense(self, channels: int, *, name: str) -> keras.layers.Layer:
+        return FieldDense(
+            str(self.symmetry),
+            self._fields(channels),
+            kernel_initializer=self.kernel_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            name=name,
+        )
 
     def learned_tokens(self, x: Any, count: int, *, name: str) -> Any:
         initializer = self.kernel_initializer

@@ -87,14 +87,13 @@ class ScalarKit(KerasKit):
             return x
         return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x)
 
-    def pointwise(self, x: Any, channels: int, *, name: str) -> Any:
-        return keras.layers.Conv2D(
+    def _dense(self, channels: int, *, name: str) -> keras.layers.Layer:
+        return keras.layers.Dense(
             channels,
-            1,
             kernel_initializer=self.kernel_initializer,
             kernel_regularizer=self.kernel_regularizer,
             name=name,
-        )(x)
+        )
 
     def learned_tokens(self, x: Any, count: int, *, name: str) -> Any:
         layer = table_layer(

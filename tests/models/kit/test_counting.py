@@ -85,8 +85,19 @@ def multiply_adds(model):
             products = layer.input[1].shape[-2] * layer.input[1].shape[-1]
         else:
             continue
-        total += int(products) * int(np.prod(layer.output.shape[1:-1]))
+        total += int(products) * positions(layer.output)
     return total
+
+
+def positions(tensor):
+    """Of one example: the pixels of a map, or the rows that it was made into."""
+    while len(tensor.shape) == 2:
+        operation = tensor._keras_history.operation
+        is_layer = isinstance(operation, keras.Layer)
+        if is_layer and not isinstance(operation, (keras.layers.Dense, keras.layers.Activation)):
+            return 1
+        tensor = operation.input
+    return int(np.prod(tensor.shape[1:-1]))
 
 
 def without_zeros_behind(kernel):
