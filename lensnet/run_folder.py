@@ -1,4 +1,4 @@
-"""The run folder: where everything of one training lies, and what each file is called."""
+"""The run folder: how it is made, opened, checked, held and read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lensnet.locking import Hold, hold
 from lensnet.model_file import check_model_file
 from lensnet.overwriting import MARK, RUN, SERIES, holds_working_directory
 from lensnet.run_documents import DataDescription, parse_data_description, read_json
+from lensnet.run_files import RunFiles
 
 __all__ = ["RunFolder", "default_run_dir"]
 
@@ -31,14 +32,12 @@ def default_run_dir(experiment: Experiment) -> Path:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(RunFiles):
     """A run folder on disk.
 
     Args:
         path: the folder.
     """
-
-    path: Path
 
     @classmethod
     def create(cls, path: str | Path, *, overwrite: bool = False) -> RunFolder:
@@ -339,63 +338,3 @@ class RunFolder:
                     )
             if path.exists() and not path.is_file():
                 raise RunError(f"{path} is not a file: the run folder {self.path} is damaged.")
-
-    @property
-    def has_lock(self) -> bool:
-        """Whether a process holds the folder, or died while it did."""
-        return (self.path / ".lock").exists()
-
-    @property
-    def is_ensemble(self) -> bool:
-        """Whether it holds the networks of other runs, made by `lensnet ensemble`."""
-        return self.ensemble_file.is_file()
-
-    @property
-    def ensemble_file(self) -> Path:
-        """The members of an ensemble, and what they reach on the validation split."""
-        return self.path / "ensemble.json"
-
-    @property
-    def experiment_file(self) -> Path:
-        """The resolved experiment."""
-        return self.path / "experiment.yaml"
-
-    @property
-    def model_file(self) -> Path:
-        """The best model by validation."""
-        return self.path / "model.keras"
-
-    @property
-    def history_file(self) -> Path:
-        """A row an epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def checkpoint_file(self) -> Path:
-        """The state of the training, from which `--resume` goes on."""
-        return self.path / "checkpoints" / "last.npz"
-
-    @property
-    def last_model_file(self) -> Path:
-        """The model as the training left it; `model_file` is the best."""
-        return self.path / "checkpoints" / "last.keras"
-
-    @property
-    def metrics_file(self) -> Path:
-        """The metrics of validation and test."""
-        return self.path / "metrics.json"
-
-    @property
-    def predictions_file(self) -> Path:
-        """The predictions for the test split."""
-        return self.path / "predictions.csv"
-
-    @property
-    def figures_dir(self) -> Path:
-        """The figures."""
-        return self.path / "figures"
-
-    @property
-    def log_file(self) -> Path:
-        """What was said on the way."""
-        return self.path / "log.txt"

@@ -15,10 +15,10 @@ from lensnet.evaluation.paired_tests import (
     error_difference,
     holm,
 )
-from lensnet.reporting.content import Table
 from lensnet.reporting.metric_guide import as_text, guide, in_order, interval_text, percent, whole
 from lensnet.reporting.predictions_file import Predictions, read_predictions
 from lensnet.reporting.run_contents import RunContents, read_run_contents
+from lensnet.reporting.tables import Table
 
 __all__ = ["Comparison", "ComparedRun", "PairedTest", "compare_runs"]
 

@@ -16,13 +16,13 @@ from lensnet.evaluation.comparison_figures import (
 )
 from lensnet.evaluation.rotation_figures import rotation_comparison
 from lensnet.reporting.comparison import ComparedRun, Comparison
-from lensnet.reporting.content import Table
 from lensnet.reporting.figure_captions import EmbeddedFigure, embed_png
 from lensnet.reporting.metric_guide import guide, percent, whole
 from lensnet.reporting.metrics_file import RotationSet
 from lensnet.reporting.page_environment import page_environment
 from lensnet.reporting.page_output import write_page
 from lensnet.reporting.run_contents import RunContents, read_run_contents
+from lensnet.reporting.tables import Table
 
 __all__ = ["write_comparison_page", "write_invariance_page"]
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from lensnet import files
-from lensnet.reporting import content
+from lensnet.reporting import content, facts
 from lensnet.reporting.figure_captions import embed
 from lensnet.reporting.page_environment import page_environment
 from lensnet.reporting.run_contents import RunContents, read_run_contents
@@ -67,15 +67,15 @@ def render(run: RunContents) -> str:
         search_tables=content.search_tables(run),
         rotation_table=content.rotation_table(run),
         figures=figures,
-        data_facts=content.data_facts(run),
-        member_table=content.member_table(run),
-        class_table=content.class_table(run),
+        data_facts=facts.data_facts(run),
+        member_table=facts.member_table(run),
+        class_table=facts.class_table(run),
         bad_files=run.bad_files,
-        bad_file_reasons=content.bad_file_reasons(run),
+        bad_file_reasons=facts.bad_file_reasons(run),
         listed_bad_files=content.LISTED_BAD_FILES,
-        model_facts=content.model_facts(run),
-        training_facts=content.training_facts(run),
-        environment_facts=content.environment_facts(run),
+        model_facts=facts.model_facts(run),
+        training_facts=facts.training_facts(run),
+        environment_facts=facts.environment_facts(run),
         experiment_text=run.experiment_text,
         version=__version__,
     )

@@ -1,7 +1,4 @@
-"""The interface of every kit, and how all of them make a network's convolutions.
-
-It imports no Keras: a kit may build layers, or count what they would cost.
-"""
+"""The interface of every kit. It imports no Keras: a kit may build layers, or count their cost."""
 
 from __future__ import annotations
 
