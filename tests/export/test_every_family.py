@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 NAMES = [
     *("convnext_atto", "cspresnet50", "densenet121", "ecaresnet50d", "efficientnet_b0"),
     *("inception_resnet_v2", "inception_v3", "inception_v4", "lens_cnn", "mobilenetv3_small_100"),
-    *("resnet18", "resnetv2_50", "resnext50_32x4d", "vgg16"),
+    *("resnet18", "resnetv2_50", "resnext50_32x4d", "vgg16", "vit_tiny_patch16_224"),
 ]
 FORMATS_OF_OTHERS = [name for name in FORMATS if name != "saved_model"]
 
