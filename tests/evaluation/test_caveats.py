@@ -12,10 +12,19 @@ def test_why_a_metric_of_a_finder_has_no_value():
     labels = np.array([0] * 6 + [1] * 6)
     metrics = binary_metrics(labels, np.linspace(0, 1, 12))
     reasons = why_undefined(metrics, labels, CLASSES)
-    assert reasons == {"tpr10": 'it needs 10 images of "galaxy", and there are 6'}
+    assert reasons == {
+        name: f'it needs {needed} images of "galaxy", and there are 6'
+        for name, needed in (
+            ("tpr10", "10"),
+            ("tpr_at_fpr_1e-2", "100"),
+            ("tpr_at_fpr_1e-3", "1,000"),
+            ("tpr_at_fpr_1e-4", "10,000"),
+        )
+    }
     labels = np.ones(4, int)
     reasons = why_undefined(binary_metrics(labels, np.full(4, 0.4)), labels, CLASSES)
-    assert set(reasons) == {"roc_auc", "f1", "tpr0", "tpr10", "average_precision"}
+    rates = {f"tpr_at_fpr_1e-{digit}" for digit in (2, 3, 4)}
+    assert set(reasons) == {"roc_auc", "f1", "tpr0", "tpr10", "average_precision"} | rates
     assert set(reasons.values()) == {'there is no image of "galaxy"'}
 
 

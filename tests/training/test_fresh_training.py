@@ -18,6 +18,7 @@ from lensnet.config import Experiment
 from lensnet.config.documents import dump
 from lensnet.data import prepare
 from lensnet.evaluation.evaluating import evaluate_run
+from lensnet.interruption import Interruption
 from lensnet.run_folder import RunFolder
 from lensnet.training import fit, learning, run_checkpoint
 from lensnet.training.devices import create_strategy
@@ -43,15 +44,22 @@ def content_of(data_dir, **training):
             "augmentation": ["flip", "mixup"],
         },
         "model": {"backbone": "tiny", "width": 0.125, "head": {"units": [4], "dropout": 0.5}},
-        "training": {"epochs": 2, "batch_size": 9, "steps_per_epoch": 4, **training},
+        "training": {
+            "epochs": 2,
+            "batch_size": 9,
+            "steps_per_epoch": 4,
+            "checkpoint": {"steps": 1},
+            **training,
+        },
         "tracking": {"tensorboard": False},
     }
 
 
 class Interrupted(run_checkpoint.RunCheckpoint):
-    """Ctrl-C in the second epoch."""
+    """Ctrl-C in the second epoch, after a checkpoint of its second step."""
 
     def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
         if (len(self.history), batch) == (1, 1):
             raise KeyboardInterrupt
 
@@ -64,7 +72,7 @@ def trained(path, content, *, resuming=False):
     with run.held("lensnet fit") as held:
         complete_folder(run, experiment.resolved(data.splits), data)
         strategy = create_strategy("one_device")
-        learning.train(experiment, data, run, strategy, held, resuming=resuming)
+        learning.train(experiment, data, run, strategy, held, Interruption(), resuming=resuming)
     with np.load(run.path / "checkpoints" / "last.npz") as archive:
         return dict(archive)
 

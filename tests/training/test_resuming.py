@@ -239,6 +239,7 @@ def test_killed_within_an_epoch_and_asked_to_stop_in_its_validation(
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_a_time_budget_ends_with_the_step_that_exceeds_it(image_folder, data_dir, tmp_path):
     short = experiment(image_folder, data_dir, training={"epochs": 50, "time_budget": "0.01s"})
     run = fit(short, tmp_path / "run").path

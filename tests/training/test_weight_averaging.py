@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from lensnet.config.averaging import ExponentialAverage, StochasticAverage
+from lensnet.config.control import Checkpoints
+from lensnet.interruption import Interruption
 from lensnet.run_folder import RunFolder
+from lensnet.training.pace import Pace
 from lensnet.training.run_checkpoint import RunCheckpoint
 from lensnet.training.weight_averaging import WeightAveraging
 
@@ -118,10 +121,11 @@ def test_a_run_saves_the_mean_and_goes_on_with_it(tmp_path):
         averaging = WeightAveraging(ExponentialAverage(decay=0.9), model, EPOCHS)
         with run.held("a test") as held:
             monitors = {"val_loss": "min"}
+            pace = Pace(Checkpoints(), None, Interruption())
             yield (
                 model,
                 averaging,
-                RunCheckpoint(run, None, lambda: model, monitors, held, [averaging]),
+                RunCheckpoint(run, None, lambda: model, monitors, held, pace, [averaging]),
             )
 
     recorder = Recorder()

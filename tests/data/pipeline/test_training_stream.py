@@ -94,7 +94,11 @@ def test_an_epoch_does_not_depend_on_those_before(data, options):
                 np.testing.assert_array_equal(part, same)
 
 
-@pytest.mark.parametrize("balance", ["none", "oversample", "balanced"])
+@pytest.mark.parametrize(
+    ("data", "balance"),
+    [("on disk", "none"), ("on disk", "oversample"), ("in memory", "balanced")],
+    indirect=["data"],
+)
 def test_an_epoch_begins_at_any_step(data, balance):
     """With a last batch that another one has joined, and from the end of an epoch on, too."""
     data = data(balance=balance, augmentation=["flip"])
@@ -110,7 +114,11 @@ def test_an_epoch_begins_at_any_step(data, balance):
                 np.testing.assert_array_equal(part, same)
 
 
-@pytest.mark.parametrize("augmentation", [["flip", "noise", "random_erasing"], ["flip", "mixup"]])
+@pytest.mark.parametrize(
+    ("data", "augmentation"),
+    [("on disk", ["flip", "noise"]), ("in memory", ["flip", "mixup"])],
+    indirect=["data"],
+)
 def test_workers_load_their_shares_of_the_same_batches(data, augmentation):
     data = data(augmentation=augmentation, balance="class_weights")
     batches = {
