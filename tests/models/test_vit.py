@@ -217,6 +217,26 @@ def test_attention_maps_are_shares():
         lensnet.models.attention_maps(build_short("resnet18", "none"))
 
 
+@on_tensorflow
+@pytest.mark.parametrize("symmetry", ["c4", "d4"])
+def test_block_diagonal_networks_answer_the_same(symmetry, monkeypatch):
+    """Their layers compute in the basis of irreducible representations, with the same weights."""
+    from lensnet.models.kit import regular
+
+    options = {"class_token": True, "layer_scale": 1.0, "depth": 2, "registers": 1}
+    dense = lens(symmetry, **options)
+    monkeypatch.setattr(regular, "LEAST_IRREP_CHANNELS", {symmetry: 1})
+    blocks = lens(symmetry, **options)
+    kinds = {type(layer).__name__ for layer in blocks.layers}
+    assert {"FieldBasis", "IrrepActivation"} <= kinds
+    blocks.set_weights(dense.get_weights())
+    expected = numpy(dense(images_of(48)))
+    largest = np.abs(expected).max()
+    for model in (blocks, lensnet.layers.fold(blocks)):
+        np.testing.assert_allclose(numpy(model(images_of(48))), expected, atol=1e-5 * largest)
+    assert_equivariant(blocks, images_of(48), symmetry)
+
+
 # --- positions ------------------------------------------------------------------------------------
 
 
