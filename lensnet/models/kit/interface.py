@@ -348,8 +348,6 @@ class Kit(TokenKit):
     def invariant(self, x: Any, *, name: str) -> Any:
         """Pools a map to features, shape (batch, features), that the symmetry does not change."""
 
-    # --- what drops ---------------------------------------------------------------------------
-
     @abstractmethod
     def dropout(self, x: Any, rate: float, *, name: str) -> Any:
         """Dropout of features, a pixel at a time."""
