@@ -12,6 +12,7 @@ from lensnet.layers.convolution.group_separable_conv2d import GroupSeparableConv
 from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
 from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
+from lensnet.layers.fields.field_basis import FieldBasis, IrrepActivation
 from lensnet.layers.fields.field_channel_attention import (
     FieldChannelAttention,
     FieldChannelGate,
@@ -43,6 +44,7 @@ __all__ = [
     "CircularMask",
     "DepthwiseConv2D",
     "DropPath",
+    "FieldBasis",
     "FieldChannelAttention",
     "FieldChannelGate",
     "FieldDense",
@@ -63,6 +65,7 @@ __all__ = [
     "GroupRectangularConv2D",
     "GroupSeparableConv2D",
     "GroupedConv2D",
+    "IrrepActivation",
     "RotationalConv2D",
     "RotationalDepthwiseConv2D",
     "RotationalRectangularConv2D",

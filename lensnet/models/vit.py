@@ -185,12 +185,15 @@ def build(
     bias = None
     if positions == "relative":
         bias = kit.position_bias(x, size, heads, prefix_tokens=first, name="rel_pos")
+    inner = kit.block_diagonal(x.shape[-1])
+    x = inner.enter(x, name="enter")
     ends = {-(-depth * quarter // 4) - 1 for quarter in range(1, 5)}
     for index, (rate,) in enumerate(rates_by_stage(drop_path, (1,) * depth)):
         name = f"blocks.{index}"
-        x = _block(kit, x, heads, bias, layer_scale, rate, name=name)
+        x = _block(inner, x, heads, bias, layer_scale, rate, name=name)
         if index in ends:
-            x = _mark(kit, x, size, first, name)
+            x = _mark(kit, inner.leave(x, name=f"{name}.leave"), size, first, name)
+            x = x if index == depth - 1 else inner.enter(x, name=f"{name}.enter")
     if pooling == "token":
         x = kit.crop_tokens(x, 0, 1, name="pool.token")
         return kit.layer_norm(x, name="norm")
@@ -248,9 +251,9 @@ def _block(
     """Attention and a perceptron of two layers, each a residual branch."""
     channels = x.shape[-1]
     y = kit.layer_norm(x, name=f"{name}.norm1")
-    y = kit.pointwise(y, 3 * channels, name=f"{name}.attn.qkv")
+    y = kit.pointwise(y, 3 * channels, heads_out=3 * heads, name=f"{name}.attn.qkv")
     y = kit.attention(y, heads, bias=bias, name=f"{name}.attn")
-    y = kit.pointwise(y, channels, name=f"{name}.attn.proj")
+    y = kit.pointwise(y, channels, heads_in=heads, name=f"{name}.attn.proj")
     x = _join(kit, x, y, layer_scale, rate, name=name, branch=1)
     y = kit.layer_norm(x, name=f"{name}.norm2")
     y = kit.pointwise(y, 4 * channels, activation="gelu", name=f"{name}.mlp.fc1")

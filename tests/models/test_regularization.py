@@ -66,6 +66,11 @@ def test_a_network_that_is_not_of_the_zoo_takes_none(monkeypatch):
         network("hub:some", drop_block={})
 
 
+def test_rows_of_tokens_take_none():
+    with pytest.raises(ConfigurationError, match="no blocks of neighbours; drop_path drops"):
+        network("vit_lens", drop_block={})
+
+
 def squares(model, *layers):
     kernels = [keras.ops.convert_to_numpy(model.get_layer(name).kernel) for name in layers]
     return sum(float((kernel**2).sum()) for kernel in kernels)

@@ -162,17 +162,20 @@ EXACT = [
     ("d4", 64, {}),
     # Zeros on both sides: an even and an odd number of pixels is missing.
     ("d4", 50, {"positions": "relative", "class_token": True}),
-    ("c4", 49, {"layer_scale": 1.0}),
     ("d4", 49, {"stem": "convolutions"}),
     ("c8", 48, {"class_token": True}),
-    ("d8", 49, {"positions": "relative"}),
     ("rot4", 50, {"positions": "relative", "class_token": True}),
+    ("c4", 49, {"layer_scale": 1.0}),
+    ("d8", 49, {"positions": "relative"}),
     ("rot4", 48, {"class_token": True, "registers": 1}),
     ("rot4_inputs", 49, {"class_token": True}),
     ("c4", 48, {"positions": "none"}),
 ]
-if keras.backend.backend() != "tensorflow":
-    EXACT = EXACT[:3]
+QUICK = 3 if keras.backend.backend() != "tensorflow" else 6
+EXACT = [
+    pytest.param(*case, marks=[] if number < QUICK else pytest.mark.slow)
+    for number, case in enumerate(EXACT)
+]
 
 
 @pytest.mark.parametrize(("symmetry", "size", "options"), EXACT)
@@ -195,8 +198,8 @@ def test_controls_fail_the_same_check(monkeypatch):
     assert equivariance_error(model, images, Group(4), outputs="invariant") > 1e-3
 
 
-@pytest.mark.parametrize("symmetry", ["c4", "d4"])
-def test_maps_of_stages_and_of_attention_turn_with_the_image(symmetry):
+def test_maps_of_stages_and_of_attention_turn_with_the_image():
+    symmetry = "d4"
     model = lens(symmetry, class_token=True, registers=1, pooling="token")
     maps = keras.Model(model.input, model.get_layer("stage.blocks.1").output)
     assert_equivariant(maps, images_of(48), symmetry, outputs="regular", tolerance=2e-5)
@@ -215,6 +218,26 @@ def test_attention_maps_are_shares():
     np.testing.assert_allclose(maps["blocks.1"].sum(axis=(1, 2)), 1, rtol=1e-5)
     with pytest.raises(ConfigurationError, match="has no attention between patches"):
         lensnet.models.attention_maps(build_short("resnet18", "none"))
+
+
+@on_tensorflow
+@pytest.mark.parametrize("symmetry", [pytest.param("c4", marks=pytest.mark.slow), "d4"])
+def test_block_diagonal_networks_answer_the_same(symmetry, monkeypatch):
+    """Their layers compute in the basis of irreducible representations, with the same weights."""
+    from lensnet.models.kit import regular
+
+    options = {"class_token": True, "layer_scale": 1.0, "depth": 2, "registers": 1}
+    dense = lens(symmetry, **options)
+    monkeypatch.setattr(regular, "LEAST_IRREP_CHANNELS", {symmetry: 1})
+    blocks = lens(symmetry, **options)
+    kinds = {type(layer).__name__ for layer in blocks.layers}
+    assert {"FieldBasis", "IrrepActivation"} <= kinds
+    blocks.set_weights(dense.get_weights())
+    expected = numpy(dense(images_of(48)))
+    largest = np.abs(expected).max()
+    for model in (blocks, lensnet.layers.fold(blocks)):
+        np.testing.assert_allclose(numpy(model(images_of(48))), expected, atol=1e-5 * largest)
+    assert_equivariant(blocks, images_of(48), symmetry)
 
 
 # --- positions ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ __all__ = ["layer_normalization", "normalize_positions"]
 
 
 def layer_normalization(
-    x: Any, gamma: Any, beta: Any, epsilon: float, training: bool | None
+    x: Any, gamma: Any, beta: Any, epsilon: float, training: bool | None, ones: Any = None
 ) -> Any:
     """What `keras.ops.layer_normalization` answers over the last axis, trained with fewer passes.
 
@@ -31,25 +31,34 @@ def layer_normalization(
         gamma, beta: shape (channels,), or None for 1 and 0.
         epsilon: added to the variance.
         training: whether gradients will be asked for.
+        ones: what a row of ones is in the basis of the channels, shape (channels,), of the same
+            length: the part along it is taken away, and beta is added along it. None for ones.
     """
     if not training or not should_fuse(x):
+        if ones is not None:
+            centred, factor = _centred(x, epsilon, ones)
+            outputs = centred * factor if gamma is None else centred * factor * gamma
+            return outputs if beta is None else outputs + beta * ones
         return ops.layer_normalization(x, gamma=gamma, beta=beta, axis=-1, epsilon=epsilon)
 
     @ops.custom_gradient
     def compute(x: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
         small = ops.convert_to_tensor(epsilon, dtype=x.dtype)
+        along = () if ones is None else (ones,)
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-            d_x, products = _gradient(upstream, x, gamma, small)
-            return d_x, sum_over_batch(products), sum_over_batch(upstream)
+            d_x, products = _gradient(upstream, x, gamma, small, *along)
+            d_beta = sum_over_batch(upstream)
+            d_beta = d_beta if ones is None else d_beta * ones
+            return d_x, sum_over_batch(products), d_beta
 
-        return _normalized(x, gamma, beta, small), gradient
+        return _normalized(x, gamma, beta, small, *along), gradient
 
     channels = x.shape[-1:]
     # As tensors: a custom gradient would want to know of a variable.
-    gamma = ops.ones(channels, x.dtype) if gamma is None else ops.convert_to_tensor(gamma)
-    beta = ops.zeros(channels, x.dtype) if beta is None else ops.convert_to_tensor(beta)
-    return compute(x, ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype))
+    gamma = ops.ones(channels, x.dtype) if gamma is None else ops.cast(gamma, x.dtype)
+    beta = ops.zeros(channels, x.dtype) if beta is None else ops.cast(beta, x.dtype)
+    return compute(x, ops.convert_to_tensor(gamma), ops.convert_to_tensor(beta))
 
 
 def normalize_positions(
@@ -70,24 +79,30 @@ def normalize_positions(
     return ops.cast(outputs, layer.compute_dtype)
 
 
-def _centred(x: Any, epsilon: Any) -> tuple[Any, Any]:
+def _part_along(x: Any, ones: Any) -> Any:
+    """What of each row is along the row of ones."""
+    if ones is None:
+        return ops.mean(x, axis=-1, keepdims=True)
+    return ops.mean(x * ones, axis=-1, keepdims=True) * ones
+
+
+def _centred(x: Any, epsilon: Any, ones: Any) -> tuple[Any, Any]:
     """Values without their mean, and one over their standard deviation."""
-    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    centred = x - _part_along(x, ones)
     variance = ops.mean(centred * centred, axis=-1, keepdims=True)
     return centred, ops.rsqrt(variance + epsilon)
 
 
 @fuse_elementwise
-def _normalized(x: Any, gamma: Any, beta: Any, epsilon: Any) -> Any:
-    centred, factor = _centred(x, epsilon)
-    return centred * factor * gamma + beta
+def _normalized(x: Any, gamma: Any, beta: Any, epsilon: Any, ones: Any = None) -> Any:
+    centred, factor = _centred(x, epsilon, ones)
+    return centred * factor * gamma + (beta if ones is None else beta * ones)
 
 
 @fuse_elementwise
-def _gradient(upstream: Any, x: Any, gamma: Any, epsilon: Any) -> tuple[Any, Any]:
+def _gradient(upstream: Any, x: Any, gamma: Any, epsilon: Any, ones: Any = None) -> tuple[Any, Any]:
     """The gradient of x, and the products whose sums are that of gamma."""
-    centred, factor = _centred(x, epsilon)
+    centred, factor = _centred(x, epsilon, ones)
     normal, scaled = centred * factor, upstream * gamma
-    mean = ops.mean(scaled, axis=-1, keepdims=True)
     along = ops.mean(scaled * normal, axis=-1, keepdims=True)
-    return factor * (scaled - mean - normal * along), upstream * normal
+    return factor * (scaled - _part_along(scaled, ones) - normal * along), upstream * normal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from lensnet.layers.field_layout import count_fields, to_channels
 from lensnet.symmetry import Group
@@ -39,6 +40,10 @@ class FieldLayer(keras.layers.Layer):
     def _to_channels(self, values: Any) -> Any:
         """One value a field as one a channel; None stays."""
         return to_channels(values, self._group)
+
+    def _to_components(self, values: Any) -> Any:
+        """One value a field as one an irreducible component of a single head; None stays."""
+        return None if values is None else ops.tile(values, self._group.order)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "group": self.group}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from lensnet.layers.accelerated.layer_normalization import layer_normalization
@@ -30,6 +31,8 @@ class FieldLayerNormalization(FieldLayer):
         epsilon: added to the variance. 1e-6 as in ConvNeXt; Keras's default is 1e-3.
         center, scale: whether to learn an offset and a scale.
         beta_initializer, gamma_initializer: of the offset and the scale.
+        basis: of the channels, `"regular"` or `"irreps"` (`lensnet.layers.fields.irreps`, of one
+            head).
 
     Input shape:
         (batch, ..., fields * |G|), `channel = field * |G| + element`.
@@ -57,12 +60,14 @@ class FieldLayerNormalization(FieldLayer):
         scale: bool = True,
         beta_initializer: Any = "zeros",
         gamma_initializer: Any = "ones",
+        basis: str = "regular",
         **kwargs: Any,
     ):
         super().__init__(group, **kwargs)
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
+        self.basis = basis
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
@@ -86,6 +91,7 @@ class FieldLayerNormalization(FieldLayer):
             self._in_precision(self.beta, dtype),
             self.epsilon,
             training,
+            self._ones(dtype),
         )
         return ops.cast(outputs, self.compute_dtype)
 
@@ -107,7 +113,17 @@ class FieldLayerNormalization(FieldLayer):
         return graph.permute(graph.add_layer(stock, source, weights=weights)[1], permutation)
 
     def _in_precision(self, values: Any, dtype: str) -> Any:
-        return None if values is None else self._to_channels(ops.cast(values, dtype))
+        if values is None:
+            return None
+        expand = self._to_channels if self.basis == "regular" else self._to_components
+        return expand(ops.cast(values, dtype))
+
+    def _ones(self, dtype: str) -> Any:
+        """A row of ones in the basis: of a field, the root of |G| of its trivial component."""
+        if self.basis == "regular":
+            return None
+        order = self._group.order
+        return ops.cast(np.repeat([order**0.5, 0.0], [1, order - 1]).repeat(self._fields), dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -115,6 +131,7 @@ class FieldLayerNormalization(FieldLayer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
+            "basis": self.basis,
             "beta_initializer": keras.initializers.serialize(self.beta_initializer),
             "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
         }

@@ -25,6 +25,8 @@ class FieldScale(FieldLayer):
         group: the fields' group, such as `"d4"`; `"c1"` for channels that are not fields, where
             this is the paper's layer.
         initializer: of gamma, such as `keras.initializers.Constant(1e-6)`.
+        basis: of the channels, `"regular"` or `"irreps"` (`lensnet.layers.fields.irreps`, of one
+            head).
 
     Input shape:
         (batch, ..., fields * |G|), `channel = field * |G| + element`.
@@ -46,8 +48,11 @@ class FieldScale(FieldLayer):
 
     fold_absorbed = True
 
-    def __init__(self, group: str, initializer: Any = "ones", **kwargs: Any):
+    def __init__(
+        self, group: str, initializer: Any = "ones", basis: str = "regular", **kwargs: Any
+    ):
         super().__init__(group, **kwargs)
+        self.basis = basis
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -61,6 +66,8 @@ class FieldScale(FieldLayer):
         return self._to_channels(self.gamma)
 
     def call(self, inputs: Any) -> Any:
+        if self.basis == "irreps":
+            return inputs * self._to_components(self.gamma)
         return inputs * self.expanded_scale()
 
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
@@ -69,5 +76,6 @@ class FieldScale(FieldLayer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "basis": self.basis,
             "initializer": keras.initializers.serialize(self.initializer),
         }

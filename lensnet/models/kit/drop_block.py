@@ -36,6 +36,9 @@ class _FollowedKit:
     def layer_norm(self, x: Any, *, name: str, **options: Any) -> Any:
         return self._follow(self._kit.layer_norm(x, name=name, **options), name, False)
 
+    def tokens(self, x: Any, *, name: str) -> Any:
+        raise ValueError("tokens in a row have no blocks of neighbours; drop_path drops branches")
+
     def stage(self, x: Any, name: str) -> Any:
         # The mark comes last, for it is where features are taken.
         return self._kit.stage(self._follow(x, name, True), name)

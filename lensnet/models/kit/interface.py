@@ -71,9 +71,9 @@ class Kit(TokenKit):
 
     def with_weight_decay(self, factor: float) -> Self:
         """Returns a kit with L2 of `factor` on its convolutions, beside what they have already."""
-        before = self.kernel_regularizer["config"]["l2"] if self.kernel_regularizer else 0.0
-        decay = {"class_name": "L2", "config": {"l2": before + factor}}
-        return self.replace(kernel_regularizer=decay if before + factor else None)
+        factor += self.kernel_regularizer["config"]["l2"] if self.kernel_regularizer else 0.0
+        decay = {"class_name": "L2", "config": {"l2": factor}}
+        return self.replace(kernel_regularizer=decay if factor else None)
 
     # --- channels -----------------------------------------------------------------------------
 
@@ -344,8 +344,6 @@ class Kit(TokenKit):
     @abstractmethod
     def invariant(self, x: Any, *, name: str) -> Any:
         """Pools a map to features, shape (batch, features), that the symmetry does not change."""
-
-    # --- what drops ---------------------------------------------------------------------------
 
     @abstractmethod
     def dropout(self, x: Any, rate: float, *, name: str) -> Any:

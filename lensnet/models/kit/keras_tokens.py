@@ -31,16 +31,31 @@ class KerasTokenKit(TokenKit):
     def join_tokens(self, rows: list[Any], *, name: str) -> Any:
         return keras.layers.Concatenate(axis=2, name=name)(rows) if len(rows) > 1 else rows[0]
 
-    def pointwise(self, x: Any, channels: int, *, activation: str | None = None, name: str) -> Any:
-        rows = self._dense(channels, name=name)(ops.reshape(x, (-1, x.shape[-1])))
+    def pointwise(
+        self,
+        x: Any,
+        channels: int,
+        *,
+        activation: str | None = None,
+        heads_in: int = 1,
+        heads_out: int = 1,
+        name: str,
+    ) -> Any:
+        layer = self._dense(channels, heads_in=heads_in, heads_out=heads_out, name=name)
+        rows = layer(ops.reshape(x, (-1, x.shape[-1])))
         if activation is not None:
-            layer = keras.layers.Activation(activation, name=f"{name}.{activation}")
-            rows = layer(rows)
+            rows = self._activation(activation, name=f"{name}.{activation}")(rows)
         return ops.reshape(rows, (-1, *x.shape[1:3], channels))
 
     @abstractmethod
-    def _dense(self, channels: int, *, name: str) -> keras.layers.Layer:
+    def _dense(
+        self, channels: int, *, heads_in: int, heads_out: int, name: str
+    ) -> keras.layers.Layer:
         """A dense layer with a bias, of rows of channels."""
+
+    def _activation(self, activation: str, *, name: str) -> keras.layers.Layer:
+        """A pointwise activation of rows."""
+        return keras.layers.Activation(activation, name=name)
 
     def attention(self, x: Any, heads: int, *, bias: Any = None, name: str) -> Any:
         tokens, channels = x.shape[2], x.shape[-1] // 3

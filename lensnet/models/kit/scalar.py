@@ -87,7 +87,9 @@ class ScalarKit(KerasKit):
             return x
         return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x)
 
-    def _dense(self, channels: int, *, name: str) -> keras.layers.Layer:
+    def _dense(
+        self, channels: int, *, heads_in: int, heads_out: int, name: str
+    ) -> keras.layers.Layer:
         return keras.layers.Dense(
             channels,
             kernel_initializer=self.kernel_initializer,

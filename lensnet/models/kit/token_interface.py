@@ -76,12 +76,45 @@ class TokenKit(ABC):
             what `attention` takes as `bias`.
         """
 
+    def block_diagonal(self, channels: int) -> Any:
+        """The kit with which rows of so many channels take the fewest multiply-adds.
+
+        Where that is another basis of the channels than elsewhere, rows are brought into it by the
+        `enter` of that kit and out of it by its `leave`; answers are the same. By itself this kit.
+        """
+        return self
+
+    def enter(self, x: Any, *, name: str) -> Any:
+        """A row in the basis of this kit, from that of the other layers."""
+        return x
+
+    def leave(self, x: Any, *, name: str) -> Any:
+        """A row in the basis of the other layers."""
+        return x
+
     @abstractmethod
-    def pointwise(self, x: Any, channels: int, *, activation: str | None = None, name: str) -> Any:
+    def pointwise(
+        self,
+        x: Any,
+        channels: int,
+        *,
+        activation: str | None = None,
+        heads_in: int = 1,
+        heads_out: int = 1,
+        name: str,
+    ) -> Any:
         """A dense layer with a bias, of each token by itself, to `channels` of this network.
 
         It is a product of matrices of rows, with which TensorFlow computes the activation at once
         at inference: of GELU on a CPU that is a third of the layer's time.
+
+        Args:
+            x: a row.
+            channels: of the output.
+            activation: pointwise, or None.
+            heads_in: of the attention whose answer the row is.
+            heads_out: of the attention that takes the output: three times its heads.
+            name: of the layer.
 
         A token has no orientation but that of its channels, so that where the images themselves are
         rotated (`rot4_inputs`) this is the plain layer.

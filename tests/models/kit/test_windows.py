@@ -109,3 +109,17 @@ def test_a_symmetric_stride_needs_a_known_square_size(size):
 def test_rectangles_have_no_stride_and_are_padded(options):
     with pytest.raises(ValueError, match=r'"s": c4 has no convolution of \(1, 7\) taps'):
         window_of(C4, 16, (1, 7), **options)
+
+
+@pytest.mark.parametrize("symmetry", [PLAIN, C4, C8])
+@pytest.mark.parametrize("size", [5, 64, 101, 102])
+def test_tiles_leave_out_no_pixel(symmetry, size):
+    """As many windows as it takes to see every pixel, as much beyond the map on either side."""
+    window = window_of(symmetry, size, 8, strides=8, padding="tiles", may_prefilter=True)
+    tiles = -(-size // 8)
+    (pad, _), missing = window.pad_pixels, tiles * 8 - size
+    assert window.output_size(size + 2 * pad, size + 2 * pad) == (tiles, tiles)
+    assert pad == (missing + 1) // 2
+    if symmetry.kind != "none":
+        assert leaves_out(window, size) == 0
+        assert window.prefilter_size == 1 + missing % 2
