@@ -16,6 +16,7 @@ from lens_images import experiment_on
 from lensnet import config
 from lensnet.cli import main
 from lensnet.config.documents import dump
+from lensnet.data import prepare
 
 
 @pytest.fixture
@@ -168,7 +169,8 @@ def _limit_file_size():
 
 @pytest.mark.processes
 def test_a_full_disk_leaves_nothing_that_looks_whole(experiment, data_dir, tmp_path):
-    """The system refuses to write more than 100 kB into any one file."""
+    """The system refuses to write more than 100 kB into any one file, the records being there."""
+    prepare(config.load(experiment))
     run = tmp_path / "run"
     done = subprocess.run(
         [sys.executable, "-m", "lensnet", "fit", str(experiment), "--run-dir", str(run),
