@@ -65,7 +65,16 @@ def shell_commands(text: str) -> list[list[str]]:
         lexer.whitespace_split = True
         is_operator = {"&&", "||", "|", ";", "&"}.__contains__
         for ends, words in itertools.groupby(lexer, key=is_operator):
-            command = list(itertools.dropwhile(re.compile(r"\w+=").match, words))
+            command = list(itertools.dropwhile(re.compile(r"\w+=").match, _without_files(words)))
             if command and not ends:
                 found.append(command)
     return found
+
+
+def _without_files(words: Iterator[str]) -> Iterator[str]:
+    """Leaves redirections out, each with the file that it names."""
+    for word in words:
+        if word in (">", ">>", "<"):
+            next(words)
+        else:
+            yield word

@@ -73,11 +73,13 @@ def test_python_blocks_run(home):
         [(block.place, block.text) for block in blocks("python", page) if not block.reason]
         for page in PAGES
     ]
-    (home / "pages.json").write_text(json.dumps(pages))
+    control = [("one that fails", "images.no_such_thing")]
+    (home / "pages.json").write_text(json.dumps([*pages, control]))
     environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT / "tests")}
     environment.pop("LENSNET_DATA_DIR", None)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=home, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads((home / "failed.json").read_text()) == [], done.stderr
+    assert json.loads((home / "failed.json").read_text()) == ["one that fails"], done.stderr
+    assert (home / "runs" / "my-cnn" / "export" / "saved_model").is_dir()
