@@ -8,6 +8,7 @@ checker does.
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from pathlib import Path
 
@@ -148,10 +149,9 @@ def to_markdown(found: griffe.Object) -> str:
                 for one in section.value
             ]
         elif kind in ("returns", "yields"):
-            said = " ".join(
-                ": ".join(filter(None, (str(one.annotation or ""), one.description)))
-                for one in section.value
-            )
+            # As it stands: griffe would take what comes before a colon for a type.
+            head = rf"^{kind.capitalize()}:\n((?:    .*(?:\n|$)|\n)+)"
+            said = inspect.cleandoc(re.search(head, found.docstring.value, re.MULTILINE)[1])
             lines.append(f"**{kind.capitalize()}** {plain(said)}")
         elif kind == "admonition":
             lines.append(f"**{section.title}** {_fenced(section.value.description)}")

@@ -135,7 +135,8 @@ class _Writer:
         field = model.model_fields.get(key) if model else None
         value = field.get_default(call_default_factory=True) if field else PydanticUndefined
         if value is PydanticUndefined:
-            return ""
+            # The task fills it in, or it has no default.
+            return "its defaults" if self._type(schema["properties"][key]) == "section" else ""
         if isinstance(value, BaseModel):
             return (
                 code(value.name) if isinstance(getattr(value, "name", 0), str) else "its defaults"
