@@ -44,7 +44,13 @@ class Experiment(Section):
     """
 
     name: str = Field(pattern=r"^[\w.+-]+$", description="Also the run folder's name in runs/.")
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Of the weights, the order of images, their augmentation and the bootstrap. "
+        "The splits have data.seed.",
+    )
     task: str = Field(description="What is learned: classes, one class among all, or a quantity.")
     data: Data
     model: Model

@@ -25,20 +25,21 @@ __all__ = [
 ]
 
 _GAMMA = "Focusing: by how much examples that are easy count less; 0 gives the cross-entropy."
+_SMOOTHING = "Share of each label that is spread evenly over the classes."
 
 
 class CategoricalCrossentropy(Section):
     """For `task: classification`."""
 
     name: Literal["categorical_crossentropy"] = "categorical_crossentropy"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description=_SMOOTHING)
 
 
 class BinaryCrossentropy(Section):
     """For `task: binary`."""
 
     name: Literal["binary_crossentropy"] = "binary_crossentropy"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description=_SMOOTHING)
 
 
 class CategoricalFocalCrossentropy(Section):
@@ -46,7 +47,7 @@ class CategoricalFocalCrossentropy(Section):
 
     name: Literal["categorical_focal_crossentropy"] = "categorical_focal_crossentropy"
     gamma: float = Field(2.0, ge=0, description=_GAMMA)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description=_SMOOTHING)
 
 
 class BinaryFocalCrossentropy(Section):
@@ -60,7 +61,7 @@ class BinaryFocalCrossentropy(Section):
         lt=1,
         description="Weight of the second class; the first has 1 - alpha. Default: both have 1.",
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description=_SMOOTHING)
 
 
 class MeanSquaredError(Section):

@@ -69,19 +69,25 @@ class DecayingOptimizer(ClippedOptimizer):
 class _MomentsOptimizer(DecayingOptimizer):
     """One with moving means of the gradient and of its size, and the defaults of Adam."""
 
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
+    beta_1: _Rate = Field(0.9, description="Decay of the moving mean of the gradient.")
+    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
 
 
 class Adam(ClippedOptimizer):
     """Adam (Kingma & Ba 2015)."""
 
     name: Literal["adam"] = "adam"
-    beta_1: _Rate = 0.9
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-7
-    amsgrad: bool = False
+    beta_1: _Rate = Field(0.9, description="Decay of the moving mean of the gradient.")
+    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
+    amsgrad: bool = Field(
+        False, description="Divides by the largest mean square so far (Reddi et al. 2018)."
+    )
 
 
 class AdamW(Adam):
@@ -97,35 +103,47 @@ class SGD(DecayingOptimizer):
     """Gradient descent, with momentum (Polyak 1964) or Nesterov's."""
 
     name: Literal["sgd"] = "sgd"
-    learning_rate: float = Field(0.01, gt=0)
-    momentum: _Rate = 0.0
-    nesterov: bool = False
+    learning_rate: float = Field(
+        0.01, gt=0, description="The largest; training.schedule says how it changes."
+    )
+    momentum: _Rate = Field(0.0, description="Decay of the sum of past gradients; 0 for none.")
+    nesterov: bool = Field(False, description="Nesterov's form of the momentum.")
 
 
 class RMSprop(DecayingOptimizer):
     """RMSprop (Hinton 2012)."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    rho: _Rate = 0.9
-    momentum: _Rate = 0.0
-    epsilon: _Positive = 1e-7
-    centered: bool = False
+    rho: _Rate = Field(0.9, description="Decay of the moving mean of the gradient's square.")
+    momentum: _Rate = Field(0.0, description="Decay of the sum of past gradients; 0 for none.")
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
+    centered: bool = Field(
+        False, description="Divides by the gradient's variance in place of its mean square."
+    )
 
 
 class Adadelta(DecayingOptimizer):
     """Adadelta (Zeiler 2012). The paper's learning rate is 1."""
 
     name: Literal["adadelta"] = "adadelta"
-    rho: _Rate = 0.95
-    epsilon: _Positive = 1e-7
+    rho: _Rate = Field(0.95, description="Decay of the moving mean of the gradient's square.")
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
 
 
 class Adagrad(DecayingOptimizer):
     """Adagrad (Duchi et al. 2011)."""
 
     name: Literal["adagrad"] = "adagrad"
-    initial_accumulator_value: _NotNegative = 0.1
-    epsilon: _Positive = 1e-7
+    initial_accumulator_value: _NotNegative = Field(
+        0.1, description="Where the sum of squared gradients begins."
+    )
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
 
 
 class Adamax(_MomentsOptimizer):
@@ -144,31 +162,51 @@ class Adafactor(DecayingOptimizer):
     """Adafactor (Shazeer & Stern 2018), whose steps are in proportion to the weights."""
 
     name: Literal["adafactor"] = "adafactor"
-    beta_2_decay: float = Field(-0.8, lt=0)
-    epsilon_1: _Positive = 1e-30
-    epsilon_2: _Positive = 1e-3
-    clip_threshold: _Positive = 1.0
+    beta_2_decay: float = Field(
+        -0.8,
+        lt=0,
+        description="Exponent: the decay of the mean square is 1 - step ** beta_2_decay.",
+    )
+    epsilon_1: _Positive = Field(1e-30, description="Added to squared gradients.")
+    epsilon_2: _Positive = Field(
+        1e-3, description="Smallest root mean square of a weight, in proportion to which steps are."
+    )
+    clip_threshold: _Positive = Field(1.0, description="Bound on the root mean square of a step.")
 
 
 class Ftrl(ClippedOptimizer):
     """Follow the regularised leader (McMahan et al. 2013)."""
 
     name: Literal["ftrl"] = "ftrl"
-    learning_rate_power: float = Field(-0.5, le=0)
-    initial_accumulator_value: _NotNegative = 0.1
-    l1_regularization_strength: _NotNegative = 0.0
-    l2_regularization_strength: _NotNegative = 0.0
-    l2_shrinkage_regularization_strength: _NotNegative = 0.0
-    beta: _NotNegative = 0.0
+    learning_rate_power: float = Field(
+        -0.5,
+        le=0,
+        description="Exponent by which the rate falls with the sum of squared gradients.",
+    )
+    initial_accumulator_value: _NotNegative = Field(
+        0.1, description="Where the sum of squared gradients begins."
+    )
+    l1_regularization_strength: _NotNegative = Field(
+        0.0, description="Factor of the weights' absolute values."
+    )
+    l2_regularization_strength: _NotNegative = Field(0.0, description="Factor of their squares.")
+    l2_shrinkage_regularization_strength: _NotNegative = Field(
+        0.0, description="Factor of their squares, in the gradient alone."
+    )
+    beta: _NotNegative = Field(
+        0.0, description="Added to the root of the sum of squared gradients."
+    )
 
 
 class Lion(DecayingOptimizer):
     """Lion (Chen et al. 2023). Its learning rate is three to ten times smaller than AdamW's."""
 
     name: Literal["lion"] = "lion"
-    learning_rate: float = Field(1e-4, gt=0)
-    beta_1: float = Field(0.9, gt=0, le=1)
-    beta_2: float = Field(0.99, gt=0, le=1)
+    learning_rate: float = Field(
+        1e-4, gt=0, description="The largest; training.schedule says how it changes."
+    )
+    beta_1: float = Field(0.9, gt=0, le=1, description="Decay of the moving mean of the gradient.")
+    beta_2: float = Field(0.99, gt=0, le=1, description="Decay of the moving mean of its square.")
 
 
 class Lamb(_MomentsOptimizer):
@@ -181,24 +219,37 @@ class Muon(DecayingOptimizer):
     """Muon (Jordan et al. 2024) for dense kernels; AdamW for all else, convolutions too."""
 
     name: Literal["muon"] = "muon"
-    momentum: _Rate = 0.95
-    nesterov: bool = True
+    momentum: _Rate = Field(0.95, description="Decay of the sum of past gradients; 0 for none.")
+    nesterov: bool = Field(True, description="Nesterov's form of the momentum.")
     ns_steps: int = Field(5, ge=1, description="Newton-Schulz iterations.")
-    rms_rate: float | None = Field(0.2, gt=0)
-    adam_beta_1: _Rate = 0.9
-    adam_beta_2: _Rate = 0.999
-    adam_lr_ratio: _Positive = 1.0
-    epsilon: _Positive = 1e-7
+    rms_rate: float | None = Field(
+        0.2,
+        gt=0,
+        description="Root mean square of a step, in units of the learning rate. null: as the "
+        "iterations leave it.",
+    )
+    adam_beta_1: _Rate = Field(0.9, description="beta_1 of the AdamW.")
+    adam_beta_2: _Rate = Field(0.999, description="beta_2 of the AdamW.")
+    adam_lr_ratio: _Positive = Field(
+        1.0, description="Learning rate of the AdamW, in units of this one's."
+    )
+    epsilon: _Positive = Field(
+        1e-7, description="Added to the denominator, against division by zero."
+    )
 
 
 class ScheduleFreeAdamW(DecayingOptimizer):
     """AdamW that needs no schedule (Defazio et al. 2024): take `schedule: {name: constant}`."""
 
     name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
-    learning_rate: float = Field(2.5e-3, gt=0)
-    beta_1: float = Field(0.9, gt=0, lt=1)
-    beta_2: _Rate = 0.999
-    epsilon: _Positive = 1e-8
+    learning_rate: float = Field(
+        2.5e-3, gt=0, description="The largest; training.schedule says how it changes."
+    )
+    beta_1: float = Field(0.9, gt=0, lt=1, description="Decay of the moving mean of the gradient.")
+    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
+    epsilon: _Positive = Field(
+        1e-8, description="Added to the denominator, against division by zero."
+    )
 
 
 class Ranger(_MomentsOptimizer):

@@ -59,8 +59,8 @@ class ExponentialSchedule(WarmedUp):
     """The rate is multiplied by `decay_rate` every `decay_epochs`, continuously."""
 
     name: Literal["exponential"] = "exponential"
-    decay_rate: float = Field(0.95, gt=0, le=1)
-    decay_epochs: float = Field(1.0, gt=0)
+    decay_rate: float = Field(0.95, gt=0, le=1, description="The factor.")
+    decay_epochs: float = Field(1.0, gt=0, description="Epochs in which it is reached.")
 
     def zero_after(self, learning_rate: float, epochs: int) -> float | None:
         if self.decay_rate == 1:
@@ -74,7 +74,7 @@ class StepSchedule(WarmedUp):
     """The rate is multiplied by `decay_rate` at once, every so many epochs or at given ones."""
 
     name: Literal["step"] = "step"
-    decay_rate: float = Field(0.1, gt=0, le=1)
+    decay_rate: float = Field(0.1, gt=0, le=1, description="The factor.")
     decay_epochs: float | list[float] = Field(
         30.0, description="Every so many epochs; or a list of the epochs, such as [30, 60, 80]."
     )
@@ -104,7 +104,9 @@ class CosineSchedule(WarmedUp):
     """Half a cosine down to `final_fraction` of the learning rate (Loshchilov & Hutter 2017)."""
 
     name: Literal["cosine"] = "cosine"
-    final_fraction: float = Field(0.0, ge=0, le=1)
+    final_fraction: float = Field(
+        0.0, ge=0, le=1, description="Where it ends, in units of the learning rate."
+    )
     decay_epochs: float | None = Field(
         None,
         gt=0,
@@ -157,7 +159,7 @@ class PlateauSchedule(WarmedUp):
 
     name: Literal["reduce_on_plateau"] = "reduce_on_plateau"
     monitor: str = Field("val_loss", description="A column of history.csv.")
-    factor: float = Field(0.1, gt=0, lt=1)
+    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied by.")
     patience: int = Field(3, ge=1, description="Epochs without improvement before that.")
     min_delta: float = Field(1e-4, ge=0, description="What counts as improvement is above it.")
     cooldown: int = Field(0, ge=0, description="Epochs after that in which none are counted.")

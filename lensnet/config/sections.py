@@ -245,14 +245,14 @@ class EarlyStopping(Section):
     """Training ends when the monitored value has not improved for `patience` epochs."""
 
     monitor: str = Field("val_loss", description="A column of history.csv.")
-    patience: int = Field(5, ge=1)
-    min_delta: float = Field(0.0, ge=0)
+    patience: int = Field(5, ge=1, description="Epochs without an improvement.")
+    min_delta: float = Field(0.0, ge=0, description="The least that counts as one.")
 
 
 class Training(Repetition):
     """How the network is fitted."""
 
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=1, description="Passes over the training split, at most.")
     steps_per_epoch: int | None = Field(
         None,
         ge=1,
@@ -336,9 +336,11 @@ class Training(Repetition):
 class WandB(Section):
     """Weights & Biases, where the package is installed (`pip install lensnet[wandb]`)."""
 
-    project: str
-    entity: str | None = None
-    mode: Literal["online", "offline", "disabled"] = "online"
+    project: str = Field(description="The project that the run goes to.")
+    entity: str | None = Field(None, description="User or team. Default: yours.")
+    mode: Literal["online", "offline", "disabled"] = Field(
+        "online", description="offline: for `wandb sync` later."
+    )
 
 
 class Tracking(Section):

@@ -165,7 +165,7 @@ def test_what_only_some_values_make_impossible_is_left_to_the_trial(write):
 
 
 def test_the_example_of_the_documentation_is_a_search(write):
-    page = (Path(__file__).parents[3] / "docs" / "search.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "searching.md").read_text()
     (example,) = re.findall(r"```yaml\n(name: .*?)```", page, re.DOTALL)
     plan = load_search(write(example.replace("my-lenses.yaml", "lens.yaml")))
     assert plan.trials == 40 and len(plan.space.parameters) == 8
