@@ -8,6 +8,7 @@ over channels does not see the order: the result rotates with the image.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ import numpy as np
 
 from lensnet.errors import ConfigurationError
 from lensnet.explanation.answers import Answer, unwrapped
+from lensnet.layers import GroupPool
 from lensnet.models.attention import attention_maps
 from lensnet.models.stages import stage_outputs, stride_of
 from lensnet.symmetry import Group
@@ -34,7 +36,9 @@ def grad_cam(
     The map is that of the last stage with at least 4 x 4 pixels, whose pixels lie a stride apart
     around the centre of the image; in between it is linear. What lies more than half a stride
     beyond the last of them, where convolutions leave out the border, is 0. Of a model that averages
-    over rotations it is the mean of the maps of the rotated images, rotated back.
+    over rotations it is the mean of the maps of the rotated images, rotated back; and so of a
+    symmetric network, of which these maps are equal but where its maximum over the group is one of
+    equals: there any has the gradient, and the mean of all does not depend on which.
 
     Args:
         model: as a run saves it.
@@ -57,6 +61,7 @@ def grad_cam(
     answer = Answer(model, chosen)
     stage = stage_outputs(answer.inner)[stage_of_map(model)]
     joint = keras.Model(answer.inner.input, [stage, answer.tensor])
+    group = answer.group if answer.group.order > 1 else _exact_symmetry(answer.inner)
     found = []
     for start in range(0, len(images), _BATCH):
         rows = slice(start, start + _BATCH)
@@ -64,8 +69,17 @@ def grad_cam(
         def maps(moved: np.ndarray, rows: slice = rows) -> Any:
             return _weighted_map(joint, answer, moved, rows)
 
-        found.append(_averaged(maps, images[rows], answer.group, stride_of(stage)))
+        found.append(_averaged(maps, images[rows], group, stride_of(stage)))
     return np.concatenate(found) if found else np.empty(images.shape[:3], np.float32)
+
+
+def _exact_symmetry(model: keras.Model) -> Group:
+    """Returns the elements of a network's group that map the pixel grid onto itself."""
+    for layer in model.layers:
+        if isinstance(layer, GroupPool):
+            group = Group.parse(layer.group)
+            return Group(math.gcd(group.rotations, 4), mirrors=group.mirrors)
+    return Group(1)
 
 
 def stage_of_map(model: keras.Model) -> str:

@@ -44,7 +44,9 @@ def write_explanation_page(found: Explained, path: str | Path) -> Path:
     figures = []
     for first in range(0, number, _ROWS):
         rows = found.images[first : first + _ROWS]
-        heading = f"Images {first + 1} to {first + len(rows)} of {number}"
+        last = first + len(rows)
+        which = f"Image {last}" if len(rows) == 1 else f"Images {first + 1} to {last}"
+        heading = f"{which} of {number}"
         figure = explanation_rows(rows, found.method, found.unit, heading)
         figures.append(embed_png(style.png(figure), name, "" if first else caption))
     listed = [

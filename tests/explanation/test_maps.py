@@ -68,6 +68,16 @@ def test_maps_turn_with_the_image(images, method):
     assert error(GroupAveraged(plain, "c4")) < 1e-5
 
 
+def test_the_map_of_a_round_image_is_round(images):
+    """There the maximum over the group is one of equals, of which rounding picks any."""
+    symmetric = network("c4")
+    few_bits = np.round(64 * images) / 64  # whose sum is the same in any order
+    round_images = sum(np.rot90(few_bits, k, axes=(1, 2)) for k in range(4)) / 4
+    maps = grad_cam(symmetric, round_images, np.array([1, 2]))
+    assert maps.max() > 0
+    assert far(turned(maps), maps) < 1e-5
+
+
 def by_hand():
     """A network whose logits are weighted sums of the means of two maps."""
     image = keras.Input((8, 8, 2))
