@@ -41,7 +41,11 @@ MARK = "lensnet.json"
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[a-z0-9_]{8}(?P<suffix>\.[^.]+)?")
 _FIGURES = (
     "confusion_matrix",
+    "embedding_map",
+    "embedding_outliers",
+    "embedding_umap",
     "example_gallery",
+    "explanation",
     "regression_scatter",
     "reliability_diagram",
     "roc_curve",

@@ -21,6 +21,8 @@ _COMMANDS = {
     "evaluate": "lensnet.cli.evaluate",
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
+    "explain": "lensnet.cli.explain",
+    "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",
     "ensemble": "lensnet.cli.ensemble",
     "search": "lensnet.cli.search",

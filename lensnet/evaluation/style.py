@@ -155,6 +155,16 @@ def plain(text: str, limit: int = 28) -> str:
     return line_of_text.replace("$", r"\$")
 
 
+def short_name(name: str, limit: int = 28) -> str:
+    """Return the end of a path, the file and its folder, as a figure can show it.
+
+    Example:
+        >>> short_name("survey/images/lens/35.fits")
+        'lens/35.fits'
+    """
+    return plain("/".join(name.split("/")[-2:]), limit)
+
+
 def note(axes: Axes, text: str) -> None:
     """Write a quiet sentence into the middle of axes that have nothing to draw."""
     box = {"facecolor": "white", "edgecolor": "none", "pad": 5}

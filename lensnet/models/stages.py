@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["STAGE_PREFIX", "layers_by_stage", "stage_outputs"]
+__all__ = ["STAGE_PREFIX", "layers_by_stage", "stage_outputs", "stride_of"]
 
 STAGE_PREFIX = "stage."
 
@@ -22,6 +22,33 @@ def stage_outputs(model: keras.Model) -> dict[str, Any]:
         for layer in model.layers
         if layer.name.startswith(STAGE_PREFIX)
     }
+
+
+def stride_of(tensor: Any) -> int:
+    """Returns how many pixels of the image lie between neighbouring pixels of a map.
+
+    That is the product of the strides on the way, which the sizes alone do not tell where
+    convolutions leave out the border.
+
+    Args:
+        tensor: a map of a functional model, such as `stage_outputs` returns.
+
+    Example:
+
+    >>> image = keras.Input((64, 64, 1))
+    >>> x = keras.layers.Conv2D(4, 5, strides=2, padding="valid")(image)
+    >>> stride_of(keras.layers.MaxPooling2D(3, strides=2)(x))
+    4
+    """
+    stride = 1
+    while True:
+        layer, node, _ = tensor._keras_history
+        inputs = layer._inbound_nodes[node].input_tensors
+        if not inputs:
+            return stride
+        # All ways to a sum, or to maps side by side, have the same stride.
+        tensor, strides = inputs[0], getattr(layer, "strides", 1)
+        stride *= max(strides) if isinstance(strides, list | tuple) else strides or 1
 
 
 def layers_by_stage(model: keras.Model) -> dict[str, list[keras.Layer]]:

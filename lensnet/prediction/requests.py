@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lensnet import files
 from lensnet.config import Experiment
@@ -14,8 +15,15 @@ from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.errors import ConfigurationError, DataError, RunError
 from lensnet.overwriting import check_table
+from lensnet.registry import load_object
 
-__all__ = ["ScoreFiles", "check_inputs", "what_is_taken"]
+if TYPE_CHECKING:
+    from lensnet.data.sources.inputs import Input, OpenTable
+
+__all__ = ["ScoreFiles", "check_inputs", "nothing_usable", "table_opener", "what_is_taken"]
+
+# Bad files that are named where there is nothing else to say.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -117,3 +125,25 @@ def what_is_taken(experiment: Experiment) -> str:
         f"This run was trained on {experiment.data.dataset}: it takes {shape}. Tables are taken by "
         "runs that were trained on one (data.dataset: fits_catalog)."
     )
+
+
+def nothing_usable(bad: Sequence[Input]) -> str:
+    """Words why there is no answer about any image.
+
+    Args:
+        bad: the inputs, none of which could be used.
+    """
+    if not bad:
+        return "There is no image to score: the inputs name none."
+    shown = [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
+    more = [f"  and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
+    return "\n".join([f"None of the {len(bad)} images could be used:", *shown, *more])
+
+
+def table_opener(experiment: Experiment) -> OpenTable | None:
+    """Returns what loads the images that a table names; None where the run takes no tables."""
+    table = experiment.dataset.table
+    if table is None:
+        return None
+    open_table = load_object(table)
+    return lambda path: open_table(path, experiment.dataset_options, experiment.source_dir)

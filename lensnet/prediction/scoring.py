@@ -9,23 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from lensnet import files
-from lensnet.config import Experiment
 from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, writing_table
 from lensnet.data import FileReader, read_inputs
-from lensnet.data.sources.inputs import Input, OpenTable
+from lensnet.data.sources.inputs import Input
 from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.errors import DataError
 from lensnet.prediction.predictor import Predictor
-from lensnet.prediction.requests import ScoreFiles, check_inputs, what_is_taken
+from lensnet.prediction.requests import (
+    ScoreFiles,
+    check_inputs,
+    nothing_usable,
+    table_opener,
+    what_is_taken,
+)
 from lensnet.progress import track
-from lensnet.registry import load_object
 
 __all__ = ["score_files"]
 
 _log = logging.getLogger(__name__)
-
-# Bad files that are named where there is nothing else to say.
-_SHOWN = 5
 
 
 def score_files(
@@ -74,7 +75,7 @@ def score_files(
         predictor.native_shape,
         batch_size=batch_size,
         reader=FileReader.from_options(predictor.experiment.dataset_options),
-        open_table=_opener(predictor.experiment),
+        open_table=table_opener(predictor.experiment),
     )
     with files.replacing(written.scores) as temporary:
         with open_for_writing(temporary) as stream:
@@ -91,7 +92,7 @@ def score_files(
                 if good:
                     table.rows(_rows(predictor, good))
         if not scored:
-            raise DataError(f"{_nothing_scored(bad)}\n{what_is_taken(predictor.experiment)}")
+            raise DataError(f"{nothing_usable(bad)}\n{what_is_taken(predictor.experiment)}")
         reasons = [
             (name_as_text(item.path), item.error.reason if item.error else "") for item in bad
         ]
@@ -112,15 +113,6 @@ def score_files(
     return scored
 
 
-def _nothing_scored(bad: Sequence[Input]) -> str:
-    """Words why there are no scores."""
-    if not bad:
-        return "There is no image to score: the inputs name none."
-    shown = [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
-    more = [f"  and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-    return "\n".join([f"None of the {len(bad)} images could be used:", *shown, *more])
-
-
 def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
     scores = predictor.scores(np.stack([item.image for item in good if item.image is not None]))
     cells = predictor.columns.cells
@@ -128,15 +120,6 @@ def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
         [item.id, name_as_text(item.path), *cells(row)]
         for item, row in zip(good, scores, strict=True)
     ]
-
-
-def _opener(experiment: Experiment) -> OpenTable | None:
-    """Returns what loads the images that a table names; None where the run takes no tables."""
-    table = experiment.dataset.table
-    if table is None:
-        return None
-    open_table = load_object(table)
-    return lambda path: open_table(path, experiment.dataset_options, experiment.source_dir)
 
 
 def _write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

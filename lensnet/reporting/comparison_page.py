@@ -24,7 +24,7 @@ from lensnet.reporting.page_output import write_page
 from lensnet.reporting.run_contents import RunContents, read_run_contents
 from lensnet.reporting.tables import Table
 
-__all__ = ["write_comparison_page", "write_invariance_page"]
+__all__ = ["Part", "render_parts", "write_comparison_page", "write_invariance_page"]
 
 # A page that shows more draws what nobody reads.
 _MOST_METRICS = 6
@@ -87,7 +87,7 @@ def write_comparison_page(comparison: Comparison, path: str | os.PathLike[str]) 
         parts.append(Part("Learning curves", figures=_learning_figures(histories)))
     title = f"{len(runs)} runs compared"
     chips = [("task", str(runs[0].contents.setting("task"))), *_chips(runs)]
-    return write_page(_render(title, chips, parts), Path(path))
+    return write_page(render_parts(title, chips, parts), Path(path))
 
 
 def write_invariance_page(
@@ -134,10 +134,17 @@ def write_invariance_page(
         )
         parts.append(Part(f"{name}: images that change most", figures=figures))
     title = "Invariance of one run" if len(runs) == 1 else f"Invariance of {len(runs)} runs"
-    return write_page(_render(title, [], parts), Path(path))
+    return write_page(render_parts(title, [], parts), Path(path))
 
 
-def _render(title: str, chips: list[tuple[str, str]], parts: list[Part]) -> str:
+def render_parts(title: str, chips: list[tuple[str, str]], parts: list[Part]) -> str:
+    """Returns a page of parts as HTML.
+
+    Args:
+        title: of the page.
+        chips: what it is about, in a few words each, with their names.
+        parts: those that hold nothing are left out.
+    """
     from lensnet import __version__
 
     environment, pages = page_environment()

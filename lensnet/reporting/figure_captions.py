@@ -93,6 +93,29 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Examples",
         "The errors the model is surest of, and its surest hits.",
     ),
+    "explanation": (
+        "What the network looks at",
+        "Left the image. Middle where the network finds what speaks for its answer: Grad-CAM "
+        "(Selvaraju et al. 2017), or the attention of a vision transformer's last block. Right how "
+        "far its answer falls where that part of the image is covered with the median of its band "
+        "(occlusion, Zeiler & Fergus 2014). A map says where a network looks, not that it is "
+        "right.",
+    ),
+    "embedding_map": (
+        "Embedding",
+        "The network's pooled features, projected onto their two principal components. Images that "
+        "are close are alike to the network.",
+    ),
+    "embedding_umap": (
+        "Embedding by UMAP",
+        "The network's pooled features by UMAP (McInnes et al. 2018), which keeps neighbours "
+        "together. Distances between groups mean nothing.",
+    ),
+    "embedding_outliers": (
+        "Outliers",
+        "The images whose pooled features are farthest from those of the training images: distance "
+        "to the k-th nearest, features being of unit length (Sun et al. 2022).",
+    ),
 }
 
 # Figures are drawn at 160 pixels an inch; shown at 100, their type matches the text around them.

@@ -53,6 +53,22 @@ def refused(capsys, monkeypatch):
     return run
 
 
+def test_what_cannot_be_embedded_or_explained(refused, run, tmp_path, monkeypatch):
+    image = tmp_path / "a.npy"
+    image.write_bytes(b"")
+    output = tmp_path / "features.npz"
+    other = tmp_path / "notes.html"
+    other.write_text("my notes")
+    said = refused("embed", run, image, "-o", tmp_path / "features.csv")
+    assert "Name the output features.npz" in said
+    said = refused("embed", run, image, "-o", output, "--page", other)
+    assert "not a page that lensnet has written" in said
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'lensnet[umap]'" in refused("embed", run, image, "-o", output, "--umap")
+    assert "a page is an HTML file" in refused("explain", run, image, "-o", tmp_path / "a.pdf")
+    assert not output.exists()
+
+
 def test_more_folds_than_examples_of_a_class(refused, experiment):
     experiment.write_text(
         experiment.read_text()[:-1]

@@ -1,9 +1,19 @@
 """Pages as a browser shows them: they ask for nothing, run nothing, and fit a phone and paper."""
 
+import numpy as np
 import pytest
+import yaml
 from chromium import Chromium, find_chromium
-from run_folders import EVIL, write_run
+from run_folders import EVIL, EXPERIMENT, write_run
 
+from lensnet.config import Experiment
+from lensnet.data import BadFileError, Input
+from lensnet.embedding import Embedder, Embedding
+from lensnet.embedding.embedding import Near, Request
+from lensnet.embedding.page import write_embedding_page
+from lensnet.explanation.explaining import Explained, Explanation, Method
+from lensnet.explanation.page import write_explanation_page
+from lensnet.prediction import Predictor
 from lensnet.reporting import write_report
 from lensnet.reporting.comparison import compare_runs
 from lensnet.reporting.comparison_page import write_comparison_page, write_invariance_page
@@ -20,13 +30,41 @@ def browser():
         yield opened
 
 
+def experiment():
+    content = yaml.safe_load(EXPERIMENT) | {"name": "made-up"}
+    content["data"]["source_dir"] = "."
+    return Experiment.model_validate(content)
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     names = ("one", EVIL)
     runs = [write_run(folder / name, seed, draw=True) for seed, name in enumerate(names)]
     comparison = compare_runs(runs)
+    rng = np.random.default_rng(0)
+    image = rng.random((24, 24, 1))
+    explained = [
+        Explanation(EVIL, image, EVIL, f"{EVIL} 0.9", rng.random((24, 24)), rng.normal(size=(6, 6)))
+    ] * 5
+    method = Method("Grad-CAM", "of stage one")
+    explained = Explained(explained, "", method, "logit of the class given", EVIL)
+    near = [(0.25, Near(EVIL, image, f"given: {EVIL}"))] * 7
+    embedding = Embedding(
+        images=90,
+        dimensions=4,
+        request=Request(split="test", outliers=True),
+        embedder=Embedder(Predictor(None, None, ("galaxy", EVIL), experiment()), None),
+        sample=(rng.normal(size=(90, 4)), rng.integers(0, 2, 90).astype(float)),
+        query=near[0][1],
+        neighbours=near,
+        outliers=near,
+        reference=100,
+        bad=[Input(EVIL, EVIL, error=BadFileError(EVIL, "it is cut off"))],
+    )
     return {
+        "explanation": write_explanation_page(explained, folder / "explanation.html"),
+        "embedding": write_embedding_page(embedding, folder / "embedding.html"),
         "report": write_report(runs[0]),
         "comparison": write_comparison_page(comparison, folder / "comparison.html"),
         "invariance": write_invariance_page(runs, folder / "invariance.html"),
@@ -35,7 +73,7 @@ def pages(tmp_path_factory):
 
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("page", ["report", "comparison", "invariance"])
+@pytest.mark.parametrize("page", ["report", "comparison", "invariance", "explanation", "embedding"])
 def test_page(browser, pages, page, width, dark, tmp_path):
     browser.open(pages[page], width=width, dark=dark)
     assert browser.requests == []
