@@ -56,9 +56,13 @@ def print_results(run: RunFolder) -> None:
     # What an earlier version, or an evaluation on other data, does not have.
     kept = [0, *([1] if validation else []), 2, *([3] if intervals else [])]
     click.echo(table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows]))
+    unsaid: dict[tuple[str, str], list[str]] = {}
     for split, reasons in metrics.get("undefined", {}).items():
-        for name, reason in reasons.items():
-            click.echo(visible(f"No {name} on the {split} split: {reason}."))
+        for known in reasons.items():
+            unsaid.setdefault(known, []).append(split)
+    for (name, reason), splits in unsaid.items():
+        where = f"{' and '.join(splits)} split{'s' * (len(splits) > 1)}"
+        click.echo(visible(f"No {name} on the {where}: {reason}."))
     click.echo()
     if test.get("rotation_std") is not None:
         moved = percent(test["rotation_std"])
