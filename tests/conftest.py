@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,16 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             refuse(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture
+def default_signals() -> Iterator[dict[signal.Signals, object]]:
+    """SIGINT and SIGTERM as a process in the foreground has them, however these tests run."""
+    ours = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
+    yield dict(ours)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

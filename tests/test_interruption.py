@@ -14,13 +14,22 @@ def send(number):
 
 
 @pytest.fixture(autouse=True)
-def _handlers():
-    """pytest's own handlers are there again after a test that has failed, too."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _handlers(default_signals):
+    """The handlers are those of before after each test."""
     yield
-    for number, handler in before.items():
+    for number, handler in default_signals.items():
         assert signal.getsignal(number) == handler
-        signal.signal(number, handler)
+
+
+def test_what_is_ignored_stays_ignored():
+    """As the shell of a script has its commands in the background ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening() as interruption, interruption.deferred():
+            send(signal.SIGINT)
+            assert not interruption.is_requested
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

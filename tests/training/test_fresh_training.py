@@ -114,7 +114,9 @@ def test_a_run_from_end_to_end(data_dir, tmp_path):
 
 
 COMMAND = """
-import sys
+import signal, sys
+# A script has its commands in the background ignore it, and their children do so too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import pattern_dataset, tiny_backbone
 tiny_backbone.register()
 pattern_dataset.register()

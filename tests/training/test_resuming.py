@@ -207,6 +207,7 @@ class TestResume:
             fit(same, run, resume=True)
 
 
+@pytest.mark.usefixtures("default_signals")
 def test_killed_within_an_epoch_and_asked_to_stop_in_its_validation(
     whole, image_folder, data_dir, tmp_path, monkeypatch
 ):
