@@ -12,8 +12,9 @@ from lensnet.embedding.drawing import feature_map, image_strip
 from lensnet.embedding.embedding import Embedding, Near
 from lensnet.embedding.maps import FeatureMap, principal_components, umap_map
 from lensnet.evaluation import style
-from lensnet.reporting.comparison_page import Part, render_parts
-from lensnet.reporting.figure_captions import CAPTIONS, EmbeddedFigure, embed_png
+from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_figure
+from lensnet.reporting.figure_captions import CAPTIONS
+from lensnet.reporting.page_of_parts import Part, render_parts
 from lensnet.reporting.page_output import write_page
 from lensnet.reporting.tables import Table
 
@@ -94,7 +95,7 @@ def _neighbour_part(found: Embedding) -> Part:
     heading = f"The image asked for, and its nearest of {style.counted(found.images)}"
     strip = _strip([(0.0, found.query), *found.neighbours], heading, first="asked for")
     caption = "The network's nearest neighbours of the first image, with their distances."
-    figure = embed_png(style.png(strip), "Nearest neighbours", caption)
+    figure = embed_figure(strip, "Nearest neighbours", caption)
     return Part(
         "Nearest neighbours",
         Table(["Image", "Distance", "What it is"], rows),
@@ -145,4 +146,4 @@ def _strip(near: list[tuple[float, Near]], heading: str, first: str | None = Non
 
 
 def _embedded(name: str, figure: Figure) -> EmbeddedFigure:
-    return embed_png(style.png(figure), *CAPTIONS[name])
+    return embed_figure(figure, *CAPTIONS[name])

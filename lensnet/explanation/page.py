@@ -10,8 +10,9 @@ from lensnet.csv_tables import name_as_text
 from lensnet.evaluation import style
 from lensnet.explanation.drawing import explanation_rows
 from lensnet.explanation.explaining import Explained
-from lensnet.reporting.comparison_page import Part, render_parts
-from lensnet.reporting.figure_captions import CAPTIONS, embed_png
+from lensnet.reporting.embedded_figure import embed_figure
+from lensnet.reporting.figure_captions import CAPTIONS
+from lensnet.reporting.page_of_parts import Part, render_parts
 from lensnet.reporting.page_output import write_page
 from lensnet.reporting.tables import Table
 
@@ -48,7 +49,7 @@ def write_explanation_page(found: Explained, path: str | Path) -> Path:
         which = f"Image {last}" if len(rows) == 1 else f"Images {first + 1} to {last}"
         heading = f"{which} of {number}"
         figure = explanation_rows(rows, found.method, found.unit, heading)
-        figures.append(embed_png(style.png(figure), name, "" if first else caption))
+        figures.append(embed_figure(figure, name, "" if first else caption))
     listed = [
         [one.name, "–" if one.truth is None else one.truth, one.answer] for one in found.images
     ]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from lensnet.evaluation import style
 from lensnet.evaluation.comparison_figures import (
     Point,
     learning_curves,
@@ -16,37 +14,18 @@ from lensnet.evaluation.comparison_figures import (
 )
 from lensnet.evaluation.rotation_figures import rotation_comparison
 from lensnet.reporting.comparison import ComparedRun, Comparison
-from lensnet.reporting.figure_captions import EmbeddedFigure, embed_png
+from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_figure, embed_png
 from lensnet.reporting.metric_guide import guide, percent, whole
 from lensnet.reporting.metrics_file import RotationSet
-from lensnet.reporting.page_environment import page_environment
+from lensnet.reporting.page_of_parts import Part, render_parts
 from lensnet.reporting.page_output import write_page
 from lensnet.reporting.run_contents import RunContents, read_run_contents
 from lensnet.reporting.tables import Table
 
-__all__ = ["Part", "render_parts", "write_comparison_page", "write_invariance_page"]
+__all__ = ["write_comparison_page", "write_invariance_page"]
 
 # A page that shows more draws what nobody reads.
 _MOST_METRICS = 6
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a page.
-
-    Attributes:
-        title: its heading.
-        table: what it tells; None for figures alone.
-        note: what must be known to read it.
-        figures: below.
-        name: the style of the table.
-    """
-
-    title: str
-    table: Table | None = None
-    note: str = ""
-    figures: tuple[EmbeddedFigure, ...] = ()
-    name: str = ""
 
 
 def write_comparison_page(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
@@ -137,22 +116,6 @@ def write_invariance_page(
     return write_page(render_parts(title, [], parts), Path(path))
 
 
-def render_parts(title: str, chips: list[tuple[str, str]], parts: list[Part]) -> str:
-    """Returns a page of parts as HTML.
-
-    Args:
-        title: of the page.
-        chips: what it is about, in a few words each, with their names.
-        parts: those that hold nothing are left out.
-    """
-    from lensnet import __version__
-
-    environment, pages = page_environment()
-    return environment.get_template("comparison.html").render(
-        style=pages["style.html"], title=title, chips=chips, parts=parts, version=__version__
-    )
-
-
 def _chips(runs: list[ComparedRun]) -> list[tuple[str, str]]:
     sets = dict.fromkeys(str(run.contents.setting("data", "dataset")) for run in runs)
     return [("data", ", ".join(sets)), ("test images", _images(runs))]
@@ -182,7 +145,7 @@ def _metric_figures(comparison: Comparison) -> tuple[EmbeddedFigure, ...]:
         return ()
     figure = metrics_of_runs(drawn, f"{_images(runs)} images")
     caption = "The metrics by which the task is judged, and their 95 % intervals."
-    return (embed_png(style.png(figure), "Metrics", caption),)
+    return (embed_figure(figure, "Metrics", caption),)
 
 
 def _cost_figures(comparison: Comparison) -> tuple[EmbeddedFigure, ...]:
@@ -203,7 +166,7 @@ def _cost_figures(comparison: Comparison) -> tuple[EmbeddedFigure, ...]:
     name = guide(key).name
     figure = metric_against_cost(name, metric, costs, f"{_images(runs)} images")
     caption = f"{name} on the test split against what one image costs."
-    return (embed_png(style.png(figure), f"{name} against cost", caption),)
+    return (embed_figure(figure, f"{name} against cost", caption),)
 
 
 def _rotation_figures(runs: list[tuple[str, RunContents]]) -> tuple[EmbeddedFigure, ...]:
@@ -219,7 +182,7 @@ def _rotation_figures(runs: list[tuple[str, RunContents]]) -> tuple[EmbeddedFigu
         "Root mean square change of the answers against those to the unrotated images, and how "
         "right they are, at each angle."
     )
-    return (embed_png(style.png(figure), "Spread and accuracy at each angle", caption),)
+    return (embed_figure(figure, "Spread and accuracy at each angle", caption),)
 
 
 def _finest(sets: list[RotationSet]) -> RotationSet | None:
@@ -234,7 +197,7 @@ def _learning_figures(histories: dict[str, list[dict[str, str]]]) -> tuple[Embed
     except ValueError:
         return ()
     caption = "What each run measured on its validation split after each epoch."
-    return (embed_png(style.png(figure), "Learning curves", caption),)
+    return (embed_figure(figure, "Learning curves", caption),)
 
 
 def _note_on_tests(comparison: Comparison) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_png
 
 # Keyed by file name without its ending, in the order in which a report shows them. A name of
 # which one of these is the beginning ("rotation_profile_8") gets its caption too.
@@ -118,27 +118,6 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Figures are drawn at 160 pixels an inch; shown at 100, their type matches the text around them.
-SCREEN_SCALE = 100 / 160
-# Two figures up to this width, in CSS pixels, stand side by side.
-WIDEST_OF_A_PAIR = 760
-
-
-@dataclass(frozen=True)
-class EmbeddedFigure:
-    """A PNG image inside the page, with its size on the screen in CSS pixels."""
-
-    name: str
-    caption: str
-    data_uri: str
-    width: int
-    height: int
-
-    @property
-    def wide(self) -> bool:
-        """Whether the figure takes a row of its own."""
-        return self.width > WIDEST_OF_A_PAIR
-
 
 def embed(paths: list[Path]) -> tuple[list[EmbeddedFigure], list[str]]:
     """Return the figures in the order of `CAPTIONS`, unknown ones last, and what went wrong."""
@@ -149,28 +128,6 @@ def embed(paths: list[Path]) -> tuple[list[EmbeddedFigure], list[str]]:
         except (OSError, struct.error) as error:
             problems.append(f"figures/{path.name} cannot be read: {error}")
     return figures, problems
-
-
-def embed_png(content: bytes, name: str, caption: str) -> EmbeddedFigure:
-    """Return a picture as a page holds it.
-
-    Args:
-        content: of a PNG file, drawn at 160 pixels an inch.
-        name: what it shows.
-        caption: what it says.
-
-    Raises:
-        struct.error: the file is cut off.
-    """
-    # The header chunk of a PNG: eight bytes in comes its length and name, then the size.
-    width, height = struct.unpack(">II", content[16:24])
-    return EmbeddedFigure(
-        name=name,
-        caption=caption,
-        data_uri="data:image/png;base64," + base64.b64encode(content).decode("ascii"),
-        width=round(width * SCREEN_SCALE),
-        height=round(height * SCREEN_SCALE),
-    )
 
 
 def _described(stem: str) -> tuple[str, str]:

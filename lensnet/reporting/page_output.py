@@ -8,7 +8,7 @@ from lensnet import files
 from lensnet.errors import ConfigurationError
 from lensnet.overwriting import check_page
 
-__all__ = ["check_page_output", "write_page"]
+__all__ = ["check_page_output", "replace_page", "write_page"]
 
 
 def check_page_output(path: Path) -> None:
@@ -32,6 +32,16 @@ def write_page(page: str, path: Path) -> Path:
         path: the file; its folder is made if need be.
     """
     check_page_output(path)
+    return replace_page(page, path)
+
+
+def replace_page(page: str, path: Path) -> Path:
+    """Writes a page over whatever bears the name, and returns its path.
+
+    Args:
+        page: the HTML.
+        path: the file; its folder is made if need be.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as part:
         # Half a surrogate pair, as broken file names have, has no place in UTF-8.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lensnet import files
 from lensnet.reporting import content, facts
 from lensnet.reporting.figure_captions import embed
-from lensnet.reporting.page_environment import page_environment
+from lensnet.reporting.page_output import replace_page
+from lensnet.reporting.page_rendering import render_page
 from lensnet.reporting.run_contents import RunContents, read_run_contents
 
 
@@ -40,22 +40,14 @@ def write_report(run_dir: str | os.PathLike[str]) -> Path:
         'report.html'
     """
     run = read_run_contents(run_dir)
-    target = run.path / "report.html"
-    # Half a surrogate pair, as broken file names have, has no place in UTF-8.
-    page = render(run).encode("utf-8", errors="replace")
-    with files.replacing(target) as part:
-        part.write_bytes(page)
-    return target
+    return replace_page(render(run), run.path / "report.html")
 
 
 def render(run: RunContents) -> str:
     """Return the page of a run as HTML."""
-    from lensnet import __version__
-
     figures, figure_problems = embed(run.figures)
-    environment, pages = page_environment()
-    return environment.get_template("template.html").render(
-        style=pages["style.html"],
+    return render_page(
+        "report.html",
         title=content.title(run),
         elsewhere=run.trained.name if run.is_elsewhere and run.trained else None,
         chips=content.chips(run),
@@ -77,5 +69,4 @@ def render(run: RunContents) -> str:
         training_facts=facts.training_facts(run),
         environment_facts=facts.environment_facts(run),
         experiment_text=run.experiment_text,
-        version=__version__,
     )

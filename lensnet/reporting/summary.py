@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from lensnet import files
 from lensnet.csv_tables import read_table, writing_table
 from lensnet.errors import RunError
+from lensnet.reporting.page_output import replace_page
+from lensnet.reporting.page_rendering import render_page
 from lensnet.run_series import RunSeries
 
 __all__ = ["summarise", "write_summary"]
@@ -121,25 +122,12 @@ def _pool_predictions(series: RunSeries, names: Sequence[str]) -> None:
 
 
 def _write_page(series: RunSeries, summary: Mapping[str, Any]) -> None:
-    from jinja2 import Environment, StrictUndefined
-
-    from lensnet import __version__
-
-    room = resources.files(__package__ or "lensnet.reporting")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["cell"] = _cell
-    page = environment.from_string(room.joinpath("summary.html").read_text("utf-8")).render(
-        style=room.joinpath("style.html").read_text("utf-8"),
+    page = render_page(
+        "summary.html",
         title=series.path.resolve().name,
+        chips=[("Runs", str(len(summary["runs"])))],
+        failures=[f"{name}: {reason}" for name, reason in summary["failed"].items()],
         summary=summary,
         splits=SPLITS,
-        version=__version__,
     )
-    with files.replacing(series.path / "summary.html") as part:
-        part.write_bytes(page.encode("utf-8", errors="replace"))
-
-
-def _cell(value: Any) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    replace_page(page, series.path / "summary.html")

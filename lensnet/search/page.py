@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import warnings
 from collections import Counter
-from importlib import resources
 from typing import Any
 
 import optuna
-from matplotlib.figure import Figure
 
-from lensnet import files
 from lensnet.config.loading import to_yaml
 from lensnet.evaluation import style
 from lensnet.overwriting import check_page
-from lensnet.reporting.figure_captions import SCREEN_SCALE, EmbeddedFigure
+from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_figure
+from lensnet.reporting.page_output import replace_page
+from lensnet.reporting.page_rendering import render_page
 from lensnet.search import figures
 from lensnet.search.results import TrialResult, best_of, front_of
 from lensnet.search.study import SharedStudy
 from lensnet.search.wording import short_names, value_as_text
 
 __all__ = ["render", "write_page"]
-
-_DOTS_PER_INCH = 160
 
 
 def write_page(study: SharedStudy, results: list[TrialResult]) -> None:
@@ -35,28 +30,18 @@ def write_page(study: SharedStudy, results: list[TrialResult]) -> None:
     """
     target = study.folder.report_file
     check_page(target)
-    page = render(study, results).encode("utf-8", errors="replace")
-    with files.replacing(target) as part:
-        part.write_bytes(page)
+    replace_page(render(study, results), target)
 
 
 def render(study: SharedStudy, results: list[TrialResult]) -> str:
     """Return the page as HTML."""
-    from jinja2 import Environment, StrictUndefined
-
-    from lensnet import __version__
-
     plan = study.plan
     best = best_of(plan, results)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style_sheet = resources.files("lensnet.reporting").joinpath("style.html").read_text("utf-8")
-    template = resources.files(__package__ or "lensnet.search").joinpath("template.html")
     names = short_names(plan.space.parameters)
     several = len(plan.objectives) > 1
-    return environment.from_string(template.read_text("utf-8")).render(
-        style=style_sheet,
+    return render_page(
+        "search.html",
+        "lensnet.search",
         title=f"{plan.name}: the search",
         chips=_chips(study, results),
         warnings=_warnings(results),
@@ -73,7 +58,6 @@ def render(study: SharedStudy, results: list[TrialResult]) -> str:
         text=value_as_text,
         zip=zip,
         search_text=plan.to_yaml(),
-        version=__version__,
     )
 
 
@@ -112,47 +96,47 @@ def _figures(study: SharedStudy, results: list[TrialResult]) -> list[EmbeddedFig
     found = []
     if complete:
         found.append(
-            _embedded(
+            embed_figure(
+                figures.history(plan, results),
                 "History",
                 "Each trial's value at its best epoch, and the best so far. Crosses: stopped "
                 "trials, at their last epoch.",
-                figures.history(plan, results),
             )
         )
     if len(complete) > 1 and len(plan.objectives) > 1:
         found.append(
-            _embedded(
+            embed_figure(
+                figures.front(plan, results, front_of(plan, results)),
                 "Front",
                 "Trials than which no other is better in every objective, by their number.",
-                figures.front(plan, results, front_of(plan, results)),
             )
         )
     shares = _importances(study, complete)
     if shares:
         found.append(
-            _embedded(
+            embed_figure(
+                figures.importances(shares),
                 "Importance",
                 "How much the values of a parameter set the best trials apart from the others "
                 f"(PED-ANOVA, Watanabe et al. 2023), by {plan.objectives[0]}, of complete trials. "
                 "Of few trials it is a guess.",
-                figures.importances(shares),
             )
         )
     if any(len(result.course) > 1 for result in results):
         found.append(
-            _embedded(
+            embed_figure(
+                figures.course_of_trials(plan, results),
                 "Course",
                 "Blue: complete trials. Grey: stopped, failed or unfinished ones.",
-                figures.course_of_trials(plan, results),
             )
         )
     if len(complete) > 1:
         found.append(
-            _embedded(
+            embed_figure(
+                figures.parallel_coordinates(plan, results),
                 "Parallel coordinates",
                 "A line is a complete trial, in the colour of its value; a gap is a parameter "
                 "that was not tried in it.",
-                figures.parallel_coordinates(plan, results),
             )
         )
     return found
@@ -171,18 +155,3 @@ def _importances(study: SharedStudy, complete: list[TrialResult]) -> dict[str, f
         except (ValueError, RuntimeError, ZeroDivisionError):  # all values are equal, or too few
             return {}
     return {key: float(share) for key, share in shares.items() if share == share}
-
-
-def _embedded(name: str, caption: str, figure: Figure) -> EmbeddedFigure:
-    picture = io.BytesIO()
-    with style.styled():
-        # No software version inside: the same figure gives the same bytes.
-        figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
-    width, height = (round(inches * _DOTS_PER_INCH) for inches in figure.get_size_inches())
-    return EmbeddedFigure(
-        name=name,
-        caption=caption,
-        data_uri="data:image/png;base64," + base64.b64encode(picture.getvalue()).decode("ascii"),
-        width=round(width * SCREEN_SCALE),
-        height=round(height * SCREEN_SCALE),
-    )
