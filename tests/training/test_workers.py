@@ -89,6 +89,27 @@ for make in makers:
         assert difference < 1e-5 if together else difference > 1e-3, (together, difference)
 """
 
+CHECKED = """
+from lensnet.errors import RunError
+from lensnet.training.cluster import check_cluster
+from lensnet.training.devices import create_strategy
+from lensnet.training.workers import check_same
+
+strategy = create_strategy("multi_worker")
+check_same(strategy, [3, 20_000], "checkpoint")
+try:
+    check_same(strategy, [3, 20_000 + check_cluster().index], "checkpoint")
+except RunError as error:
+    print(error)
+"""
+
+
+def test_workers_that_are_a_step_apart_are_refused():
+    """All of them, and the one that has the mean of the others' steps."""
+    codes, outputs = run_workers([[]] * 3, CHECKED)
+    assert codes == [0, 0, 0], outputs
+    assert all("do not begin with the same checkpoint" in output for output in outputs), outputs
+
 
 def test_devices_normalise_by_the_whole_batch():
     done = subprocess.run(
