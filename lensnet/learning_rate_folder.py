@@ -35,7 +35,7 @@ def check_test_folder(path: Path, *, overwrite: bool) -> None:
         raise RunError(f"{path} is a file or a link, so it is left alone. {another}")
     files.check_writable(path, another)
     kind = LEARNING_RATE_TEST
-    if not path.is_dir() or not (kind.own_files(path) or kind.foreign_files(path)):
+    if not kind.holds_something(path):
         return
     if kind.is_marked(path) and not overwrite:
         raise RunError(

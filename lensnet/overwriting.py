@@ -113,6 +113,10 @@ class FolderKind:
         earlier = {"lensnet", "packages", "command"}
         return self.name == "run" and earlier <= _mapping(folder / "environment.json").keys()
 
+    def holds_something(self, folder: Path) -> bool:
+        """Returns whether there is a folder with more in it than its lock, whosever that is."""
+        return folder.is_dir() and any(True for _ in self._sorted_out(folder))
+
     def own_files(self, folder: Path) -> list[Path]:
         """Returns the files in a folder that lensnet writes, but for those of its lock."""
         return [path for path, is_own in self._sorted_out(folder) if is_own]

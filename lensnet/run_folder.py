@@ -68,7 +68,8 @@ class RunFolder(RunFiles):
         """
         folder = cls(Path(path))
         folder.check_writable()
-        if not folder._holds_something():
+        # A process that has just come has put its lock there.
+        if not RUN.holds_something(folder.path):
             return folder
         if folder._is_a_beginning() or overwrite:
             RUN.check_removable(folder.path)
@@ -299,10 +300,6 @@ class RunFolder(RunFiles):
         first, *more = str(error).splitlines()
         rest = f" ({len(more)} more)" if more else ""
         return RunError(f"The run folder {self.path} is damaged: {first}{rest}")
-
-    def _holds_something(self) -> bool:
-        """Whether there is more in the folder than the lock of a process that has just come."""
-        return self.path.is_dir() and bool(RUN.own_files(self.path) or RUN.foreign_files(self.path))
 
     def _is_a_beginning(self) -> bool:
         """Whether a process was killed while it made the folder: nothing in it is of worth."""

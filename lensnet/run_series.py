@@ -6,10 +6,8 @@ here of overwriting and going on is said of all of them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from lensnet import files
 from lensnet.config import Experiment
 from lensnet.config.loading import to_yaml
 from lensnet.errors import RunError
-from lensnet.locking import Hold, hold
+from lensnet.locking import hold
 from lensnet.overwriting import RUN, SERIES
 from lensnet.run_documents import read_json
 from lensnet.run_folder import RunFolder
@@ -57,7 +55,7 @@ class RunSeries:
             for name in names:
                 self.run(name).check_fit(resume=True, overwrite=False)
             return True
-        if not self._holds_something():
+        if not (SERIES.holds_something(self.path) or self._runs()):
             return False
         if not SERIES.is_marked(self.path):
             # A run, which may be replaced by several, or something that is none of ours.
@@ -84,19 +82,6 @@ class RunSeries:
         """
         for folder in (RunFolder(self.path), *map(self.run, names)):
             folder.check_unused()
-
-    @contextmanager
-    def held(self, command: str) -> Iterator[Hold]:
-        """Holds the folder against other processes while the block runs; see `lensnet.locking`.
-
-        Args:
-            command: what is done, such as `"lensnet fit"`.
-
-        Raises:
-            RunError: another process holds it.
-        """
-        with hold(self.path, command) as held:
-            yield held
 
     def create(self, experiment: Experiment) -> None:
         """Makes the folder anew: what `check_fit` has allowed to replace is removed.
@@ -158,15 +143,6 @@ class RunSeries:
         for run in self._runs():
             RUN.check_removable(run)
 
-    def _holds_something(self) -> bool:
-        return self.path.is_dir() and bool(
-            self._runs() or SERIES.own_files(self.path) or SERIES.foreign_files(self.path)
-        )
-
     def _runs(self) -> list[Path]:
         """What lies where runs are to lie, whatever it is."""
-        return sorted(
-            path
-            for path in self.path.iterdir()
-            if any(fnmatchcase(path.name, pattern) for pattern in SERIES.within)
-        )
+        return sorted(path for pattern in SERIES.within for path in self.path.glob(pattern))

@@ -1,4 +1,4 @@
-"""The experiment file as a whole, and the checks that reach across its sections."""
+"""The experiment file as a whole; `problems.py` has the checks that reach across its sections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from lensnet.config.sections import (
 from lensnet.config.task import TaskSpec
 from lensnet.errors import ConfigurationError
 
-__all__ = ["Experiment", "default_data_dir"]
+__all__ = ["Experiment", "Problem", "default_data_dir"]
+
+Problem = tuple[tuple[str, ...], str]
+"""The path of a key, and what is wrong there."""
 
 
 class Experiment(Section):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lensnet import registry
-from lensnet.config.experiment import Experiment
+from lensnet.config.experiment import Experiment, Problem
 
 __all__ = ["fresh_problems"]
 
 
-def fresh_problems(experiment: Experiment) -> list[tuple[tuple[str, ...], str]]:
+def fresh_problems(experiment: Experiment) -> list[Problem]:
     """Lists what does not fit `data.fresh`: `((key, ...), message)` for each problem.
 
     Args:
@@ -37,7 +37,7 @@ def fresh_problems(experiment: Experiment) -> list[tuple[tuple[str, ...], str]]:
                 f"it out, or use a simulated data set: {simulated}",
             )
         ]
-    found: list[tuple[tuple[str, ...], str]] = []
+    found: list[Problem] = []
     if data.balance != "none":
         found.append(
             (

@@ -78,8 +78,8 @@ def _overridden(path: Path, overrides: Sequence[str], *, with_base: bool = True)
         base = parse_value(chosen[-1].partition("=")[2], f"--set {chosen[-1]}") if chosen else None
         document = with_bases(document, path, read_document, base)
         overrides = [text for text in overrides if text not in chosen]
-    for override in overrides:
-        _override(document, override)
+    for text in overrides:
+        override(document, text)
     return document
 
 
@@ -172,7 +172,12 @@ def override(document: Document, text: str) -> None:
     Raises:
         ConfigurationError: it has another form, or the key leads through a value.
     """
-    _override(document, text)
+    key, equals, value = text.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        raise ConfigurationError(f'--set takes key=value, such as training.epochs=3; got "{text}".')
+    origin = f"--set {text}"
+    document.override(path, parse_value(value, origin), origin)
 
 
 def worded(
@@ -236,17 +241,6 @@ def _check_options(document: Document, experiment: Experiment) -> None:
         prefix = ("data", "options")
         problems = [_format_error(document, options, prefix, details) for details in error.errors()]
         raise ConfigurationError("\n".join(problems)) from None
-
-
-def _override(document: Document, override: str) -> None:
-    key, equals, value = override.partition("=")
-    path = tuple(key.strip().split("."))
-    if not equals or not all(path):
-        raise ConfigurationError(
-            f'--set takes key=value, such as training.epochs=3; got "{override}".'
-        )
-    origin = f"--set {override}"
-    document.override(path, parse_value(value, origin), origin)
 
 
 def _format_error(

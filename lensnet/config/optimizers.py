@@ -37,13 +37,31 @@ _Rate = Annotated[float, Field(ge=0, lt=1)]
 _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
 
+# What several optimizers have, each with a default of its own.
+_LearningRate = Annotated[
+    _Positive, Field(description="The largest; training.schedule says how it changes.")
+]
+_WeightDecay = Annotated[
+    _NotNegative,
+    Field(description="Applied to kernels, never to biases, normalisation or scales."),
+]
+_GradientDecay = Annotated[_Rate, Field(description="Decay of the moving mean of the gradient.")]
+_SquareDecay = Annotated[_Rate, Field(description="Decay of the moving mean of its square.")]
+_OnlySquareDecay = Annotated[
+    _Rate, Field(description="Decay of the moving mean of the gradient's square.")
+]
+_Momentum = Annotated[_Rate, Field(description="Decay of the sum of past gradients; 0 for none.")]
+_Nesterov = Annotated[bool, Field(description="Nesterov's form of the momentum.")]
+_Epsilon = Annotated[
+    _Positive, Field(description="Added to the denominator, against division by zero.")
+]
+_FirstSum = Annotated[_NotNegative, Field(description="Where the sum of squared gradients begins.")]
+
 
 class ClippedOptimizer(Section):
     """What every optimizer has: a learning rate, and a bound on the gradient."""
 
-    learning_rate: float = Field(
-        1e-3, gt=0, description="The largest; training.schedule says how it changes."
-    )
+    learning_rate: _LearningRate = 1e-3
     clip_norm: float | None = Field(
         None, gt=0, description="Bound on the norm of the whole gradient."
     )
@@ -61,30 +79,24 @@ class ClippedOptimizer(Section):
 class DecayingOptimizer(ClippedOptimizer):
     """An optimizer with decoupled weight decay."""
 
-    weight_decay: float = Field(
-        0.0, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
-    )
+    weight_decay: _WeightDecay = 0.0
 
 
 class _MomentsOptimizer(DecayingOptimizer):
     """One with moving means of the gradient and of its size, and the defaults of Adam."""
 
-    beta_1: _Rate = Field(0.9, description="Decay of the moving mean of the gradient.")
-    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    beta_1: _GradientDecay = 0.9
+    beta_2: _SquareDecay = 0.999
+    epsilon: _Epsilon = 1e-7
 
 
 class Adam(ClippedOptimizer):
     """Adam (Kingma & Ba 2015)."""
 
     name: Literal["adam"] = "adam"
-    beta_1: _Rate = Field(0.9, description="Decay of the moving mean of the gradient.")
-    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    beta_1: _GradientDecay = 0.9
+    beta_2: _SquareDecay = 0.999
+    epsilon: _Epsilon = 1e-7
     amsgrad: bool = Field(
         False, description="Divides by the largest mean square so far (Reddi et al. 2018)."
     )
@@ -94,31 +106,25 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
-    weight_decay: float = Field(
-        1e-4, ge=0, description="Applied to kernels, never to biases, normalisation or scales."
-    )
+    weight_decay: _WeightDecay = 1e-4
 
 
 class SGD(DecayingOptimizer):
     """Gradient descent, with momentum (Polyak 1964) or Nesterov's."""
 
     name: Literal["sgd"] = "sgd"
-    learning_rate: float = Field(
-        0.01, gt=0, description="The largest; training.schedule says how it changes."
-    )
-    momentum: _Rate = Field(0.0, description="Decay of the sum of past gradients; 0 for none.")
-    nesterov: bool = Field(False, description="Nesterov's form of the momentum.")
+    learning_rate: _LearningRate = 0.01
+    momentum: _Momentum = 0.0
+    nesterov: _Nesterov = False
 
 
 class RMSprop(DecayingOptimizer):
     """RMSprop (Hinton 2012)."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    rho: _Rate = Field(0.9, description="Decay of the moving mean of the gradient's square.")
-    momentum: _Rate = Field(0.0, description="Decay of the sum of past gradients; 0 for none.")
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    rho: _OnlySquareDecay = 0.9
+    momentum: _Momentum = 0.0
+    epsilon: _Epsilon = 1e-7
     centered: bool = Field(
         False, description="Divides by the gradient's variance in place of its mean square."
     )
@@ -128,22 +134,16 @@ class Adadelta(DecayingOptimizer):
     """Adadelta (Zeiler 2012). The paper's learning rate is 1."""
 
     name: Literal["adadelta"] = "adadelta"
-    rho: _Rate = Field(0.95, description="Decay of the moving mean of the gradient's square.")
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    rho: _OnlySquareDecay = 0.95
+    epsilon: _Epsilon = 1e-7
 
 
 class Adagrad(DecayingOptimizer):
     """Adagrad (Duchi et al. 2011)."""
 
     name: Literal["adagrad"] = "adagrad"
-    initial_accumulator_value: _NotNegative = Field(
-        0.1, description="Where the sum of squared gradients begins."
-    )
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    initial_accumulator_value: _FirstSum = 0.1
+    epsilon: _Epsilon = 1e-7
 
 
 class Adamax(_MomentsOptimizer):
@@ -183,9 +183,7 @@ class Ftrl(ClippedOptimizer):
         le=0,
         description="Exponent by which the rate falls with the sum of squared gradients.",
     )
-    initial_accumulator_value: _NotNegative = Field(
-        0.1, description="Where the sum of squared gradients begins."
-    )
+    initial_accumulator_value: _FirstSum = 0.1
     l1_regularization_strength: _NotNegative = Field(
         0.0, description="Factor of the weights' absolute values."
     )
@@ -202,11 +200,15 @@ class Lion(DecayingOptimizer):
     """Lion (Chen et al. 2023). Its learning rate is three to ten times smaller than AdamW's."""
 
     name: Literal["lion"] = "lion"
-    learning_rate: float = Field(
-        1e-4, gt=0, description="The largest; training.schedule says how it changes."
+    learning_rate: _LearningRate = 1e-4
+    beta_1: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Share of the moving mean of the gradient in a step; the rest is the "
+        "gradient's own.",
     )
-    beta_1: float = Field(0.9, gt=0, le=1, description="Decay of the moving mean of the gradient.")
-    beta_2: float = Field(0.99, gt=0, le=1, description="Decay of the moving mean of its square.")
+    beta_2: float = Field(0.99, gt=0, le=1, description="Decay of that mean.")
 
 
 class Lamb(_MomentsOptimizer):
@@ -219,8 +221,8 @@ class Muon(DecayingOptimizer):
     """Muon (Jordan et al. 2024) for dense kernels; AdamW for all else, convolutions too."""
 
     name: Literal["muon"] = "muon"
-    momentum: _Rate = Field(0.95, description="Decay of the sum of past gradients; 0 for none.")
-    nesterov: bool = Field(True, description="Nesterov's form of the momentum.")
+    momentum: _Momentum = 0.95
+    nesterov: _Nesterov = True
     ns_steps: int = Field(5, ge=1, description="Newton-Schulz iterations.")
     rms_rate: float | None = Field(
         0.2,
@@ -233,23 +235,22 @@ class Muon(DecayingOptimizer):
     adam_lr_ratio: _Positive = Field(
         1.0, description="Learning rate of the AdamW, in units of this one's."
     )
-    epsilon: _Positive = Field(
-        1e-7, description="Added to the denominator, against division by zero."
-    )
+    epsilon: _Epsilon = 1e-7
 
 
 class ScheduleFreeAdamW(DecayingOptimizer):
     """AdamW that needs no schedule (Defazio et al. 2024): take `schedule: {name: constant}`."""
 
     name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
-    learning_rate: float = Field(
-        2.5e-3, gt=0, description="The largest; training.schedule says how it changes."
+    learning_rate: _LearningRate = 2.5e-3
+    beta_1: float = Field(
+        0.9,
+        gt=0,
+        lt=1,
+        description="Where the gradient is taken: from the newest weights, 0, to their mean, 1.",
     )
-    beta_1: float = Field(0.9, gt=0, lt=1, description="Decay of the moving mean of the gradient.")
-    beta_2: _Rate = Field(0.999, description="Decay of the moving mean of its square.")
-    epsilon: _Positive = Field(
-        1e-8, description="Added to the denominator, against division by zero."
-    )
+    beta_2: _SquareDecay = 0.999
+    epsilon: _Epsilon = 1e-8
 
 
 class Ranger(_MomentsOptimizer):

@@ -8,15 +8,12 @@ from pydantic import ValidationError
 
 from lensnet import registry
 from lensnet.config.dataset import SourceLayout
-from lensnet.config.experiment import Experiment
+from lensnet.config.experiment import Experiment, Problem
 from lensnet.config.fresh import fresh_problems
 from lensnet.config.repeated_runs import own_splits_problems, repetition_problems
 from lensnet.errors import did_you_mean
 
-__all__ = ["Problem", "problems"]
-
-Problem = tuple[tuple[str, ...], str]
-"""The path of a key, and what is wrong there."""
+__all__ = ["problems"]
 
 
 def problems(experiment: Experiment, *, check_source: bool = True) -> list[Problem]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lensnet.config.experiment import Experiment
+from lensnet.config.experiment import Experiment, Problem
 
 __all__ = ["own_splits_problems", "repetition_problems", "runs_of"]
-
-Problem = tuple[tuple[str, ...], str]
 
 
 def runs_of(experiment: Experiment) -> dict[str, Experiment]:

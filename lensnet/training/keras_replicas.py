@@ -23,6 +23,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from lensnet.training.workers import has_several_workers
+
 __all__ = ["build", "fitting_with_replicas"]
 
 
@@ -47,12 +49,10 @@ def fitting_with_replicas(model: keras.Model, strategy: Any) -> Iterator[None]:
         model: compiled in the strategy's scope; it has one output, (batch, units).
         strategy: the model's.
     """
-    import tensorflow as tf
-
     build(model, strategy)
     model._maybe_symbolic_build = lambda **_: None
     try:
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        if has_several_workers(strategy):
             with _logs_of_the_first_replica():
                 yield
         else:

@@ -10,34 +10,26 @@ import keras
 
 from lensnet import schedules
 from lensnet.config import Experiment
-from lensnet.config.sections import Training
-from lensnet.data.pipeline.share import Share
 from lensnet.interruption import Interruption
-from lensnet.layers import GroupAveraged
 from lensnet.locking import Hold
 from lensnet.run_folder import RunFolder
+from lensnet.training.batches import batches_from
 from lensnet.training.companions import companions_of
 from lensnet.training.devices import dtype_policy
 from lensnet.training.epochs import train_epochs
 from lensnet.training.keras_replicas import build, fitting_with_replicas
-from lensnet.training.network import compile_network, create_network
+from lensnet.training.network import compile_network, create_network, finished_network
 from lensnet.training.non_finite import NonFiniteGuard
 from lensnet.training.pace import Pace
 from lensnet.training.progress_bar import ProgressBar
-from lensnet.training.replicas import (
-    divide_batches,
-    evaluation_batch_size,
-    is_even,
-    smallest_batch,
-)
+from lensnet.training.replicas import smallest_batch
 from lensnet.training.run_checkpoint import RunCheckpoint
-from lensnet.training.target_output import in_own_unit
 from lensnet.training.workers import check_same
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["as_learned", "train"]
+__all__ = ["train"]
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +77,7 @@ def train(
         checkpoint = RunCheckpoint(
             run,
             training.early_stopping,
-            lambda: _finished(model, experiment, data),
+            lambda: finished_network(model, experiment, data),
             experiment.task_spec.monitors,
             held,
             Pace.of(training, interruption, strategy),
@@ -97,22 +89,12 @@ def train(
         check_same(strategy, [checkpoint.next_epoch, checkpoint.steps_done], "checkpoint")
     if checkpoint.ended:
         return
-    _log.info(
-        "Training %s (%s, %s parameters) on %d %s of %d x %d pixels, %d steps an epoch.",
-        experiment.model.backbone,
-        experiment.model.symmetry,
-        f"{model.count_params():,}",
-        sum(data.training_counts.values()),
-        "new images an epoch" if experiment.data.fresh else "images",
-        *data.image_shape[:2],
-        steps_per_epoch,
-    )
-    _log_batches(training.batch_size, strategy)
+    _log_start(experiment, data, model, strategy, steps_per_epoch)
     writing = run if held is not None else None
     guard = NonFiniteGuard(experiment, data, writing, smallest_batch(strategy))
     bar = ProgressBar(training.epochs, steps_per_epoch)
     at = (checkpoint.next_epoch, checkpoint.steps_done)
-    batches, validation, validation_steps = _batches(training, data, strategy, *at)
+    batches, validation, validation_steps = batches_from(training, data, strategy, *at)
     try:
         with interruption.deferred(), fitting_with_replicas(model, strategy), data.feeding():
             train_epochs(
@@ -129,9 +111,8 @@ def train(
     finally:
         bar.close()
     checkpoint.check_asked()
-    _log.info(
-        "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
-    )
+    history = checkpoint.history
+    _log.info("Best epoch: %s (%s %.4f)", history.best_epoch, history.monitor, history.best)
 
 
 def _log_resumed(checkpoint: RunCheckpoint) -> None:
@@ -142,81 +123,28 @@ def _log_resumed(checkpoint: RunCheckpoint) -> None:
         _log.info("Resuming after epoch %d.", checkpoint.next_epoch)
 
 
-def _log_batches(batch_size: int, strategy: Any) -> None:
-    """Says what a batch is, where several devices share it."""
-    replicas = strategy.num_replicas_in_sync
+def _log_start(
+    experiment: Experiment,
+    data: PreparedData,
+    model: keras.Model,
+    strategy: Any,
+    steps_per_epoch: int,
+) -> None:
+    """Says what is trained on what, and what a batch is where several devices share it."""
+    _log.info(
+        "Training %s (%s, %s parameters) on %d %s of %d x %d pixels, %d steps an epoch.",
+        experiment.model.backbone,
+        experiment.model.symmetry,
+        f"{model.count_params():,}",
+        sum(data.training_counts.values()),
+        "new images an epoch" if experiment.data.fresh else "images",
+        *data.image_shape[:2],
+        steps_per_epoch,
+    )
+    batch_size, replicas = experiment.training.batch_size, strategy.num_replicas_in_sync
     if replicas > 1:
         each = f"{batch_size // replicas}"
         if batch_size % replicas:
             each += f" or {batch_size // replicas + 1}"
         words = "Batches of %d images in all: %s on each of %d devices."
         _log.info(words, batch_size, each, replicas)
-
-
-def _batches(
-    training: Training, data: PreparedData, strategy: Any, first_epoch: int, first_step: int
-) -> tuple[Any, Any, int | None]:
-    """What is trained and validated on, as the strategy's devices share it, and how many of those.
-
-    Args:
-        training: the experiment's section.
-        data: its data.
-        strategy: of `tf.distribute`.
-        first_epoch: the epoch to begin with.
-        first_step: the step of it to begin with.
-    """
-    size, smallest = training.batch_size, smallest_batch(strategy)
-    uneven = not is_even(size, data.examples_per_epoch, smallest)
-    count = len(data.examples("validation").ids)
-    validation_size = evaluation_batch_size(size, count, smallest)
-
-    def to_train_on(share: Share | None) -> Any:
-        batches = data.training_batches(
-            size,
-            first_epoch=first_epoch,
-            first_step=first_step,
-            epochs=training.epochs,
-            smallest_batch=smallest,
-            share=share,
-        )
-        return as_learned(batches, data)
-
-    def to_validate_on(share: Share | None) -> Any:
-        batches = as_learned(data.batches("validation", validation_size, share), data)
-        # Of divided batches Keras cannot tell how many there are.
-        return batches if share is None else batches.repeat()
-
-    return (
-        divide_batches(to_train_on, strategy, weigh=uneven),
-        divide_batches(to_validate_on, strategy, weigh=False),
-        -(-count // validation_size) if smallest > 1 else None,
-    )
-
-
-def _finished(model: keras.Model, experiment: Experiment, data: PreparedData) -> keras.Model:
-    """The model as it is saved: with probabilities, or targets in their own unit, as output.
-
-    Averaged over `evaluation.average_over`, so that whatever loads it gives the same answers.
-    """
-    if data.target_transform is not None:
-        outputs = in_own_unit(model.output, data.target_transform)
-    else:
-        activation = experiment.task_spec.activation
-        last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
-        outputs = last(model.output)
-    finished = keras.Model(model.input, outputs, name=model.name)
-    group = experiment.evaluation.average_over
-    if group == "none":
-        return finished
-    return GroupAveraged(finished, group, name=f"{model.name}_averaged")
-
-
-def as_learned(batches: Any, data: PreparedData) -> Any:
-    """Batches whose targets are as the network learns them: see `data.target_transform`.
-
-    They have no weights, and may have the size of the whole batch before them.
-    """
-    transform = data.target_transform
-    if transform is None:
-        return batches
-    return batches.map(lambda *batch: (*batch[:-1], transform.learned(batch[-1], keras.ops.log10)))

@@ -23,8 +23,8 @@ from lensnet.locking import hold
 from lensnet.overwriting import LEARNING_RATE_TEST
 from lensnet.progress import track
 from lensnet.training.accumulation import check_accumulation
+from lensnet.training.batches import as_learned
 from lensnet.training.devices import create_strategy, dtype_policy
-from lensnet.training.learning import as_learned
 from lensnet.training.learning_rate_curve import LearningRateCurve
 from lensnet.training.network import compile_network, create_network
 

@@ -1,4 +1,4 @@
-"""The network of an experiment, made and compiled for its training."""
+"""The network of an experiment: made, compiled for its training, and as it is saved."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import keras
 
 from lensnet import losses, metrics, models, optimizers
 from lensnet.config import Experiment
-from lensnet.layers import accelerate
+from lensnet.layers import GroupAveraged, accelerate
 from lensnet.models.weight_decay import undecayed_variables
 from lensnet.training.devices import jit_compile
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 from lensnet.training.replicas import normalize_together
+from lensnet.training.target_output import in_own_unit
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["compile_network", "create_network"]
+__all__ = ["compile_network", "create_network", "finished_network"]
 
 
 def create_network(experiment: Experiment, data: PreparedData, strategy: Any) -> keras.Model:
@@ -61,6 +62,30 @@ def compile_network(
         metrics=metrics.create(experiment.task_spec, len(data.classes), data.target_transform),
         jit_compile=jit_compile(training.jit_compile, strategy),
     )
+
+
+def finished_network(model: keras.Model, experiment: Experiment, data: PreparedData) -> keras.Model:
+    """Returns a network as it is saved, which answers with probabilities, or with targets.
+
+    Targets are in their own unit. Averaged over `evaluation.average_over`, so that whatever loads
+    it gives the same answers.
+
+    Args:
+        model: which is trained, and whose weights it has.
+        experiment: which says what its outputs are.
+        data: its data.
+    """
+    if data.target_transform is not None:
+        outputs = in_own_unit(model.output, data.target_transform)
+    else:
+        activation = experiment.task_spec.activation
+        last = keras.layers.Activation(activation, dtype="float32", name="probabilities")
+        outputs = last(model.output)
+    finished = keras.Model(model.input, outputs, name=model.name)
+    group = experiment.evaluation.average_over
+    if group == "none":
+        return finished
+    return GroupAveraged(finished, group, name=f"{model.name}_averaged")
 
 
 def _create_model(experiment: Experiment, data: PreparedData) -> keras.Model:

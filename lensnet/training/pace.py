@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from lensnet.config.control import Checkpoints, seconds_of
 from lensnet.config.sections import Training
 from lensnet.interruption import Interruption
+from lensnet.training.workers import has_several_workers, sum_over_replicas
 
 __all__ = ["Pace", "Verdict", "agreement"]
 
@@ -111,16 +110,7 @@ def agreement(strategy: Any) -> Callable[[list[bool]], list[bool]] | None:
     Args:
         strategy: of `tf.distribute`.
     """
-    import tensorflow as tf
-
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    if not has_several_workers(strategy):
         return None
-
-    @tf.function
-    def total(found: tf.Tensor) -> tf.Tensor:
-        return strategy.reduce("SUM", strategy.run(tf.identity, args=(found,)), axis=None)
-
-    def agree(found: list[bool]) -> list[bool]:
-        return [bool(number) for number in np.asarray(total(tf.cast(found, tf.float32)))]
-
-    return agree
+    summed = sum_over_replicas(strategy)
+    return lambda found: [bool(number) for number in summed(found)]

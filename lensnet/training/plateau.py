@@ -10,6 +10,7 @@ import keras
 
 from lensnet.config.schedules import PlateauSchedule
 from lensnet.schedules import Reducible
+from lensnet.training.history import improves, to_seven_digits
 
 __all__ = ["PlateauReduction"]
 
@@ -57,23 +58,17 @@ class PlateauReduction(keras.callbacks.Callback):
         self.epochs_to_rest = state["epochs_to_rest"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # Seven digits are what single precision has, and what a checkpoint keeps.
-        value = float(f"{float((logs or {})[self.section.monitor]):.7g}")
+        value = to_seven_digits((logs or {})[self.section.monitor])
         if self.epochs_to_rest:
             self.epochs_to_rest -= 1
             self.epochs_waited = 0
-        if self._improves(value):
+        min_delta = self.section.min_delta
+        if improves(value, self.best, lower_is_better=self.lower_is_better, min_delta=min_delta):
             self.best, self.epochs_waited = value, 0
         elif not self.epochs_to_rest:
             self.epochs_waited += 1
             if self.epochs_waited >= self.section.patience:
                 self._reduce(epoch)
-
-    def _improves(self, value: float) -> bool:
-        if self.best is None:
-            return True
-        gain = self.best - value if self.lower_is_better else value - self.best
-        return gain > self.section.min_delta
 
     def _reduce(self, epoch: int) -> None:
         before = float(keras.ops.convert_to_numpy(self.schedule.factor))

@@ -9,11 +9,15 @@ differ by one example at most, none is empty, and weights make up for the differ
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
+
 from lensnet.data.pipeline.share import Share
 from lensnet.errors import ConfigurationError
+from lensnet.layers.accelerated.batch_normalization import synchronized_moments
 from lensnet.training.batch_statistics import normalizations_of
 
 __all__ = [
@@ -133,6 +137,9 @@ def normalize_together(model: Any, strategy: Any) -> None:
     if strategy.num_replicas_in_sync > 1:
         for layer in normalizations_of(model):
             layer.synchronized = True
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Of the object alone: a subclass would be what is saved.
+                layer._moments = types.MethodType(_moments_together, layer)
 
 
 @contextlib.contextmanager
@@ -146,6 +153,12 @@ def normalizing_alone(model: Any) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.synchronized = True
+
+
+def _moments_together(
+    layer: keras.layers.BatchNormalization, inputs: Any, mask: None
+) -> tuple[Any, Any]:
+    return synchronized_moments(inputs, layer._reduction_axes)
 
 
 def _is_tpu(strategy: Any) -> bool:

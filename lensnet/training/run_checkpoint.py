@@ -1,9 +1,8 @@
-"""What becomes of a run as it trains: the history, the best model, the checkpoints, the stop."""
+"""What becomes of a run as it trains: the best model, the checkpoints, the stop."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from lensnet.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
+from lensnet.training.history import History, to_seven_digits
 from lensnet.training.pace import Pace
 from lensnet.training.replicas import normalizing_alone
 from lensnet.training.weight_averaging import WeightAveraging
@@ -61,11 +61,9 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     Args:
         run: the run folder.
-        early_stopping: when to stop; None for never. The best model is chosen by its `monitor`,
-            or by `val_loss`.
+        early_stopping: as of `History`, which chooses the best model.
         finished_model: gives the model to save, with probabilities or targets as output.
-        monitors: for each value that may choose the best epoch, whether the smallest ("min") or
-            the largest ("max") is best.
+        monitors: as of `History`.
         held: the hold of the run folder; None for one of several workers that is not to write.
         pace: says when to write within an epoch, and when to stop.
         companions: the other callbacks that have a state.
@@ -86,15 +84,9 @@ class RunCheckpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         self.run = run
-        self.early_stopping = early_stopping
         self.finished_model = finished_model
         self.held = held
-        self.monitor = early_stopping.monitor if early_stopping else "val_loss"
-        self.lower_is_better = monitors[self.monitor] == "min"
-        self.history: list[dict[str, Any]] = []
-        self.best: float | None = None
-        self.best_epoch: int | None = None
-        self.epochs_since_best = 0
+        self.history = History(early_stopping, monitors)
         self.ended = False
         self.pace = pace
         self.companions = companions
@@ -107,7 +99,7 @@ class RunCheckpoint(keras.callbacks.Callback):
     @property
     def next_epoch(self) -> int:
         """The epoch with which training goes on, counted from 0; its `steps_done` are done."""
-        return len(self.history)
+        return len(self.history.rows)
 
     def restore(self, model: keras.Model) -> bool:
         """Takes up the state of the run's checkpoint; returns whether there is one.
@@ -126,23 +118,19 @@ class RunCheckpoint(keras.callbacks.Callback):
         if self._metrics and len(self._metrics) != len(model.metrics_variables):
             raise RunError(f"The checkpoint {path} belongs to another model or optimizer.")
         try:
-            self.history = [dict(row) for row in state["history"]]
-            self.best = state["best"]
-            self.best_epoch = state["best_epoch"]
-            self.epochs_since_best = int(state["epochs_since_best"])
+            self.history.restore(state)
             self.ended = bool(state["ended"])
             # An earlier version wrote none of these, and whole epochs alone.
             self.steps_done = int(state.get("steps_done", 0))
             self._epoch_seconds = float(state.get("epoch_seconds", 0))
-            before = sum(float(row["seconds"]) for row in self.history)
-            self.pace.seconds_before = float(state.get("seconds", before))
+            self.pace.seconds_before = float(state.get("seconds", self.history.seconds))
             kept = state.get("companions", [])
             for companion, own in zip(self.companions, kept, strict=True):
                 companion.restore(own)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"The checkpoint {path} is damaged: its state lacks {error}.") from None
-        if self.history and self.held is not None:
-            self._write_history()
+        if self.history.rows and self.held is not None:
+            self.history.write(self.run.history_file)
         return True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -181,21 +169,17 @@ class RunCheckpoint(keras.callbacks.Callback):
             raise self._interrupted()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # Seven digits are what single precision has.
-        values = {name: float(f"{float(value):.7g}") for name, value in (logs or {}).items()}
-        seconds = round(self._seconds_of_epoch(), 3)
+        values = {name: to_seven_digits(value) for name, value in (logs or {}).items()}
         # Of the next step. The callbacks that come after this one are to see it as well.
-        values["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")
+        values["learning_rate"] = to_seven_digits(self.model.optimizer.learning_rate)
         if logs is not None:
             logs["learning_rate"] = values["learning_rate"]
-        self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
-        self._judge(epoch, values[self.monitor])
+        self.history.add(values, self._seconds_of_epoch())
         self.steps_done, self._metrics = 0, []
         verdict = self.pace.after_step(0)
         self._is_over |= verdict.end
-        self.ended = (
-            epoch + 1 == self.params["epochs"] or self._should_stop_early() or self._is_over
-        )
+        is_last = self.next_epoch == self.params["epochs"]
+        self.ended = is_last or self.history.should_stop_early or self._is_over
         if self.held is not None:
             self.held.check()
             self._write_epoch()
@@ -218,11 +202,11 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def _write_epoch(self) -> None:
         """Writes the model, the history, and last the checkpoint, after which a kill is no loss."""
-        if self.epochs_since_best == 0:
+        if self.history.epochs_since_best == 0:
             self._save_model(self.run.model_file)
         if self.ended:
             self._save_model(self.run.last_model_file)
-        self._write_history()
+        self.history.write(self.run.history_file)
         self._save_checkpoint([])
 
     def _write_within_epoch(self, metrics: list[Any]) -> None:
@@ -239,10 +223,7 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def _save_checkpoint(self, metrics: list[Any]) -> None:
         state = {
-            "history": self.history,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "epochs_since_best": self.epochs_since_best,
+            **self.history.state(),
             "ended": self.ended,
             "steps_done": self.steps_done,
             "epoch_seconds": self._seconds_of_epoch() if metrics else 0.0,
@@ -272,24 +253,3 @@ class RunCheckpoint(keras.callbacks.Callback):
     @property
     def _companions_variables(self) -> list[Any]:
         return [variable for companion in self.companions for variable in companion.variables]
-
-    def _judge(self, epoch: int, value: float) -> None:
-        gain = 0.0
-        if self.best is not None:
-            gain = (self.best - value) if self.lower_is_better else (value - self.best)
-        needed = self.early_stopping.min_delta if self.early_stopping else 0.0
-        if self.best is None or gain > needed:
-            self.best, self.best_epoch, self.epochs_since_best = value, epoch + 1, 0
-        else:
-            self.epochs_since_best += 1
-
-    def _should_stop_early(self) -> bool:
-        stopping = self.early_stopping
-        return stopping is not None and self.epochs_since_best >= stopping.patience
-
-    def _write_history(self) -> None:
-        with files.replacing(self.run.history_file) as temporary:
-            with temporary.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.DictWriter(stream, fieldnames=list(self.history[-1]), restval="")
-                writer.writeheader()
-                writer.writerows(self.history)

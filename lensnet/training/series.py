@@ -11,6 +11,7 @@ from lensnet.config import Experiment
 from lensnet.config.repeated_runs import runs_of
 from lensnet.errors import ConfigurationError, DataError, LensnetError
 from lensnet.interruption import Interrupted
+from lensnet.locking import hold
 from lensnet.run_folder import RunFolder, default_run_dir
 from lensnet.run_series import RunSeries
 from lensnet.training.fitting import fit
@@ -60,7 +61,7 @@ def fit_series(
     series = RunSeries(Path(run_dir) if run_dir is not None else default_run_dir(experiment))
     names = list(runs)
     series.check_fit(names, resume=resume, overwrite=overwrite)
-    with series.held("lensnet fit"):
+    with hold(series.path, "lensnet fit"):
         # Whoever held it until now may have changed it.
         resuming = series.check_fit(names, resume=resume, overwrite=overwrite)
         if not resuming:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from lensnet.errors import LensnetError, RunError
 from lensnet.training.cluster import Cluster
 
-__all__ = ["check_same", "create_multi_worker_strategy", "ending_together"]
+__all__ = [
+    "check_same",
+    "create_multi_worker_strategy",
+    "ending_together",
+    "has_several_workers",
+    "sum_over_replicas",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +62,7 @@ def ending_together(strategy: Any) -> Iterator[None]:
     """
     import tensorflow as tf
 
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    if not has_several_workers(strategy):
         yield
         return
     try:
@@ -70,7 +78,34 @@ def ending_together(strategy: Any) -> Iterator[None]:
         ) from error
 
 
-def check_same(strategy: Any, numbers: Sequence[float], what: str) -> None:
+def has_several_workers(strategy: Any) -> bool:
+    """Returns whether a strategy of `tf.distribute` is that of several workers."""
+    import tensorflow as tf
+
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def sum_over_replicas(strategy: Any) -> Callable[[Sequence[float]], np.ndarray]:
+    """Returns a function from what each worker knows, (N,), to its sum over all replicas, (N,).
+
+    All workers must call it alike, and are given the same. Integers are summed exactly.
+
+    Args:
+        strategy: of `tf.distribute`.
+    """
+    import tensorflow as tf
+
+    @tf.function
+    def total(numbers: tf.Tensor) -> tf.Tensor:
+        return strategy.reduce("SUM", strategy.run(tf.identity, args=(numbers,)), axis=None)
+
+    def summed(numbers: Sequence[float]) -> np.ndarray:
+        return np.asarray(total(tf.constant(numbers, tf.float64)))
+
+    return summed
+
+
+def check_same(strategy: Any, numbers: Sequence[int], what: str) -> None:
     """Checks that all workers begin with the same numbers.
 
     Args:
@@ -81,18 +116,12 @@ def check_same(strategy: Any, numbers: Sequence[float], what: str) -> None:
     Raises:
         RunError: they do not.
     """
-    import tensorflow as tf
-
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    if not has_several_workers(strategy):
         return
-    own = tf.constant(numbers, tf.float32)
-
-    @tf.function
-    def mean_of(values: Any) -> Any:
-        return strategy.reduce("MEAN", strategy.run(tf.identity, args=(values,)), axis=None)
-
-    mean, square = mean_of(tf.stack([own, own**2])).numpy()
-    if any(abs(square - mean**2) > 1e-6 * square):
+    summed = sum_over_replicas(strategy)
+    differs = summed(numbers) != strategy.num_replicas_in_sync * np.asarray(numbers)
+    # One whose numbers are the mean of the others' must end with them.
+    if summed(differs.astype(float).tolist()).any():
         raise RunError(
             f"The workers do not begin with the same {what}: do all of them see the same run "
             "folder? Network file systems take a minute to show a file to all; then run the "

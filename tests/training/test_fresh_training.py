@@ -60,7 +60,7 @@ class Interrupted(run_checkpoint.RunCheckpoint):
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(batch, logs)
-        if (len(self.history), batch) == (1, 1):
+        if (self.next_epoch, batch) == (1, 1):
             raise KeyboardInterrupt
 
 

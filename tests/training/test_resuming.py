@@ -84,7 +84,7 @@ class TestRunCheckpoint:
                 checkpoint.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss})
                 if checkpoint.model.stop_training:
                     break
-        assert (epoch, checkpoint.best_epoch, checkpoint.ended) == (3, 2, True)
+        assert (epoch, checkpoint.history.best_epoch, checkpoint.ended) == (3, 2, True)
         assert [row["val_loss"] for row in rows(run.path / "history.csv")] == (
             ["0.9", "0.5", "0.7", "0.495"]
         )
@@ -266,7 +266,7 @@ from lensnet.data import prepare
 from lensnet.training import fit, run_checkpoint
 class DiesInEpoch(run_checkpoint.RunCheckpoint):
     def on_train_batch_end(self, batch, logs=None):
-        if (len(self.history), batch) == (1, 2):
+        if (self.next_epoch, batch) == (1, 2):
             os.kill(os.getpid(), signal.SIGKILL)
         super().on_train_batch_end(batch, logs)
 import lensnet.training.learning

@@ -132,7 +132,7 @@ def test_a_run_saves_the_mean_and_goes_on_with_it(tmp_path):
     with parts("whole") as (model, averaging, checkpoint):
         train(model, recorder, averaging, checkpoint)
     saved = keras.models.load_model(tmp_path / "whole" / "model.keras", compile=False)
-    assert_equal(saved.get_weights(), recorder.validated[checkpoint.best_epoch - 1])
+    assert_equal(saved.get_weights(), recorder.validated[checkpoint.history.best_epoch - 1])
 
     with parts("stopped") as (one, its_averaging, its_checkpoint):
         train(one, its_averaging, its_checkpoint, last=2)

@@ -89,10 +89,61 @@ for make in makers:
         assert difference < 1e-5 if together else difference > 1e-3, (together, difference)
 """
 
+OFFSET = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+import numpy as np
+from lensnet.layers import FieldNormalization
+from lensnet.training.devices import create_strategy
+from lensnet.training.replicas import normalize_together
 
-def test_devices_normalise_by_the_whole_batch():
+maps = (3000 + np.random.default_rng(0).normal(size=(8, 6, 6, 4))).astype("float32")
+strategy = create_strategy("mirrored")
+parts = strategy.experimental_distribute_values_from_function(
+    lambda context: tf.constant(maps[context.replica_id_in_sync_group::2])
+)
+field, channel = maps.astype("float64").var(), maps.astype("float64").var(axis=(0, 1, 2))
+for kind, expected in (
+    (lambda: FieldNormalization("c4", momentum=0.0), field),
+    (lambda: keras.layers.BatchNormalization(momentum=0.0), channel),
+):
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((6, 6, 4)), kind()])
+        normalize_together(model, strategy)
+    tf.function(lambda: strategy.run(lambda x: model(x, training=True), args=(parts,)))()
+    found = np.asarray(model.layers[-1].moving_variance)
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-5)
+"""
+
+CHECKED = """
+from lensnet.errors import RunError
+from lensnet.training.cluster import check_cluster
+from lensnet.training.devices import create_strategy
+from lensnet.training.workers import check_same
+
+strategy = create_strategy("multi_worker")
+check_same(strategy, [3, 20_000], "checkpoint")
+try:
+    check_same(strategy, [3, 20_000 + check_cluster().index], "checkpoint")
+except RunError as error:
+    print(error)
+"""
+
+
+def test_workers_that_are_a_step_apart_are_refused():
+    """All of them, and the one that has the mean of the others' steps."""
+    codes, outputs = run_workers([[]] * 3, CHECKED)
+    assert codes == [0, 0, 0], outputs
+    assert all("do not begin with the same checkpoint" in output for output in outputs), outputs
+
+
+@pytest.mark.parametrize("script", [NORMALIZED, OFFSET], ids=["in training", "far from zero"])
+def test_devices_normalise_by_the_whole_batch(script):
+    """Far from zero, the difference of two squares would have a few digits or none."""
     done = subprocess.run(
-        [sys.executable, "-c", NORMALIZED],
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

@@ -20,7 +20,7 @@ from lensnet.config.sections import Splits
 from lensnet.data.augmentation.augmenter import augmenter
 from lensnet.data.cpus import available_cpus
 from lensnet.data.hashing import mix, stable_hash
-from lensnet.data.pipeline.share import Share
+from lensnet.data.pipeline.share import Share, rows_to_load, with_size
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.sources.fresh_images import FreshImages, simulate_ahead
 from lensnet.data.sources.simulated_source import SimulatedSource
@@ -158,20 +158,17 @@ class FreshStream:
         first = first_epoch * self.steps_per_epoch + first_step
         count = epochs * self.steps_per_epoch - first
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
-        rows = slice(None) if share is None else share.rows(self.batch_size)
-        mixes = any(augmentation.mixes_images for augmentation in self.augmentation)
-        # Images are mixed with those of the whole batch.
-        simulated_rows, kept_rows = (slice(None), rows) if mixes else (rows, slice(None))
+        loaded, kept = rows_to_load(share, self.batch_size, self.augmentation)
 
         def load(images: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, ...]:
             pixels = self.data.preprocessing(images)
             pixels = tf.ensure_shape(pixels, (None, *self.data.preprocessing.image_shape))
-            batch = tuple(values[kept_rows] for values in augment(pixels, labels, seeds))
-            return batch if share is None else (tf.constant(self.batch_size, tf.int64), *batch)
+            batch = tuple(values[kept] for values in augment(pixels, labels, seeds))
+            return with_size(share, tf.constant(self.batch_size, tf.int64), batch)
 
         number_of_labels = self.encode(np.zeros(1, np.int64)).shape[1]
         simulated = tf.data.Dataset.from_generator(
-            lambda: self._simulated(range(first, first + count), simulated_rows),
+            lambda: self._simulated(range(first, first + count), loaded),
             output_signature=(
                 tf.TensorSpec((None, *self.data.preprocessing.native_shape), tf.float32),
                 tf.TensorSpec((None, number_of_labels), tf.float32),

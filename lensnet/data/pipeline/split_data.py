@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lensnet.data.cpus import available_cpus
 from lensnet.data.pipeline.preprocessing import Preprocessing
-from lensnet.data.pipeline.share import Share
+from lensnet.data.pipeline.share import Share, rows_to_load, with_size
 from lensnet.data.records.records import Records, without_autotune
 
 __all__ = ["CACHE_BYTES", "SplitData", "in_memory"]
@@ -60,14 +60,13 @@ class SplitData:
 
         def load(serialized: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, ...]:
             count = tf.size(positions, out_type=tf.int64)
-            rows = slice(None) if share is None else share.rows(count)
+            rows, _ = rows_to_load(share, count)
             positions = positions[rows]
             if images is not None:
                 pixels = tf.gather(images, positions)
             else:
                 pixels = self.load(serialized[rows])
-            batch = pixels, tf.gather(labels, positions)
-            return batch if share is None else (count, *batch)
+            return with_size(share, count, (pixels, tf.gather(labels, positions)))
 
         if images is not None:
             every = tf.data.Dataset.range(len(self.records)).batch(batch_size)

@@ -22,7 +22,7 @@ from lensnet.config.augmentation import Augmentation
 from lensnet.data.augmentation.augmenter import augmenter, stateless_random
 from lensnet.data.hashing import stable_hash, stable_hashes
 from lensnet.data.pipeline.balance import Balancing, Oversampling
-from lensnet.data.pipeline.share import Share
+from lensnet.data.pipeline.share import Share, rows_to_load, with_size
 from lensnet.data.pipeline.split_data import SplitData, in_memory
 
 __all__ = ["WINDOW_BYTES", "TrainingStream"]
@@ -101,28 +101,24 @@ class TrainingStream:
         images = self.data.all_images if self.data.is_cached else None
         by_position = self._is_by_position
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
-        mixes = any(augmentation.mixes_images for augmentation in self.augmentation)
 
         def load(
             records: tf.Tensor, positions: tf.Tensor, seeds: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
             count = tf.size(positions, out_type=tf.int64)
-            rows = slice(None) if share is None else share.rows(count)
-            if not mixes:
-                positions, seeds = positions[rows], seeds[rows]
-                records = records if by_position else records[rows]
+            loaded, kept = rows_to_load(share, count, self.augmentation)
+            positions, seeds = positions[loaded], seeds[loaded]
             if images is not None:
                 pixels = tf.gather(images, positions)
             elif by_position:
                 pixels = self.data.load(self.data.records.fetch(positions))
             else:
-                pixels = self.data.load(records)
-            batch: tuple[tf.Tensor, ...] = augment(pixels, tf.gather(labels, positions), seeds)
-            if mixes:  # with images of the whole batch
-                batch = tuple(values[rows] for values in batch)
+                pixels = self.data.load(records[loaded])
+            changed = augment(pixels, tf.gather(labels, positions), seeds)
+            batch = tuple(values[kept] for values in changed)
             if self.class_weights is not None:
                 batch = *batch, _weights(batch[1], self.class_weights)
-            return batch if share is None else (count, *batch)
+            return with_size(share, count, batch)
 
         return load
 

@@ -14,7 +14,7 @@ import numpy as np
 from lensnet.config.sections import Splits
 from lensnet.data.hashing import mix, stable_hash, unit_interval
 from lensnet.data.sources.folder_listing import Example
-from lensnet.data.sources.stratified_splits import divide
+from lensnet.data.sources.stratified_splits import divide_examples
 from lensnet.errors import ConfigurationError, DataError
 
 __all__ = [
@@ -61,22 +61,10 @@ def assign_folds(
     """
     names = fold_names(folds)
 
-    def by_hash(example: Example) -> str:
-        position = float(unit_interval(mix(seed, stable_hash(example.split_key))))
-        return names[int(position * folds)]
+    def by_hash(key: str) -> str:
+        return names[int(float(unit_interval(mix(seed, stable_hash(key)))) * folds)]
 
-    if not stratify:
-        return [by_hash(example) for example in examples]
-    # What is known to be bad takes nobody's place.
-    good = [example for example in examples if example.problem is None]
-    numbers = divide(
-        [example.split_key for example in good],
-        [example.label or "" for example in good],
-        seed,
-        [1 / folds] * folds,
-    )
-    exact = iter(numbers)
-    return [names[next(exact)] if e.problem is None else by_hash(e) for e in examples]
+    return divide_examples(examples, names, [1 / folds] * folds, seed, by_hash, stratify=stratify)
 
 
 def assign_simulated_fold(seed: int, stream: str, index: int, folds: int) -> str:

@@ -26,7 +26,7 @@ from lensnet.data.sources.folds import (
     check_folds_listed,
     fold_names,
 )
-from lensnet.data.sources.stratified_splits import divide
+from lensnet.data.sources.stratified_splits import divide_examples
 from lensnet.errors import ConfigurationError, DataError
 
 __all__ = [
@@ -228,13 +228,14 @@ class SplitPlan:
         if self.folds is not None:
             return assign_folds(examples, self.folds, self.seed or 0, stratify=self.stratify)
         if self.fractions is not None:
-            return self._divided(examples, self.fractions)
+            return self._divided(examples, self.fractions, stratify=self.stratify)
         found = [example.split or "train" for example in examples]
         if self.cut:
             shares = [CUT_FRACTION if name in self.cut else 0.0 for name in SPLITS[1:]]
             places = [place for place, split in enumerate(found) if split == "train"]
             training = [examples[place] for place in places]
-            divided = self._divided(training, (1 - sum(shares), *shares))
+            fractions = (1 - sum(shares), *shares)
+            divided = self._divided(training, fractions, stratify=self.stratify)
             for place, split in zip(places, divided, strict=True):
                 found[place] = split
         return found
@@ -259,24 +260,20 @@ class SplitPlan:
                 for number in numbers
             ]
             present = {name for name, part in zip(SPLITS, fractions, strict=True) if part}
-            found += splits if present <= set(splits) else self._exactly(of_class, fractions)
+            if not present <= set(splits):
+                splits = self._divided(of_class, fractions, stratify=True)
+            found += splits
         return found
 
-    def _divided(self, examples: Sequence[Example], fractions: Sequence[float]) -> list[str]:
+    def _divided(
+        self, examples: Sequence[Example], fractions: Sequence[float], *, stratify: bool
+    ) -> list[str]:
         seed = self.seed or 0
-        if not self.stratify:
-            return [assign_split(seed, example.split_key, fractions) for example in examples]
-        # What is known to be bad takes nobody's place.
-        exact = iter(self._exactly([e for e in examples if e.problem is None], fractions))
-        return [
-            next(exact) if e.problem is None else assign_split(seed, e.split_key, fractions)
-            for e in examples
-        ]
 
-    def _exactly(self, examples: Sequence[Example], fractions: Sequence[float]) -> list[str]:
-        keys = [example.split_key for example in examples]
-        labels = [example.label or "" for example in examples]
-        return [SPLITS[number] for number in divide(keys, labels, self.seed or 0, fractions)]
+        def by_hash(key: str) -> str:
+            return assign_split(seed, key, fractions)
+
+        return divide_examples(examples, SPLITS, fractions, seed, by_hash, stratify=stratify)
 
 
 def _names(splits: Splits) -> list[str]:

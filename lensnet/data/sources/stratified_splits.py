@@ -10,19 +10,50 @@ the two cuts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from lensnet.data.hashing import mix, stable_hashes, unit_interval
+from lensnet.data.sources.folder_listing import Example
 
-__all__ = ["LARGE_CLASS", "divide"]
+__all__ = ["LARGE_CLASS", "divide", "divide_examples"]
 
 LARGE_CLASS = 2000
 """Examples from which on a class is divided by a threshold on the hash, where no example moves."""
 
 # Below this a share of an example is what rounding has left of a whole one.
 _WHOLE = 1e-6
+
+
+def divide_examples(
+    examples: Sequence[Example],
+    names: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+    by_hash: Callable[[str], str],
+    *,
+    stratify: bool,
+) -> list[str]:
+    """Returns the name of the split of each of all the examples of a source.
+
+    Args:
+        examples: all of them.
+        names: of the splits.
+        fractions: of the splits.
+        seed: the seed of the splits.
+        by_hash: gives the split of an example by its `split_key` alone.
+        stratify: whether to `divide` them; else by the hash. What is known to be bad takes
+            nobody's place, and is divided by the hash in any case.
+    """
+    divided = [example for example in examples if stratify and example.problem is None]
+    keys = [example.split_key for example in divided]
+    labels = [example.label or "" for example in divided]
+    exact = iter(divide(keys, labels, seed, fractions))
+    return [
+        names[next(exact)] if stratify and example.problem is None else by_hash(example.split_key)
+        for example in examples
+    ]
 
 
 def divide(

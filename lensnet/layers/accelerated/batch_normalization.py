@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,7 +18,13 @@ from lensnet.layers.accelerated.cpu_kernels import (
 )
 from lensnet.layers.accelerated.devices import on_cpus_alone
 
-__all__ = ["BatchNormalization", "batch_moments", "normalize", "normalize_batch"]
+__all__ = [
+    "BatchNormalization",
+    "batch_moments",
+    "normalize",
+    "normalize_batch",
+    "synchronized_moments",
+]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -113,6 +120,25 @@ def batch_moments(x: Any, order: int = 1) -> tuple[Any, Any]:
     mean = _by_field(sum_over_batch(x), order) / count
     squares = _squares_by_row(x, _to_channels(mean, order))
     return mean, _by_field(sum_over_rows(squares), order) / count
+
+
+def synchronized_moments(x: Any, axes: Sequence[int]) -> tuple[Any, Any]:
+    """Mean and variance over the batches of all replicas together.
+
+    Keras takes the variance of these as E[x^2] - E[x]^2, of which single precision leaves nothing
+    where the mean is some thousand times the deviation. Here it is that of x less its mean.
+
+    Args:
+        x: of float32 or better.
+        axes: over which they are taken.
+
+    Returns:
+        two tensors of the shape that is left.
+    """
+    found, _ = ops.moments(x, axes, keepdims=True, synchronized=True)
+    shift = ops.stop_gradient(found)
+    rest, variance = ops.moments(x - shift, axes, synchronized=True)
+    return ops.reshape(shift, ops.shape(rest)) + rest, variance
 
 
 def normalize_batch(

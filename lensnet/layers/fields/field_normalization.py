@@ -7,7 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from lensnet.layers.accelerated.batch_normalization import batch_moments, normalize_batch
+from lensnet.layers.accelerated.batch_normalization import (
+    batch_moments,
+    normalize_batch,
+    synchronized_moments,
+)
 from lensnet.layers.fields.field_layer import FieldLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
@@ -111,7 +115,7 @@ class FieldNormalization(FieldLayer):
             return ops.cast(outputs, self.compute_dtype)
         if training and self.trainable:
             by_field = ops.reshape(x, (-1, self._fields, self._group.order))
-            mean, variance = ops.moments(by_field, axes=(0, 2), synchronized=True)
+            mean, variance = synchronized_moments(by_field, axes=(0, 2))
             self._follow(self.moving_mean, ops.stop_gradient(mean))
             self._follow(self.moving_variance, ops.stop_gradient(variance))
         else:
