@@ -18,12 +18,9 @@ from lensnet.overwriting import check_table
 from lensnet.registry import load_object
 
 if TYPE_CHECKING:
-    from lensnet.data.sources.inputs import Input, OpenTable
+    from lensnet.data.sources.inputs import OpenTable
 
-__all__ = ["ScoreFiles", "check_inputs", "nothing_usable", "table_opener", "what_is_taken"]
-
-# Bad files that are named where there is nothing else to say.
-_SHOWN = 5
+__all__ = ["ScoreFiles", "check_inputs", "table_opener", "what_is_taken"]
 
 
 @dataclass(frozen=True)
@@ -125,19 +122,6 @@ def what_is_taken(experiment: Experiment) -> str:
         f"This run was trained on {experiment.data.dataset}: it takes {shape}. Tables are taken by "
         "runs that were trained on one (data.dataset: fits_catalog)."
     )
-
-
-def nothing_usable(bad: Sequence[Input]) -> str:
-    """Words why there is no answer about any image.
-
-    Args:
-        bad: the inputs, none of which could be used.
-    """
-    if not bad:
-        return "There is no image to score: the inputs name none."
-    shown = [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
-    more = [f"  and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-    return "\n".join([f"None of the {len(bad)} images could be used:", *shown, *more])
 
 
 def table_opener(experiment: Experiment) -> OpenTable | None:
