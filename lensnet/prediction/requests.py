@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data.files.catalogues import ENDINGS as TABLES
 from lensnet.data.files.decoding import ENDINGS as IMAGES
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
-from lensnet.errors import ConfigurationError, DataError, RunError
-from lensnet.overwriting import check_table
+from lensnet.errors import ConfigurationError, DataError
+from lensnet.overwriting import check_file_output, check_table
 from lensnet.registry import load_object
 
 if TYPE_CHECKING:
@@ -56,15 +56,8 @@ class ScoreFiles:
             written.filled: ("id", "file", "filled_pixels"),
         }
         for path, first in columns.items():
-            if not path.is_symlink() and not path.exists():
-                continue
-            if not overwrite:
-                raise RunError(f"{path} exists already. Replace it by --overwrite.")
-            check_table(path, first)
-        folder = written.scores.parent
-        if not folder.is_dir():
-            raise RunError(f"There is no folder {folder} to write {name} into.")
-        files.check_writable(folder, "Name another place with -o.")
+            check_own = functools.partial(check_table, columns=first)
+            check_file_output(path, check_own, overwrite=overwrite)
         return written
 
     @property
