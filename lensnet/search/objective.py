@@ -75,20 +75,15 @@ def _value_of(row: Mapping[str, Any], name: str) -> float:
 
 
 def _costs(experiment: Experiment, run: RunFolder) -> dict[str, int]:
-    """Counts the network, dense layers of its head but for the last one left out."""
-    from lensnet.models.kit.counting import count
-    from lensnet.models.widths import width_factor
+    from lensnet.evaluation.cost import count_network
 
-    model, data = experiment.model, run.read_data()
-    factor = width_factor(model.backbone, model.symmetry, model.width_policy)
-    counted = count(
-        model.backbone,
-        input_shape=data.image_shape,
-        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
-        symmetry=model.symmetry,
-        width=model.width * factor,
-        options=experiment.model.options,
-    )
+    data = run.read_data()
+    counted = count_network(experiment, data.image_shape, len(data.classes))
+    if counted is None:
+        raise LensnetError(
+            f"{' and '.join(COSTS)} of {experiment.model.backbone} cannot be counted, for it has "
+            "layers from elsewhere than the kit."
+        )
     return {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
 
 
