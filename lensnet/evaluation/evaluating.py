@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lensnet import files
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config import Experiment
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
@@ -56,7 +57,9 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     measured = measure_test_split(experiment, model, data, run, calibration)
     drawn = measured.figures
     if history:
-        drawn = {"training_curves": draw.training_curves(history), **drawn}
+        rule = BestEpochRule.of(experiment.training.early_stopping, experiment.task_spec.monitors)
+        kept = int(rule.best_row(history)["epoch"])
+        drawn = {"training_curves": draw.training_curves(history, best_epoch=kept), **drawn}
     save_figures(run, drawn)
     results = {
         "validation": validation.metrics,

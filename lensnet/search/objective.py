@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config import Experiment
 from lensnet.config.search.file import COSTS
 from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 
-__all__ = ["Objective", "Report", "StoppedTrial", "best_row", "fit_trial"]
+__all__ = ["Objective", "Report", "StoppedTrial", "fit_trial"]
 
 Report = Callable[[int, float], None]
 """Takes the epoch, from 1, and the first objective after it; raises `StoppedTrial` at the last."""
@@ -46,26 +47,14 @@ def fit_trial(
     keras.utils.clear_session()
     gc.collect()
     run = fit(experiment, run_dir, resume=True, callbacks=[_reporting(first, report)])
-    best = best_row(experiment, run.read_history())
+    rule = BestEpochRule.of(experiment.training.early_stopping, experiment.task_spec.monitors)
+    best = rule.best_row(run.read_history())
     costs = _costs(experiment, run) if set(objectives) & set(COSTS) else {}
     values = [float(costs[n]) if n in COSTS else _value_of(best, n) for n in objectives]
     for name, value in zip(objectives, values, strict=True):
         if not math.isfinite(value):
             raise LensnetError(f"{name} is {value} at the best epoch.")
     return values
-
-
-def best_row(experiment: Experiment, history: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
-    """Returns the epoch whose model a run keeps, by the rule of its `training.early_stopping`."""
-    stopping = experiment.training.early_stopping
-    monitor = stopping.monitor if stopping else "val_loss"
-    sign = 1 if experiment.task_spec.monitors[monitor] == "max" else -1
-    best = history[0]
-    for row in history[1:]:
-        gain = sign * (float(row[monitor]) - float(best[monitor]))
-        if gain > (stopping.min_delta if stopping else 0.0):
-            best = row
-    return best
 
 
 def _value_of(row: Mapping[str, Any], name: str) -> float:

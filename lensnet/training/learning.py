@@ -130,7 +130,7 @@ def train(
         bar.close()
     checkpoint.check_asked()
     _log.info(
-        "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.monitor, checkpoint.best
+        "Best epoch: %s (%s %.4f)", checkpoint.best_epoch, checkpoint.rule.monitor, checkpoint.best
     )
 
 

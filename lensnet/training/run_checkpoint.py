@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import keras
 
 from lensnet import files
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config.sections import EarlyStopping
 from lensnet.errors import RunError
 from lensnet.interruption import Interrupted
@@ -89,8 +90,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.early_stopping = early_stopping
         self.finished_model = finished_model
         self.held = held
-        self.monitor = early_stopping.monitor if early_stopping else "val_loss"
-        self.lower_is_better = monitors[self.monitor] == "min"
+        self.rule = BestEpochRule.of(early_stopping, monitors)
         self.history: list[dict[str, Any]] = []
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -189,7 +189,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         if logs is not None:
             logs["learning_rate"] = values["learning_rate"]
         self.history.append({"epoch": epoch + 1, **values, "seconds": seconds})
-        self._judge(epoch, values[self.monitor])
+        self._judge(epoch, values[self.rule.monitor])
         self.steps_done, self._metrics = 0, []
         verdict = self.pace.after_step(0)
         self._is_over |= verdict.end
@@ -274,11 +274,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         return [variable for companion in self.companions for variable in companion.variables]
 
     def _judge(self, epoch: int, value: float) -> None:
-        gain = 0.0
-        if self.best is not None:
-            gain = (self.best - value) if self.lower_is_better else (value - self.best)
-        needed = self.early_stopping.min_delta if self.early_stopping else 0.0
-        if self.best is None or gain > needed:
+        if self.rule.improves(value, self.best):
             self.best, self.best_epoch, self.epochs_since_best = value, epoch + 1, 0
         else:
             self.epochs_since_best += 1
