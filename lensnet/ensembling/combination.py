@@ -67,7 +67,26 @@ def combination_of(task: TaskSpec, combine: str) -> Combination:
     return MeanOfLogits() if combine == "logits" else MeanOfProbabilities()
 
 
-class MeanOfProbabilities:
+class _MeanOfAnswers:
+    """The weighted mean of what the networks answer.
+
+    Attributes:
+        answer: the name of its layers.
+    """
+
+    answer: str
+
+    def part(self, model: keras.Model) -> Any:
+        return model.output
+
+    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
+        return _weighted_sum(parts, weights, self.answer)
+
+    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return _mean(parts, weights)
+
+
+class MeanOfProbabilities(_MeanOfAnswers):
     """The weighted mean of probabilities, `sum_i w_i p_i`; with one column, that of class 1.
 
     Example:
@@ -77,14 +96,7 @@ class MeanOfProbabilities:
     0.4
     """
 
-    def part(self, model: keras.Model) -> Any:
-        return model.output
-
-    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
-        return _weighted_sum(parts, weights, "probabilities")
-
-    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _mean(parts, weights)
+    answer = "probabilities"
 
     def loss(
         self, parts: np.ndarray, weights: np.ndarray, labels: np.ndarray
@@ -150,17 +162,10 @@ class MeanOfLogits:
         return loss, np.einsum("mnk,nk->m", parts, slopes) / count
 
 
-class MeanOfTargets:
+class MeanOfTargets(_MeanOfAnswers):
     """The weighted mean of targets, in their own unit."""
 
-    def part(self, model: keras.Model) -> Any:
-        return model.output
-
-    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
-        return _weighted_sum(parts, weights, "target")
-
-    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _mean(parts, weights)
+    answer = "target"
 
     def loss(
         self, parts: np.ndarray, weights: np.ndarray, labels: np.ndarray
