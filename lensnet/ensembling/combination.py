@@ -15,6 +15,7 @@ from keras import ops
 from scipy.special import expit, log_softmax, softmax  # type: ignore[import-untyped]
 
 from lensnet.config.task import TaskSpec
+from lensnet.evaluation.metrics import SMALLEST_PROBABILITY
 
 __all__ = [
     "Combination",
@@ -25,8 +26,6 @@ __all__ = [
     "combination_of",
 ]
 
-# Keras and the metrics clip probabilities here.
-_SMALLEST_PROBABILITY = 1e-7
 # Of a division in float32: what is smaller has no digits left.
 _SMALLEST = 1e-30
 
@@ -106,7 +105,7 @@ class MeanOfProbabilities(_MeanOfAnswers):
             of_truth = np.where(labels == 1, parts[..., 0], 1 - parts[..., 0])
         else:
             of_truth = parts[:, np.arange(len(labels)), labels]
-        return _log_loss_of_mixture(np.maximum(of_truth, _SMALLEST_PROBABILITY), weights)
+        return _log_loss_of_mixture(np.maximum(of_truth, SMALLEST_PROBABILITY), weights)
 
 
 class MeanOfLogits:
@@ -128,7 +127,7 @@ class MeanOfLogits:
             if keras.activations.serialize(last.activation) in ("softmax", "sigmoid"):
                 return last._inbound_nodes[node].input_tensors[0]
         # One that averages probabilities has no logits, but these give its probabilities.
-        smallest, largest = _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY
+        smallest, largest = SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY
         probabilities = ops.clip(model.output, smallest, largest)
         logarithms = ops.log(probabilities)
         if model.output.shape[-1] > 1:
