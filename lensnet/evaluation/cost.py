@@ -48,8 +48,9 @@ def count_network(
             options=section.options,
         )
     except (TypeError, ValueError, AttributeError):
-        # A builder of the user's own that hands a map, which is but a shape here, to a layer or an
-        # operation of Keras. It has trained, so that it is none of the kit's complaints.
+        # A builder of the user's own that leaves the kit, for which a map is but a shape here:
+        # Keras takes none, nor does arithmetic, and it lacks what a tensor has. The kit itself has
+        # nothing to complain of, for the network has been built.
         return None
     group = experiment.evaluation.average_over
     passes = 1 if group == "none" else Group.parse(group).order
