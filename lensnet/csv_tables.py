@@ -40,6 +40,7 @@ __all__ = [
     "read_dicts",
     "read_table",
     "restore_cell",
+    "write_table",
     "writing_table",
 ]
 
@@ -147,6 +148,21 @@ def writing_table(
     """
     with replacing(path) as temporary, open_for_writing(temporary) as stream:
         yield TableWriter(stream, columns, numbers)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Iterable[object]]) -> None:
+    """Writes a table of rows that are there; without one, a table of before is removed.
+
+    Args:
+        path: the file.
+        columns: the header.
+        rows: as of `TableWriter.row`.
+    """
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    with writing_table(path, columns) as table:
+        table.rows(rows)
 
 
 def read_table(path: str | os.PathLike[str]) -> Iterator[list[str]]:

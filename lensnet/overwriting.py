@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
@@ -29,6 +29,7 @@ __all__ = [
     "SERIES",
     "FolderKind",
     "check_benchmark",
+    "check_file_output",
     "check_page",
     "check_table",
     "holds_working_directory",
@@ -258,6 +259,28 @@ def holds_working_directory(folder: Path) -> bool:
     here = Path.cwd().resolve()
     there = folder.resolve()
     return there == here or there in here.parents
+
+
+def check_file_output(path: Path, check_own: Callable[[Path], None], *, overwrite: bool) -> None:
+    """Checks, before any work, that a file can be written, and only over one of lensnet's own.
+
+    Args:
+        path: the file.
+        check_own: raises a RunError where what is there is not one of lensnet's.
+        overwrite: whether one of lensnet's may be replaced.
+
+    Raises:
+        RunError: it exists, and is not to be overwritten or is not one of lensnet's; or there is no
+            folder to write into.
+        ConfigurationError: nothing can be written there.
+    """
+    if path.is_symlink() or path.exists():
+        if not overwrite:
+            raise RunError(f"{path} exists already. Replace it by --overwrite.")
+        check_own(path)
+    if not path.parent.is_dir():
+        raise RunError(f"There is no folder {path.parent} to write {path.name} into.")
+    files.check_writable(path.parent, "Name another place with -o.")
 
 
 def check_table(path: Path, columns: tuple[str, ...]) -> None:

@@ -69,6 +69,11 @@ class RunFiles:
         return self.path / "predictions.csv"
 
     @property
+    def report_file(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
     def figures_dir(self) -> Path:
         """The figures."""
         return self.path / "figures"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from lensnet.cli.options import FILE, run_argument
 
 if TYPE_CHECKING:
     from lensnet.export.benchmarking import Benchmark
@@ -25,7 +28,7 @@ _FORMATS = (".csv", ".json")
 
 
 @click.command("benchmark", short_help="Time a run's model, folded and exported, too.")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--batch-size",
     "batch_sizes",
@@ -45,7 +48,7 @@ _FORMATS = (".csv", ".json")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="A .csv or .json file to write as well.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace that file if lensnet has written it.")
@@ -88,24 +91,18 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
         ConfigurationError: it is to be of a kind that is not written, or cannot be written there.
         RunError: it exists, and is not to be replaced or not lensnet's own.
     """
-    from lensnet import files
-    from lensnet.errors import ConfigurationError, RunError
-    from lensnet.overwriting import check_benchmark, check_table
+    from lensnet.errors import ConfigurationError
+    from lensnet.overwriting import check_benchmark, check_file_output, check_table
 
     if output.suffix.lower() not in _FORMATS:
         raise ConfigurationError(
             f"Timings are written as CSV or JSON; {output.name} ends with neither .csv nor .json."
         )
-    if not output.parent.is_dir():
-        raise RunError(f"There is no folder {output.parent} to write {output.name} into.")
-    files.check_writable(output.parent, "Name another place with -o.")
-    if output.is_symlink() or output.exists():
-        if not overwrite:
-            raise RunError(f"{output} exists already. Replace it by --overwrite.")
-        if output.suffix.lower() == ".csv":
-            check_table(output, _COLUMNS[:3])
-        else:
-            check_benchmark(output)
+    is_table = output.suffix.lower() == ".csv"
+    check_own = (
+        functools.partial(check_table, columns=_COLUMNS[:3]) if is_table else check_benchmark
+    )
+    check_file_output(output, check_own, overwrite=overwrite)
 
 
 def _print(found: Benchmark, run: Path) -> None:

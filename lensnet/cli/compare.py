@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
+from lensnet.cli.options import PATH, runs_argument
+
 __all__ = ["command"]
 
 
 @click.command("compare", short_help="Compare runs: metrics, differences and costs, on one page.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@runs_argument
 @click.option(
     "-o",
     "output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("comparison.html"),
     show_default=True,
     metavar="PAGE.html",

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lensnet.cli.options import FILE, batch_size_option, inputs_argument, run_argument
+
 if TYPE_CHECKING:
     from lensnet.embedding import Embedding
-    from lensnet.run_folder import RunFolder
 
 __all__ = ["command"]
 
 
 @click.command("embed", short_help="Write a network's features of images; look for neighbours.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, type=click.Path(path_type=Path))
+@run_argument
+@inputs_argument(required=False)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The file to write: .npz, or .parquet (pip install 'lensnet[parquet]').",
 )
 @click.option(
@@ -31,7 +32,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--neighbours-of",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help="List the nearest neighbours of an image file.",
 )
@@ -49,11 +50,11 @@ __all__ = ["command"]
 @click.option("--umap", is_flag=True, help="Also draw a map by UMAP (pip install 'lensnet[umap]').")
 @click.option(
     "--page",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="PAGE.html",
     help="Also write a page with the map, the neighbours and the outliers.",
 )
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@batch_size_option
 @click.option("--overwrite", is_flag=True, help="Replace the file if lensnet has written it.")
 def command(
     run: Path,
@@ -83,6 +84,7 @@ def command(
     if bool(inputs) == (split is not None):
         raise click.UsageError("Name INPUTS, or --split, one of them.")
 
+    from lensnet.cli.run_report import add_to_report, check_report
     from lensnet.embedding.feature_file import check_feature_file
     from lensnet.embedding.maps import check_umap
     from lensnet.prediction.requests import check_inputs
@@ -100,7 +102,7 @@ def command(
     if page is not None:
         check_page_output(page)
     if split is not None:
-        _check_report(folder)
+        check_report(folder)
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -117,21 +119,8 @@ def command(
     if page is not None:
         click.echo(f"Page: {write_embedding_page(found, page, drawn)}")
     if split is not None:
-        from lensnet.evaluation.measured_test import save_figures
-        from lensnet.reporting import write_report
-
-        with folder.held("lensnet embed"):
-            save_figures(folder, drawn)
-            click.echo(f"Report: {write_report(folder.path)}")
+        add_to_report(folder, drawn, "lensnet embed")
     click.echo(f"Written: {output}")
-
-
-def _check_report(folder: RunFolder) -> None:
-    from lensnet.overwriting import check_page
-
-    folder.check_writable()
-    folder.check_unused()
-    check_page(folder.path / "report.html")
 
 
 def _print(found: Embedding) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensnet.cli.options import PATH, runs_argument, set_option
+
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
 
@@ -14,13 +16,13 @@ __all__ = ["command"]
 
 
 @click.command("ensemble", short_help="Make one run of several, which answers for them all.")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@runs_argument
 @click.option(
     "-o",
     "--output",
     "--run-dir",
     "output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="The run folder to make. Default, of a file: runs/ and its name.",
 )
@@ -47,13 +49,7 @@ __all__ = ["command"]
     default=None,
     help="Whether a run may be selected several times, and so count for more. [default: it may]",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key of each experiment that a file names. Repeatable.",
-)
+@set_option("Override a key of each experiment that a file names.")
 @click.option("--overwrite", is_flag=True, help="Replace the run folder if it exists.")
 def command(
     runs: tuple[Path, ...],

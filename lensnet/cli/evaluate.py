@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lensnet.cli.options import PATH, run_argument
+
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
 
@@ -14,11 +16,11 @@ __all__ = ["command"]
 
 
 @click.command("evaluate", short_help="Measure a run's best model again, or on other data.")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--data",
     "other",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="OTHER.yaml",
     help="A file whose section `data` names other images; results go to RUN/evaluations/NAME.",
 )
@@ -34,16 +36,16 @@ def command(run: Path, other: Path | None) -> None:
     the same shape; how these become the network's input stays as the run has it.
     """
     from lensnet.cli.results import print_results
+    from lensnet.cli.run_report import check_report
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     folder.check()
     folder.read_history()
-    folder.check_writable()
-    folder.check_unused()
     if other is not None:
         print_results(_elsewhere(folder, other))
         return
+    check_report(folder)
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -63,6 +65,8 @@ def _elsewhere(folder: RunFolder, path: Path) -> RunFolder:
     from lensnet.cli.places import check_data_dir
     from lensnet.evaluation.other_experiment import read_other_data
 
+    folder.check_writable()
+    folder.check_unused()
     other = read_other_data(folder, path)
     check_data_dir(other)
 

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
+from lensnet.cli.options import FILE, inputs_argument, run_argument
+
 __all__ = ["command"]
 
 
 @click.command("explain", short_help="Show where in images a network finds its answer.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, type=click.Path(path_type=Path))
+@run_argument
+@inputs_argument(required=False)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="PAGE.html",
     help="The page to write; without INPUTS it is written beside the run's report.",
 )
@@ -45,7 +47,7 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, images: in
     if inputs and output is None:
         raise click.UsageError("Name the page to write with -o PAGE.html.")
 
-    from lensnet.overwriting import check_page
+    from lensnet.cli.run_report import add_to_report, check_report
     from lensnet.prediction.requests import check_inputs
     from lensnet.reporting.page_output import check_page_output
     from lensnet.run_folder import RunFolder
@@ -57,9 +59,7 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, images: in
     if inputs:
         check_inputs(folder.read_experiment(), inputs)
     else:
-        folder.check_writable()
-        folder.check_unused()
-        check_page(folder.path / "report.html")
+        check_report(folder)
 
     from lensnet.cli.startup import start_tensorflow
 
@@ -72,9 +72,4 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, images: in
     if output is not None:
         click.echo(f"Page: {write_explanation_page(found, output)}")
     if not inputs:
-        from lensnet.evaluation.measured_test import save_figures
-        from lensnet.reporting import write_report
-
-        with folder.held("lensnet explain"):
-            save_figures(folder, draw_explanations(found))
-            click.echo(f"Report: {write_report(folder.path)}")
+        add_to_report(folder, draw_explanations(found), "lensnet explain")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lensnet.cli.options import FILE, experiment_argument, set_option
+
 if TYPE_CHECKING:
     from lensnet.exploration import Exploration
 
@@ -17,18 +19,12 @@ _LISTED_PAIRS = 10
 
 
 @click.command("explore", short_help="Show what is in an experiment's data.")
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key, such as data.options.examples_per_class=50. Repeatable.",
-)
+@experiment_argument
+@set_option("Override a key, such as data.options.examples_per_class=50.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The page to write. Default: explore-NAME.html in the working directory, NAME being the "
     "experiment's. A page of lensnet's that is there is replaced.",
 )

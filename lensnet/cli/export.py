@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from lensnet.cli.options import PATH, run_argument
 from lensnet.export.formats import FORMATS, QUANTIZATIONS
 
 __all__ = ["command"]
 
 
 @click.command("export", short_help="Write a run's model in a form that needs no lensnet.")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--format",
     "format_name",
@@ -29,7 +30,7 @@ __all__ = ["command"]
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The folder to write. Default: export/FORMAT in the run folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an export that is there.")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lensnet.cli.options import PATH, set_option
+
 if TYPE_CHECKING:
     from lensnet.config import Experiment
     from lensnet.run_folder import RunFolder
@@ -19,17 +21,11 @@ __all__ = ["command"]
 
 
 @click.command("fit", short_help="Train and measure the network that a YAML file describes.")
-@click.argument("experiment", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key, such as training.epochs=3. Repeatable.",
-)
+@click.argument("experiment", required=False, type=PATH)
+@set_option("Override a key, such as training.epochs=3.")
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The run folder. Default: runs/ and the experiment's name.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run folder from its last checkpoint.")

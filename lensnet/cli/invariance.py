@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensnet.cli.options import PATH, runs_argument
+
 if TYPE_CHECKING:
     from lensnet.run_folder import RunFolder
 
@@ -14,7 +16,7 @@ __all__ = ["command"]
 
 
 @click.command("invariance", short_help="Measure how steady scores are when images rotate.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@runs_argument
 @click.option(
     "--rotations",
     type=click.IntRange(2, 360),
@@ -32,7 +34,7 @@ __all__ = ["command"]
 @click.option(
     "-o",
     "output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PAGE.html",
     help="Also write one page on all runs, side by side.",
 )
@@ -51,16 +53,14 @@ def command(
     spread, the accuracy and the worst images at each angle (figures/rotation_*_N.png), which the
     run's report shows, too.
     """
-    from lensnet.overwriting import check_page
+    from lensnet.cli.run_report import check_report
     from lensnet.reporting.page_output import check_page_output
     from lensnet.run_folder import RunFolder
 
     folders = [RunFolder.open(run) for run in runs]
     for folder in folders:
         folder.check()
-        folder.check_writable()
-        folder.check_unused()
-        check_page(folder.path / "report.html")
+        check_report(folder)
     if output is not None:
         check_page_output(output)
 
@@ -130,4 +130,4 @@ def _print(folders: list[RunFolder], found: list[dict[str, Any]]) -> None:
     click.echo(table([*(["run"] if several else []), *heads], rows))
     click.echo()
     for folder in folders:
-        click.echo(f"Report: {folder.path / 'report.html'}")
+        click.echo(f"Report: {folder.report_file}")

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import click
 
+from lensnet.cli.options import FILE, batch_size_option, inputs_argument, run_argument
+
 __all__ = ["command"]
 
 
 @click.command("predict", short_help="Score files, folders and tables of images.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@run_argument
+@inputs_argument(required=True)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The CSV file to write; its name ends with .csv.",
 )
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@batch_size_option
 @click.option("--overwrite", is_flag=True, help="Replace the CSV file if lensnet has written it.")
 def command(
     run: Path, inputs: tuple[Path, ...], output: Path, batch_size: int, overwrite: bool

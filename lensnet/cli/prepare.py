@@ -6,18 +6,14 @@ from pathlib import Path
 
 import click
 
+from lensnet.cli.options import experiment_argument, set_option
+
 __all__ = ["command"]
 
 
 @click.command("prepare", short_help="Prepare an experiment's data without training.")
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key, such as data.options.examples_per_class=50. Repeatable.",
-)
+@experiment_argument
+@set_option("Override a key, such as data.options.examples_per_class=50.")
 @click.option("--beam", is_flag=True, help="Prepare with Apache Beam: by default on this machine.")
 @click.option(
     "--beam-option",

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from lensnet.cli.options import run_argument
+
 __all__ = ["command"]
 
 
 @click.command("report", short_help="Write the report of a run, or of a search, again.")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 def command(run: Path) -> None:
     """Write report.html of RUN, a run folder, from what lies in it; or of a search folder.
 
@@ -34,5 +36,5 @@ def command(run: Path) -> None:
     folder = RunFolder.open(run)
     folder.check_documents()
     folder.check_writable()
-    check_page(run / "report.html")
+    check_page(folder.report_file)
     click.echo(f"Report: {write_report(run)}")

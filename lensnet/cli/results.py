@@ -78,7 +78,7 @@ def print_results(run: RunFolder) -> None:
             f"{metrics['search']['prevalence']:g}: purity {purity}, {inspected} objects inspected "
             "for each one found."
         )
-    click.echo(f"Report: {run.path / 'report.html'}")
+    click.echo(f"Report: {run.report_file}")
 
 
 def print_summary(series: RunSeries) -> None:

@@ -7,21 +7,17 @@ from typing import Any
 
 import click
 
+from lensnet.cli.options import PATH, set_option
+
 __all__ = ["command"]
 
 
 @click.command("search", short_help="Search for the best values of an experiment's keys.")
-@click.argument("search_file", metavar="[SEARCH]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key, such as trials=10 or experiment.training.epochs=3. Repeatable.",
-)
+@click.argument("search_file", metavar="[SEARCH]", required=False, type=PATH)
+@set_option("Override a key, such as trials=10 or experiment.training.epochs=3.")
 @click.option(
     "--search-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The search folder. Default: searches/ and the search's name.",
 )
 @click.option(

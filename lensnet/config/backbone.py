@@ -22,6 +22,8 @@ class BackboneSpec:
         source: the paper.
         minimum_size: the smallest side of an image, in pixels, that makes sense.
         classifier: what timm calls the last dense layer.
+        built_by_kit: whether `build` has all layers from the kit, so that the network's cost can be
+            counted without building it.
     """
 
     name: str
@@ -32,3 +34,4 @@ class BackboneSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     minimum_size: int = 32
     classifier: str = "fc"
+    built_by_kit: bool = True

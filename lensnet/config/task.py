@@ -39,7 +39,8 @@ class TaskSpec:
         columns: `"module:class"` of the columns of predictions.csv and of scores, see
             `lensnet.prediction.columns`.
         metrics: `"module:function"`, from the labels or targets (N,) and the outputs (N, K) of the
-            finished model to the metrics of metrics.json.
+            finished model to the metrics of metrics.json, or to those that the keyword `only`
+            names.
         resampled: `"module:function"`, from the same to what gives these metrics for many drawings
             of the examples, see `lensnet.evaluation.resampled_metrics`; None where they get no
             interval.

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lensnet.csv_tables import name_as_text, writing_table
+from lensnet.csv_tables import name_as_text
 from lensnet.data.sources.inputs import Input
 from lensnet.embedding.feature_file import FeatureFile, check_feature_file
 from lensnet.embedding.feature_model import Embedder, Features
-from lensnet.embedding.images import ImageBatch, images_of_inputs, images_of_split
 from lensnet.embedding.maps import Sample, check_umap
 from lensnet.embedding.nearest import Closest, distance_to_kth, distances, unit_length
 from lensnet.errors import DataError
-from lensnet.prediction.requests import nothing_usable, what_is_taken
+from lensnet.prediction.bad_inputs import nothing_usable, write_quarantine
+from lensnet.prediction.image_batches import ImageBatch, images_of_inputs, images_of_split
 from lensnet.progress import track
 
 if TYPE_CHECKING:
@@ -165,9 +165,8 @@ def embed_images(
                     _columns(embedder, batch, found, distance), found.scores, found.features
                 )
         if not search.sample.seen:
-            taken = what_is_taken(embedder.predictor.experiment)
-            raise DataError(f"{nothing_usable(search.bad)}\n{taken}")
-    _write_quarantine(path.with_suffix(".quarantine.csv"), search.bad)
+            raise nothing_usable(embedder.predictor.experiment, search.bad)
+    write_quarantine(path.with_suffix(".quarantine.csv"), search.bad)
     result = search.result()
     _log.info("%d images, %d features each: %s", result.images, result.dimensions, path)
     return result
@@ -308,13 +307,3 @@ def _words(embedder: Embedder, batch: ImageBatch, row: int, scores: np.ndarray) 
         return f"given: {given}"
     known = truth[row] if isinstance(truth[row], str) else f"{truth[row]:.4g}"
     return f"true: {known}, given: {given}"
-
-
-def _write_quarantine(path: Path, bad: Sequence[Input]) -> None:
-    if not bad:
-        path.unlink(missing_ok=True)
-        return
-    with writing_table(path, ("file", "reason")) as table:
-        for item in bad:
-            table.row([name_as_text(item.path), item.error.reason if item.error else ""])
-    _log.warning("%d bad files were left out; %s says why.", len(bad), path)

@@ -17,6 +17,7 @@ import numpy as np
 
 from lensnet import files
 from lensnet.errors import ConfigurationError, RunError
+from lensnet.overwriting import check_file_output
 
 __all__ = ["FeatureFile", "FeatureWriter", "check_feature_file"]
 
@@ -56,17 +57,15 @@ def check_feature_file(path: Path, *, overwrite: bool) -> None:
             "A Parquet file needs pyarrow, which is not installed: pip install "
             f"'lensnet[parquet]'. Or name the output {path.stem}.npz."
         )
-    if path.is_symlink() or path.exists():
-        if not overwrite:
-            raise RunError(f"{path} exists already. Replace it by --overwrite.")
-        if path.is_symlink() or not path.is_file() or not _is_own(path):
-            raise RunError(
-                f"{path} exists and is not a file of features that lensnet has written, so it is "
-                "left alone. Name another file with -o."
-            )
-    if not path.parent.is_dir():
-        raise RunError(f"There is no folder {path.parent} to write {path.name} into.")
-    files.check_writable(path.parent, "Name another place with -o.")
+    check_file_output(path, _check_own, overwrite=overwrite)
+
+
+def _check_own(path: Path) -> None:
+    if path.is_symlink() or not path.is_file() or not _is_own(path):
+        raise RunError(
+            f"{path} exists and is not a file of features that lensnet has written, so it is left "
+            "alone. Name another file with -o."
+        )
 
 
 def _is_own(path: Path) -> bool:

@@ -9,11 +9,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from lensnet.errors import RunError
 from lensnet.layers import GroupAveraged, accelerate
 from lensnet.models.head_tensors import pooled_features
-from lensnet.prediction.predictor import Predictor
-from lensnet.run_folder import RunFolder
+from lensnet.prediction.predictor import Predictor, open_single_network
 
 __all__ = ["Embedder", "Features", "feature_model"]
 
@@ -79,8 +77,7 @@ class Embedder:
             RunError: there is no such run, it has no model yet, or it is an ensemble.
             ConfigurationError: its model has no pooled layer.
         """
-        check_not_an_ensemble(RunFolder.open(run_dir), "pooled features")
-        predictor = Predictor.open(run_dir)
+        predictor = open_single_network(run_dir, "pooled features")
         return cls(predictor, accelerate(feature_model(predictor.model)))
 
     def __call__(self, images: np.ndarray) -> Features:
@@ -88,20 +85,3 @@ class Embedder:
         answer = self.model.predict_on_batch(self.predictor.preprocessing(images))
         scores = self.predictor.columns.scores(np.asarray(answer["outputs"]))
         return Features(np.asarray(answer["features"]).astype(np.float32), scores)
-
-
-def check_not_an_ensemble(run: RunFolder, what: str) -> None:
-    """Refuses an ensemble, whose networks have no layer in common.
-
-    Args:
-        run: the run folder.
-        what: is asked of it.
-
-    Raises:
-        RunError: it is one.
-    """
-    if run.is_ensemble:
-        raise RunError(
-            f"{run.path} is an ensemble, and each of its networks has {what} of its own. Name the "
-            "run of one of its members; its report lists them."
-        )

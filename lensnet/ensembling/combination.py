@@ -15,6 +15,7 @@ from keras import ops
 from scipy.special import expit, log_softmax, softmax  # type: ignore[import-untyped]
 
 from lensnet.config.task import TaskSpec
+from lensnet.evaluation.metrics import SMALLEST_PROBABILITY
 
 __all__ = [
     "Combination",
@@ -25,8 +26,6 @@ __all__ = [
     "combination_of",
 ]
 
-# Keras and the metrics clip probabilities here.
-_SMALLEST_PROBABILITY = 1e-7
 # Of a division in float32: what is smaller has no digits left.
 _SMALLEST = 1e-30
 
@@ -67,7 +66,26 @@ def combination_of(task: TaskSpec, combine: str) -> Combination:
     return MeanOfLogits() if combine == "logits" else MeanOfProbabilities()
 
 
-class MeanOfProbabilities:
+class _MeanOfAnswers:
+    """The weighted mean of what the networks answer.
+
+    Attributes:
+        answer: the name of its layers.
+    """
+
+    answer: str
+
+    def part(self, model: keras.Model) -> Any:
+        return model.output
+
+    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
+        return _weighted_sum(parts, weights, self.answer)
+
+    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return _mean(parts, weights)
+
+
+class MeanOfProbabilities(_MeanOfAnswers):
     """The weighted mean of probabilities, `sum_i w_i p_i`; with one column, that of class 1.
 
     Example:
@@ -77,14 +95,7 @@ class MeanOfProbabilities:
     0.4
     """
 
-    def part(self, model: keras.Model) -> Any:
-        return model.output
-
-    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
-        return _weighted_sum(parts, weights, "probabilities")
-
-    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _mean(parts, weights)
+    answer = "probabilities"
 
     def loss(
         self, parts: np.ndarray, weights: np.ndarray, labels: np.ndarray
@@ -94,7 +105,7 @@ class MeanOfProbabilities:
             of_truth = np.where(labels == 1, parts[..., 0], 1 - parts[..., 0])
         else:
             of_truth = parts[:, np.arange(len(labels)), labels]
-        return _log_loss_of_mixture(np.maximum(of_truth, _SMALLEST_PROBABILITY), weights)
+        return _log_loss_of_mixture(np.maximum(of_truth, SMALLEST_PROBABILITY), weights)
 
 
 class MeanOfLogits:
@@ -116,7 +127,7 @@ class MeanOfLogits:
             if keras.activations.serialize(last.activation) in ("softmax", "sigmoid"):
                 return last._inbound_nodes[node].input_tensors[0]
         # One that averages probabilities has no logits, but these give its probabilities.
-        smallest, largest = _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY
+        smallest, largest = SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY
         probabilities = ops.clip(model.output, smallest, largest)
         logarithms = ops.log(probabilities)
         if model.output.shape[-1] > 1:
@@ -150,17 +161,10 @@ class MeanOfLogits:
         return loss, np.einsum("mnk,nk->m", parts, slopes) / count
 
 
-class MeanOfTargets:
+class MeanOfTargets(_MeanOfAnswers):
     """The weighted mean of targets, in their own unit."""
 
-    def part(self, model: keras.Model) -> Any:
-        return model.output
-
-    def layers(self, parts: Sequence[Any], weights: Sequence[float]) -> Any:
-        return _weighted_sum(parts, weights, "target")
-
-    def combined(self, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _mean(parts, weights)
+    answer = "target"
 
     def loss(
         self, parts: np.ndarray, weights: np.ndarray, labels: np.ndarray

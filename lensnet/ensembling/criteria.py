@@ -103,7 +103,7 @@ def criterion_of(name: str, task: TaskSpec) -> Criterion:
         )
 
     def measure(labels: np.ndarray, outputs: np.ndarray) -> float | None:
-        value: Any = metrics(labels, outputs)[name]
+        value: Any = metrics(labels, outputs, only=(name,))[name]
         return value
 
     return Criterion(name, GUIDES[name].better == "higher", measure)

@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 
 from lensnet.config import Experiment
-from lensnet.errors import LensnetError
-from lensnet.models.kit.counting import count
+from lensnet.models.kit.counting import Counts, count
 from lensnet.models.widths import width_factor
 from lensnet.symmetry import Group
 
-__all__ = ["measure_speed", "multiply_adds"]
+__all__ = ["count_network", "measure_speed", "network_size"]
 
 _BATCH = 64
 
 
-def multiply_adds(
+def count_network(
     experiment: Experiment, image_shape: tuple[int, int, int], num_classes: int
-) -> int | None:
-    """Counts the multiply-adds for one image, as `lensnet models` does, without the head's layers.
+) -> Counts | None:
+    """Counts a run's network for one image, as `lensnet models` does, without the head's layers.
+
+    Where the run averages over rotations (`evaluation.average_over`), the multiply-adds are those
+    of all its passes.
 
     Args:
         experiment: names the network.
@@ -29,13 +31,14 @@ def multiply_adds(
         num_classes: how many classes there are.
 
     Returns:
-        None where they cannot be counted: of an ensemble, or of a network from elsewhere.
+        None where it cannot be counted: of an ensemble, or of a network that has layers from
+        elsewhere than the kit.
     """
     section = experiment.model
-    if getattr(experiment, "ensemble", None) is not None:
+    if experiment.ensemble is not None or not experiment.backbone.built_by_kit:
         return None
+    factor = width_factor(section.backbone, section.symmetry, section.width_policy)
     try:
-        factor = width_factor(section.backbone, section.symmetry, section.width_policy)
         counted = count(
             section.backbone,
             input_shape=image_shape,
@@ -44,10 +47,30 @@ def multiply_adds(
             width=section.width * factor,
             options=section.options,
         )
-    except (LensnetError, ValueError, TypeError, AttributeError, NotImplementedError):
+    except (TypeError, ValueError, AttributeError):
+        # A builder of the user's own that leaves the kit, for which a map is but a shape here:
+        # Keras takes none, nor does arithmetic, and it lacks what a tensor has. The kit itself has
+        # nothing to complain of, for the network has been built.
         return None
     group = experiment.evaluation.average_over
-    return counted.multiply_adds * (1 if group == "none" else Group.parse(group).order)
+    passes = 1 if group == "none" else Group.parse(group).order
+    return Counts(counted.parameters, passes * counted.multiply_adds)
+
+
+def network_size(
+    model: Any, experiment: Experiment, image_shape: tuple[int, int, int], num_classes: int
+) -> dict[str, int | None]:
+    """Returns `parameters`, of all layers, and `multiply_adds`, None where they are not counted.
+
+    Args:
+        model: the network.
+        experiment, image_shape, num_classes: as of `count_network`.
+    """
+    counted = count_network(experiment, image_shape, num_classes)
+    return {
+        "parameters": model.count_params(),
+        "multiply_adds": None if counted is None else counted.multiply_adds,
+    }
 
 
 def measure_speed(model: Any, image_shape: tuple[int, int, int], calls: int = 10) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lensnet import files
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config import Experiment
 from lensnet.errors import DataError
 from lensnet.evaluation import figures as draw
-from lensnet.evaluation.cost import measure_speed, multiply_adds
+from lensnet.evaluation.cost import measure_speed, network_size
 from lensnet.evaluation.measured_test import measure_test_split, save_figures
 from lensnet.evaluation.run_opening import load_run_model, open_run_data, split_outputs
 from lensnet.evaluation.split_results import SplitResults, measure_split
@@ -56,16 +57,15 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None) -> dict[str, 
     measured = measure_test_split(experiment, model, data, run, calibration)
     drawn = measured.figures
     if history:
-        drawn = {"training_curves": draw.training_curves(history), **drawn}
+        rule = BestEpochRule.of(experiment.training.early_stopping, experiment.task_spec.monitors)
+        kept = int(rule.best_row(history)["epoch"])
+        drawn = {"training_curves": draw.training_curves(history, best_epoch=kept), **drawn}
     save_figures(run, drawn)
     results = {
         "validation": validation.metrics,
         "test": measured.results.metrics,
         "timing": _timing(history, data) | measure_speed(model, data.image_shape),
-        "model": {
-            "parameters": model.count_params(),
-            "multiply_adds": multiply_adds(experiment, data.image_shape, len(data.classes)),
-        },
+        "model": network_size(model, experiment, data.image_shape, len(data.classes)),
         "undefined": {
             "validation": validation.undefined,
             "test": measured.results.undefined,

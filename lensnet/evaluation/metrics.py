@@ -12,6 +12,8 @@ warning is given; `lensnet.evaluation.caveats` says why. That is so
   at that rate;
 - for `r2` with fewer than two examples, or where a target has the same value throughout.
 
+Where a selection compares candidates by one figure, `only` names it, and no other is computed.
+
 scikit-learn computes what it has; the rest (calibration, what ranks above the first false
 positive) is written here from the papers.
 """
@@ -19,7 +21,10 @@ positive) is written here from the papers.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from itertools import permutations
+from typing import SupportsFloat
 
 import numpy as np
 import sklearn.metrics  # type: ignore[import-untyped]
@@ -47,6 +52,7 @@ __all__ = [
 ]
 
 Metrics = dict[str, float | int | None]
+Figures = Mapping[str, Callable[[], SupportsFloat | None]]
 
 # Keras clips here too. Without it one saturated mistake makes the log loss infinite, and the
 # clip of scikit-learn changes with the dtype.
@@ -58,13 +64,19 @@ FALSE_POSITIVES = {"tpr0": 1, "tpr10": 10}
 RATES = {"tpr_at_fpr_1e-2": 100, "tpr_at_fpr_1e-3": 1000, "tpr_at_fpr_1e-4": 10_000}
 """The number of examples of class 0 among which each of these rates allows one false positive."""
 
+# What compares classes, and so needs an example of each.
+_COMPARING = ("roc_auc", "roc_auc_ovo", "f1", *FALSE_POSITIVES, *RATES, "average_precision")
 
-def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
+
+def classification_metrics(
+    labels: ArrayLike, probabilities: ArrayLike, *, only: Collection[str] | None = None
+) -> Metrics:
     """Measure a classifier of K exclusive classes.
 
     Args:
         labels: Class indices in 0..K-1, shape (N,).
         probabilities: Shape (N, K), rows summing to one.
+        only: The figures that are wanted. Default: all.
 
     Returns:
         `accuracy`; `roc_auc`, the mean over classes of the area under one class's ROC curve
@@ -83,31 +95,27 @@ def classification_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metri
         (0.667, 1.0)
     """
     classes, values = labels_and_probabilities(labels, probabilities)
-    num_classes = values.shape[1]
-    metrics: Metrics = dict.fromkeys(
-        ("accuracy", "roc_auc", "roc_auc_ovo", "f1", "log_loss", "ece")
-    )
-    metrics["examples"] = len(classes)
-    if not len(classes):
-        return metrics
     predicted = values.argmax(axis=1)
-    metrics["accuracy"] = float(np.mean(predicted == classes))
-    metrics["log_loss"] = _log_loss(classes, values)
-    metrics["ece"] = expected_calibration_error(classes, values)
-    if len(np.unique(classes)) == num_classes:
-        one_vs_rest = [_roc_auc(classes == k, values[:, k]) for k in range(num_classes)]
-        metrics["roc_auc"] = float(np.mean(one_vs_rest))
-        metrics["roc_auc_ovo"] = _roc_auc_one_vs_one(classes, values)
-        metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted, average="macro"))
-    return metrics
+    figures: Figures = {
+        "accuracy": lambda: np.mean(predicted == classes),
+        "roc_auc": lambda: _roc_auc_one_vs_rest(classes, values),
+        "roc_auc_ovo": lambda: _roc_auc_one_vs_one(classes, values),
+        "f1": lambda: sklearn.metrics.f1_score(classes, predicted, average="macro"),
+        "log_loss": lambda: _log_loss(classes, values),
+        "ece": lambda: expected_calibration_error(classes, values),
+    }
+    return _measured(figures, len(classes), only, _undefined(classes, values.shape[1]))
 
 
-def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
+def binary_metrics(
+    labels: ArrayLike, probabilities: ArrayLike, *, only: Collection[str] | None = None
+) -> Metrics:
     """Measure a finder of one class (1, such as lenses) among another (0).
 
     Args:
         labels: 0 or 1, shape (N,).
         probabilities: Probability of class 1, shape (N,) or (N, 1).
+        only: The figures that are wanted. Default: all.
 
     Returns:
         `accuracy` and `f1` of class 1, both counting as class 1 what has a probability above
@@ -127,34 +135,35 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Metrics:
         (0.5, 0.75, 0.5)
     """
     classes, positive = binary_labels_and_probabilities(labels, probabilities)
-    names = ("accuracy", "roc_auc", "f1", "log_loss", "ece", *FALSE_POSITIVES, *RATES)
-    metrics: Metrics = dict.fromkeys((*names, "average_precision"))
-    metrics["examples"] = len(classes)
-    if not len(classes):
-        return metrics
     predicted = positive > 0.5
-    metrics["accuracy"] = float(np.mean(predicted == classes))
-    metrics["log_loss"] = _log_loss(classes, np.stack([1 - positive, positive], axis=1))
-    metrics["ece"] = expected_calibration_error(classes, positive)
-    if len(np.unique(classes)) == 2:
-        metrics["roc_auc"] = _roc_auc(classes, positive)
-        metrics["f1"] = float(sklearn.metrics.f1_score(classes, predicted))
-        for name, false_positives in FALSE_POSITIVES.items():
-            metrics[name] = true_positive_rate_at(classes, positive, false_positives)
-        for name, one_in in RATES.items():
-            metrics[name] = true_positive_rate_at_fpr(classes, positive, one_in)
-        metrics["average_precision"] = float(
-            sklearn.metrics.average_precision_score(classes, positive)
-        )
-    return metrics
+    figures: Figures = {
+        "accuracy": lambda: np.mean(predicted == classes),
+        "roc_auc": lambda: _roc_auc(classes, positive),
+        "f1": lambda: sklearn.metrics.f1_score(classes, predicted),
+        "log_loss": lambda: _log_loss(classes, np.stack([1 - positive, positive], axis=1)),
+        "ece": lambda: expected_calibration_error(classes, positive),
+        **{
+            name: partial(true_positive_rate_at, classes, positive, false_positives)
+            for name, false_positives in FALSE_POSITIVES.items()
+        },
+        **{
+            name: partial(true_positive_rate_at_fpr, classes, positive, one_in)
+            for name, one_in in RATES.items()
+        },
+        "average_precision": lambda: sklearn.metrics.average_precision_score(classes, positive),
+    }
+    return _measured(figures, len(classes), only, _undefined(classes, 2))
 
 
-def regression_metrics(targets: ArrayLike, predictions: ArrayLike) -> Metrics:
+def regression_metrics(
+    targets: ArrayLike, predictions: ArrayLike, *, only: Collection[str] | None = None
+) -> Metrics:
     """Measure the prediction of one quantity or several.
 
     Args:
         targets: Shape (N,) or (N, T), in any unit.
         predictions: The same shape and unit; (N, 1) goes with (N,).
+        only: The figures that are wanted. Default: all.
 
     Returns:
         `mse` (unit squared), `mae` and `rmse` (in the unit), each the mean over examples and
@@ -170,25 +179,27 @@ def regression_metrics(targets: ArrayLike, predictions: ArrayLike) -> Metrics:
         (0.5774, 0.5)
     """
     truth, guess = targets_and_predictions(targets, predictions)
-    metrics: Metrics = dict.fromkeys(("mse", "mae", "rmse", "r2"))
-    metrics["examples"] = len(truth)
-    if not truth.size:
-        return metrics
-    mse = float(sklearn.metrics.mean_squared_error(truth, guess))
-    metrics["mse"] = mse
-    metrics["mae"] = float(sklearn.metrics.mean_absolute_error(truth, guess))
-    metrics["rmse"] = math.sqrt(mse)
-    if len(truth) >= 2 and (np.ptp(truth, axis=0) > 0).all():
-        metrics["r2"] = float(sklearn.metrics.r2_score(truth, guess))
-    return metrics
+    figures: Figures = {
+        "mse": lambda: sklearn.metrics.mean_squared_error(truth, guess),
+        "mae": lambda: sklearn.metrics.mean_absolute_error(truth, guess),
+        "rmse": lambda: math.sqrt(sklearn.metrics.mean_squared_error(truth, guess)),
+        "r2": lambda: sklearn.metrics.r2_score(truth, guess),
+    }
+    undefined: Collection[str] = () if truth.size else figures
+    if truth.size and (len(truth) < 2 or not (np.ptp(truth, axis=0) > 0).all()):
+        undefined = ("r2",)
+    return _measured(figures, len(truth), only, undefined)
 
 
-def regression_metrics_with_sigma(targets: ArrayLike, outputs: ArrayLike) -> Metrics:
+def regression_metrics_with_sigma(
+    targets: ArrayLike, outputs: ArrayLike, *, only: Collection[str] | None = None
+) -> Metrics:
     """Measure the prediction of a quantity that comes with its standard deviation.
 
     Args:
         targets: Shape (N,), in any unit.
         outputs: Predictions and their standard deviations in the same unit, shape (N, 2).
+        only: The figures that are wanted. Default: all.
 
     Returns:
         What `regression_metrics` gives; `nll`, the mean negative logarithm of the Gaussian
@@ -210,15 +221,15 @@ def regression_metrics_with_sigma(targets: ArrayLike, outputs: ArrayLike) -> Met
             "outputs must be predictions and standard deviations of 0 or more, shape (N, 2), but "
             f"came as {array.shape}"
         )
-    metrics = regression_metrics(targets, array[:, :1])
-    metrics |= dict.fromkeys(("nll", "coverage_68"))
-    if len(array):
-        # A sigma that single precision has rounded to zero is no certainty.
-        sigma = np.maximum(array[:, 1], np.finfo(np.float32).tiny)
-        pull = (np.asarray(targets, dtype=np.float64).reshape(-1) - array[:, 0]) / sigma
-        metrics["nll"] = float(np.mean(pull**2 / 2 + np.log(sigma) + math.log(2 * math.pi) / 2))
-        metrics["coverage_68"] = float(np.mean(np.abs(pull) <= 1))
-    return metrics
+    metrics = regression_metrics(targets, array[:, :1], only=only)
+    # A sigma that single precision has rounded to zero is no certainty.
+    sigma = np.maximum(array[:, 1], np.finfo(np.float32).tiny)
+    pull = (np.asarray(targets, dtype=np.float64).reshape(-1) - array[:, 0]) / sigma
+    figures: Figures = {
+        "nll": lambda: np.mean(pull**2 / 2 + np.log(sigma) + math.log(2 * math.pi) / 2),
+        "coverage_68": lambda: np.mean(np.abs(pull) <= 1),
+    }
+    return metrics | _measured(figures, len(array), only)
 
 
 def true_positive_rate_at(
@@ -281,6 +292,36 @@ def true_positive_rate_at_fpr(labels: ArrayLike, scores: ArrayLike, one_in: int)
     classes, values = binary_labels_and_scores(labels, scores)
     allowed = int(np.sum(classes == 0)) // one_in
     return true_positive_rate_at(classes, values, allowed + 1) if allowed else None
+
+
+def _measured(
+    figures: Figures,
+    examples: int,
+    only: Collection[str] | None,
+    undefined: Collection[str] = (),
+) -> Metrics:
+    """Computes the figures that are wanted and defined, in their order, and adds `examples`."""
+    metrics: Metrics = {
+        name: None if not examples or name in undefined else _as_float(figure())
+        for name, figure in figures.items()
+        if only is None or name in only
+    }
+    if only is None or "examples" in only:
+        metrics["examples"] = examples
+    return metrics
+
+
+def _as_float(value: SupportsFloat | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _undefined(classes: IntArray, num_classes: int) -> Collection[str]:
+    """The figures that have no value where some class has no example."""
+    return () if len(np.unique(classes)) == num_classes else _COMPARING
+
+
+def _roc_auc_one_vs_rest(classes: IntArray, values: FloatArray) -> float:
+    return float(np.mean([_roc_auc(classes == k, values[:, k]) for k in range(values.shape[1])]))
 
 
 def _roc_auc(positive: IntArray | np.ndarray, scores: FloatArray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lensnet.config import Experiment
 from lensnet.errors import DataError, RunError
-from lensnet.evaluation.cost import measure_speed, multiply_adds
+from lensnet.evaluation.cost import measure_speed, network_size
 from lensnet.evaluation.measured_test import measure_test_split, save_figures
 from lensnet.evaluation.other_experiment import check_classes, source_of
 from lensnet.evaluation.run_opening import load_run_model, open_run_data
@@ -71,10 +71,7 @@ def evaluate_elsewhere(run: RunFolder, other: Experiment) -> RunFolder:
         {
             "test": measured.results.metrics,
             "timing": measure_speed(model, data.image_shape),
-            "model": {
-                "parameters": model.count_params(),
-                "multiply_adds": multiply_adds(other, data.image_shape, len(data.classes)),
-            },
+            "model": network_size(model, other, data.image_shape, len(data.classes)),
             "undefined": {"test": measured.results.undefined},
             "intervals": {"test": measured.results.intervals},
             **measured.more,

@@ -12,12 +12,12 @@ from lensnet.config.task import TaskSpec
 from lensnet.evaluation.bootstrap import Interval, confidence_intervals, exact_interval
 from lensnet.evaluation.caveats import why_undefined
 from lensnet.evaluation.invariance import Invariance
+from lensnet.evaluation.metrics import Metrics
 from lensnet.evaluation.resampled_metrics import resampled_means
 from lensnet.registry import load_object
 
 __all__ = ["SplitResults", "measure_split"]
 
-Metrics = dict[str, float | int | None]
 
 # Shares of images: where none or all of a sample count, the share's exact interval is known.
 _SHARES = ("accuracy", "coverage_68", "rotation_flip_rate")

@@ -13,9 +13,6 @@ import keras
 import numpy as np
 
 from lensnet.data.sources.inputs import Input
-from lensnet.embedding.feature_model import check_not_an_ensemble
-from lensnet.embedding.images import ImageBatch, images_of_inputs
-from lensnet.errors import DataError
 from lensnet.evaluation.precision import in_full_float32
 from lensnet.evaluation.run_opening import open_run_data
 from lensnet.explanation.activation_map import (
@@ -27,8 +24,9 @@ from lensnet.explanation.activation_map import (
 from lensnet.explanation.answers import unwrapped
 from lensnet.explanation.occlusion_map import occlusion
 from lensnet.models.head_tensors import pooled_features
-from lensnet.prediction.predictor import Predictor
-from lensnet.prediction.requests import nothing_usable, what_is_taken
+from lensnet.prediction.bad_inputs import nothing_usable
+from lensnet.prediction.image_batches import ImageBatch, images_of_inputs
+from lensnet.prediction.predictor import Predictor, open_single_network
 from lensnet.progress import track
 from lensnet.run_folder import RunFolder
 
@@ -111,8 +109,7 @@ class Explainer:
             RunError: there is no such run, it has no model yet, or it is an ensemble.
             ConfigurationError: its model has no pooled layer.
         """
-        check_not_an_ensemble(RunFolder.open(run_dir), "feature maps")
-        predictor = Predictor.open(run_dir)
+        predictor = open_single_network(run_dir, "feature maps")
         pooled_features(unwrapped(predictor.model)[0])
         return cls(predictor)
 
@@ -190,8 +187,7 @@ def explain_inputs(run_dir: str | Path, inputs: Sequence[str | Path], most: int)
                 _log.warning("The first %d images are explained; -n says how many.", most)
             break
     if not found:
-        taken = what_is_taken(explainer.predictor.experiment)
-        raise DataError(f"{nothing_usable(bad)}\n{taken}")
+        raise nothing_usable(explainer.predictor.experiment, bad)
     return _explained(explainer, found, "", bad)
 
 

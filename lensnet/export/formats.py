@@ -29,10 +29,10 @@ class Format:
     Args:
         words: what it is called in a message.
         file: the model's file in the folder of the export; None where it is the folder itself.
-        write: `"module:function"`, from a `lensnet.export.served_model.ServedModel` and a folder
-            that is there to the files in it.
-        open: `"module:function"`, from the folder and the names of the outputs to a function from
-            raw images (N, H, W, C) to outputs (N, K), which computes as the format's users do.
+        module: what makes and reads it. Its `write` goes from a
+            `lensnet.export.served_model.ServedModel` and a folder that is there to the files in it;
+            its `open_export` from the folder and the names of the outputs to a function from raw
+            images (N, H, W, C) to outputs (N, K), which computes as the format's users do.
         needs: packages that are imported for it.
         extra: the extra of lensnet that installs them.
         quantize: `"module:function"`, from the folder, the name of a quantisation, the images for
@@ -42,31 +42,37 @@ class Format:
 
     words: str
     file: str | None
-    write: str
-    open: str
+    module: str
     needs: tuple[str, ...] = ()
     extra: str | None = None
     quantize: str | None = None
+
+    @property
+    def write(self) -> str:
+        """`"module:function"` that writes it."""
+        return f"{self.module}:write"
+
+    @property
+    def open(self) -> str:
+        """`"module:function"` that reads it."""
+        return f"{self.module}:open_export"
 
 
 FORMATS: dict[str, Format] = {
     "saved_model": Format(
         words="a SavedModel",
         file=None,
-        write="lensnet.export.saved_model:write",
-        open="lensnet.export.saved_model:open_export",
+        module="lensnet.export.saved_model",
     ),
     "keras": Format(
         words="a Keras model",
         file="model.keras",
-        write="lensnet.export.keras_file:write",
-        open="lensnet.export.keras_file:open_export",
+        module="lensnet.export.keras_file",
     ),
     "litert": Format(
         words="a LiteRT model",
         file="model.tflite",
-        write="lensnet.export.litert_file:write",
-        open="lensnet.export.litert_file:open_export",
+        module="lensnet.export.litert_file",
         needs=("ai_edge_litert", "ai_edge_quantizer"),
         extra="litert",
         quantize="lensnet.export.litert_quantization:quantize",
@@ -74,8 +80,7 @@ FORMATS: dict[str, Format] = {
     "onnx": Format(
         words="an ONNX model",
         file="model.onnx",
-        write="lensnet.export.onnx_file:write",
-        open="lensnet.export.onnx_file:open_export",
+        module="lensnet.export.onnx_file",
         needs=("tf2onnx", "onnx", "onnxruntime"),
         extra="onnx",
     ),

@@ -29,6 +29,7 @@ def spec(name: str) -> BackboneSpec:
         variant={"preset": name.removeprefix(PREFIX)},
         source="KerasHub",
         minimum_size=8,
+        built_by_kit=False,
     )
 
 

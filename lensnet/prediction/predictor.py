@@ -10,13 +10,14 @@ import keras
 import numpy as np
 
 from lensnet.config import Experiment
+from lensnet.errors import RunError
 from lensnet.layers import accelerate
 from lensnet.prediction.columns import Columns
 from lensnet.prediction.loading import check_input_shape, load
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
-__all__ = ["Predictor"]
+__all__ = ["Predictor", "open_single_network"]
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,22 @@ class Predictor:
             images: as of calling.
         """
         return self.columns.scores(self(images))
+
+
+def open_single_network(run_dir: str | Path, what: str) -> Predictor:
+    """Opens a run of one network; those of an ensemble have no layer in common.
+
+    Args:
+        run_dir: the run folder.
+        what: is asked of it, such as "feature maps".
+
+    Raises:
+        RunError: as `Predictor.open`; or it is an ensemble.
+    """
+    run = RunFolder.open(run_dir)
+    if run.is_ensemble:
+        raise RunError(
+            f"{run.path} is an ensemble, and each of its networks has {what} of its own. Name the "
+            "run of one of its members; its report lists them."
+        )
+    return Predictor.open(run_dir)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data.files.catalogues import ENDINGS as TABLES
 from lensnet.data.files.decoding import ENDINGS as IMAGES
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
-from lensnet.errors import ConfigurationError, DataError, RunError
-from lensnet.overwriting import check_table
+from lensnet.errors import ConfigurationError, DataError
+from lensnet.overwriting import check_file_output, check_table
 from lensnet.registry import load_object
 
 if TYPE_CHECKING:
-    from lensnet.data.sources.inputs import Input, OpenTable
+    from lensnet.data.sources.inputs import OpenTable
 
-__all__ = ["ScoreFiles", "check_inputs", "nothing_usable", "table_opener", "what_is_taken"]
-
-# Bad files that are named where there is nothing else to say.
-_SHOWN = 5
+__all__ = ["ScoreFiles", "check_inputs", "table_opener", "what_is_taken"]
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,8 @@ class ScoreFiles:
             written.filled: ("id", "file", "filled_pixels"),
         }
         for path, first in columns.items():
-            if not path.is_symlink() and not path.exists():
-                continue
-            if not overwrite:
-                raise RunError(f"{path} exists already. Replace it by --overwrite.")
-            check_table(path, first)
-        folder = written.scores.parent
-        if not folder.is_dir():
-            raise RunError(f"There is no folder {folder} to write {name} into.")
-        files.check_writable(folder, "Name another place with -o.")
+            check_own = functools.partial(check_table, columns=first)
+            check_file_output(path, check_own, overwrite=overwrite)
         return written
 
     @property
@@ -125,19 +115,6 @@ def what_is_taken(experiment: Experiment) -> str:
         f"This run was trained on {experiment.data.dataset}: it takes {shape}. Tables are taken by "
         "runs that were trained on one (data.dataset: fits_catalog)."
     )
-
-
-def nothing_usable(bad: Sequence[Input]) -> str:
-    """Words why there is no answer about any image.
-
-    Args:
-        bad: the inputs, none of which could be used.
-    """
-    if not bad:
-        return "There is no image to score: the inputs name none."
-    shown = [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
-    more = [f"  and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-    return "\n".join([f"None of the {len(bad)} images could be used:", *shown, *more])
 
 
 def table_opener(experiment: Experiment) -> OpenTable | None:

@@ -9,19 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from lensnet import files
-from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, writing_table
-from lensnet.data import FileReader, read_inputs
+from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, write_table
 from lensnet.data.sources.inputs import Input
 from lensnet.data.sources.source import ORIENTATION_IGNORED
-from lensnet.errors import DataError
+from lensnet.prediction.bad_inputs import nothing_usable, write_quarantine
+from lensnet.prediction.image_batches import read_images
 from lensnet.prediction.predictor import Predictor
-from lensnet.prediction.requests import (
-    ScoreFiles,
-    check_inputs,
-    nothing_usable,
-    table_opener,
-    what_is_taken,
-)
+from lensnet.prediction.requests import ScoreFiles
 from lensnet.progress import track
 
 __all__ = ["score_files"]
@@ -66,17 +60,10 @@ def score_files(
     """
     written = ScoreFiles.checked(output, overwrite=overwrite)
     predictor = Predictor.open(run_dir)
-    check_inputs(predictor.experiment, inputs)
     scored = oriented = 0
     bad: list[Input] = []
     filled: list[tuple[str, str, int]] = []
-    batches = read_inputs(
-        [str(path) for path in inputs],
-        predictor.native_shape,
-        batch_size=batch_size,
-        reader=FileReader.from_options(predictor.experiment.dataset_options),
-        open_table=table_opener(predictor.experiment),
-    )
+    batches = read_images(predictor, inputs, batch_size)
     with files.replacing(written.scores) as temporary:
         with open_for_writing(temporary) as stream:
             columns = predictor.columns
@@ -92,14 +79,9 @@ def score_files(
                 if good:
                     table.rows(_rows(predictor, good))
         if not scored:
-            raise DataError(f"{nothing_usable(bad)}\n{what_is_taken(predictor.experiment)}")
-        reasons = [
-            (name_as_text(item.path), item.error.reason if item.error else "") for item in bad
-        ]
-        _write_list(written.quarantine, ("file", "reason"), reasons)
-        _write_list(written.filled, ("id", "file", "filled_pixels"), filled)
-    if bad:
-        _log.warning("%d bad files were left out; %s says why.", len(bad), written.quarantine)
+            raise nothing_usable(predictor.experiment, bad)
+        write_quarantine(written.quarantine, bad)
+        write_table(written.filled, ("id", "file", "filled_pixels"), filled)
     if filled:
         _log.warning(
             "Pixels that are masked or not finite were filled with the median of their band, in %d "
@@ -120,12 +102,3 @@ def _rows(predictor: Predictor, good: list[Input]) -> list[list[str]]:
         [item.id, name_as_text(item.path), *cells(row)]
         for item, row in zip(good, scores, strict=True)
     ]
-
-
-def _write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Writes a table beside the scores, or removes an old one where there is nothing to list."""
-    if not rows:
-        path.unlink(missing_ok=True)
-        return
-    with writing_table(path, columns) as table:
-        table.rows(rows)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config import Experiment
 from lensnet.config.search.file import COSTS
 from lensnet.errors import LensnetError
 from lensnet.run_folder import RunFolder
 
-__all__ = ["Objective", "Report", "StoppedTrial", "best_row", "fit_trial"]
+__all__ = ["Objective", "Report", "StoppedTrial", "fit_trial"]
 
 Report = Callable[[int, float], None]
 """Takes the epoch, from 1, and the first objective after it; raises `StoppedTrial` at the last."""
@@ -46,26 +47,14 @@ def fit_trial(
     keras.utils.clear_session()
     gc.collect()
     run = fit(experiment, run_dir, resume=True, callbacks=[_reporting(first, report)])
-    best = best_row(experiment, run.read_history())
+    rule = BestEpochRule.of(experiment.training.early_stopping, experiment.task_spec.monitors)
+    best = rule.best_row(run.read_history())
     costs = _costs(experiment, run) if set(objectives) & set(COSTS) else {}
     values = [float(costs[n]) if n in COSTS else _value_of(best, n) for n in objectives]
     for name, value in zip(objectives, values, strict=True):
         if not math.isfinite(value):
             raise LensnetError(f"{name} is {value} at the best epoch.")
     return values
-
-
-def best_row(experiment: Experiment, history: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
-    """Returns the epoch whose model a run keeps, by the rule of its `training.early_stopping`."""
-    stopping = experiment.training.early_stopping
-    monitor = stopping.monitor if stopping else "val_loss"
-    sign = 1 if experiment.task_spec.monitors[monitor] == "max" else -1
-    best = history[0]
-    for row in history[1:]:
-        gain = sign * (float(row[monitor]) - float(best[monitor]))
-        if gain > (stopping.min_delta if stopping else 0.0):
-            best = row
-    return best
 
 
 def _value_of(row: Mapping[str, Any], name: str) -> float:
@@ -75,20 +64,15 @@ def _value_of(row: Mapping[str, Any], name: str) -> float:
 
 
 def _costs(experiment: Experiment, run: RunFolder) -> dict[str, int]:
-    """Counts the network, dense layers of its head but for the last one left out."""
-    from lensnet.models.kit.counting import count
-    from lensnet.models.widths import width_factor
+    from lensnet.evaluation.cost import count_network
 
-    model, data = experiment.model, run.read_data()
-    factor = width_factor(model.backbone, model.symmetry, model.width_policy)
-    counted = count(
-        model.backbone,
-        input_shape=data.image_shape,
-        num_outputs=experiment.task_spec.num_outputs(len(data.classes)),
-        symmetry=model.symmetry,
-        width=model.width * factor,
-        options=experiment.model.options,
-    )
+    data = run.read_data()
+    counted = count_network(experiment, data.image_shape, len(data.classes))
+    if counted is None:
+        raise LensnetError(
+            f"{' and '.join(COSTS)} of {experiment.model.backbone} cannot be counted, for it has "
+            "layers from elsewhere than the kit."
+        )
     return {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
 
 

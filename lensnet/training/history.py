@@ -8,31 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lensnet import files
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config.sections import EarlyStopping
 
-__all__ = ["History", "improves", "to_seven_digits"]
+__all__ = ["History", "to_seven_digits"]
 
 
 def to_seven_digits(value: Any) -> float:
     """Returns a number with the digits that single precision has, as a history keeps it."""
     return float(f"{float(value):.7g}")
-
-
-def improves(
-    value: float, best: float | None, *, lower_is_better: bool, min_delta: float = 0.0
-) -> bool:
-    """Returns whether a value is better than the best so far.
-
-    Args:
-        value: the new one.
-        best: the best so far; None where there is none.
-        lower_is_better: whether the smallest is best.
-        min_delta: what counts as better is so by more than this.
-    """
-    if best is None:
-        return True
-    gain = best - value if lower_is_better else value - best
-    return gain > min_delta
 
 
 class History:
@@ -45,6 +29,7 @@ class History:
             the largest ("max") is best.
 
     Attributes:
+        rule: which epoch is the best.
         rows: of each epoch, values by name.
         best: the monitored value of the best epoch; None before the first.
         best_epoch: which it is, counted from 1.
@@ -53,8 +38,7 @@ class History:
 
     def __init__(self, early_stopping: EarlyStopping | None, monitors: Mapping[str, str]):
         self.early_stopping = early_stopping
-        self.monitor = early_stopping.monitor if early_stopping else "val_loss"
-        self.lower_is_better = monitors[self.monitor] == "min"
+        self.rule = BestEpochRule.of(early_stopping, monitors)
         self.rows: list[dict[str, Any]] = []
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -78,10 +62,9 @@ class History:
             values: what was measured, to seven digits, the monitored value among it.
             seconds: how long it took.
         """
-        epoch, value = len(self.rows) + 1, values[self.monitor]
+        epoch, value = len(self.rows) + 1, values[self.rule.monitor]
         self.rows.append({"epoch": epoch, **values, "seconds": round(seconds, 3)})
-        min_delta = self.early_stopping.min_delta if self.early_stopping else 0.0
-        if improves(value, self.best, lower_is_better=self.lower_is_better, min_delta=min_delta):
+        if self.rule.improves(value, self.best):
             self.best, self.best_epoch, self.epochs_since_best = value, epoch, 0
         else:
             self.epochs_since_best += 1

@@ -112,7 +112,7 @@ def train(
         bar.close()
     checkpoint.check_asked()
     history = checkpoint.history
-    _log.info("Best epoch: %s (%s %.4f)", history.best_epoch, history.monitor, history.best)
+    _log.info("Best epoch: %s (%s %.4f)", history.best_epoch, history.rule.monitor, history.best)
 
 
 def _log_resumed(checkpoint: RunCheckpoint) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config.schedules import PlateauSchedule
 from lensnet.schedules import Reducible
-from lensnet.training.history import improves, to_seven_digits
+from lensnet.training.history import to_seven_digits
 
 __all__ = ["PlateauReduction"]
 
@@ -33,7 +34,7 @@ class PlateauReduction(keras.callbacks.Callback):
         super().__init__()
         self.section = section
         self.schedule = schedule
-        self.lower_is_better = lower_is_better
+        self.rule = BestEpochRule(section.monitor, lower_is_better, section.min_delta)
         self.best: float | None = None
         self.epochs_waited = 0
         self.epochs_to_rest = 0
@@ -62,8 +63,7 @@ class PlateauReduction(keras.callbacks.Callback):
         if self.epochs_to_rest:
             self.epochs_to_rest -= 1
             self.epochs_waited = 0
-        min_delta = self.section.min_delta
-        if improves(value, self.best, lower_is_better=self.lower_is_better, min_delta=min_delta):
+        if self.rule.improves(value, self.best):
             self.best, self.epochs_waited = value, 0
         elif not self.epochs_to_rest:
             self.epochs_waited += 1

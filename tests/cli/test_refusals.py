@@ -142,7 +142,8 @@ class TestOverwriting:
         assert "does not end with .csv" in refused("predict", run, "x.npy", "-o", thesis)
         assert "is not a page" in refused("explore", experiment, "-o", thesis)
         (run / "report.html").write_text("three years of work")
-        assert "is not a page" in refused("report", run)
+        for command in ("report", "evaluate", "invariance", "explain"):
+            assert "is not a page" in refused(command, run)
 
     def test_the_list_beside_a_table(self, refused, run, tmp_path):
         beside = tmp_path / "scores.quarantine.csv"

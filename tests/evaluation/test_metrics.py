@@ -328,3 +328,16 @@ class TestRegressionWithSigma:
         with pytest.raises(ValueError, match="0 or more"):
             regression_metrics_with_sigma([1.0], [[1.0, -1.0]])
         assert regression_metrics_with_sigma([], np.empty((0, 2)))["nll"] is None
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda **only: binary_metrics([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], **only),
+        lambda **only: classification_metrics([0, 1, 1], np.eye(3)[:2][[0, 1, 0]], **only),
+        lambda **only: regression_metrics_with_sigma([1.0, 2.0], [[1.0, 1.0], [4.0, 1.0]], **only),
+    ],
+)
+def test_one_figure_alone_is_as_among_all(measure):
+    found = measure()
+    assert {name: measure(only=(name,)) for name in found} == {n: {n: v} for n, v in found.items()}

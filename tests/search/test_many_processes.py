@@ -59,6 +59,15 @@ class Searching:
             for _ in range(count)
         ]
 
+    def run_killed_once(self):
+        """Two processes are killed at once, and two others end it."""
+        self.start(2)
+        self.wait_for(lines=100)
+        self.kill()
+        self.start(2)
+        self.wait()
+        check_each_once(self, killed=2)
+
     def wait(self):
         for process in self.processes:
             said, _ = process.communicate(timeout=600)
@@ -104,12 +113,7 @@ def check_each_once(searching, killed):
 def test_forty_trials_by_two_processes_killed_once(tmp_path, sampler):
     keys = {"sampler": sampler, "pruner": "hyperband" if sampler == "random" else "median"}
     searching = Searching(tmp_path, keys, GRID if sampler == "grid" else None)
-    searching.start(2)
-    searching.wait_for(lines=100)
-    searching.kill()
-    searching.start(2)
-    searching.wait()
-    check_each_once(searching, killed=2)
+    searching.run_killed_once()
     rows = searching.rows()
     # What every trial would reach, whether or not it was stopped. Hopeless is one that is worse
     # than half of those before it: of later ones, which may all be better, no pruner knows.
@@ -129,12 +133,7 @@ def test_forty_trials_by_two_processes_killed_once(tmp_path, sampler):
 def test_forty_trials_in_postgresql(tmp_path, postgresql):
     keys = {"sampler": "tpe", "pruner": "median", "storage": postgresql}
     searching = Searching(tmp_path, keys)
-    searching.start(2)
-    searching.wait_for(lines=100)
-    searching.kill()
-    searching.start(2)
-    searching.wait()
-    check_each_once(searching, killed=2)
+    searching.run_killed_once()
     assert not (searching.folder / "study.db").exists()
     # Another folder's search of the same name is not this one.
     with pytest.raises(ConfigurationError, match=r'has a search "formula" already.*another name'):

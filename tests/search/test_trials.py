@@ -13,13 +13,14 @@ import pytest
 from lens_images import experiment_on
 
 from lensnet import config
+from lensnet.best_epoch import BestEpochRule
 from lensnet.config import Experiment
 from lensnet.config.documents import dump
 from lensnet.config.search import load_search
 from lensnet.prediction import load
 from lensnet.run_folder import RunFolder
 from lensnet.search import search
-from lensnet.search.objective import best_row, fit_trial
+from lensnet.search.objective import fit_trial
 from lensnet.training import fit
 
 PARAMETERS = {
@@ -52,10 +53,16 @@ def rows(path):
         return list(csv.DictReader(stream))
 
 
+def best_row(run):
+    experiment = run.read_experiment()
+    rule = BestEpochRule.of(experiment.training.early_stopping, experiment.task_spec.monitors)
+    return rule.best_row(run.read_history())
+
+
 def test_the_best_epoch_is_the_one_whose_model_is_kept(tiny_run):
     run = RunFolder(tiny_run)
     said = re.search(r"Best epoch: (\d+)", run.log_file.read_text())
-    assert best_row(run.read_experiment(), run.read_history())["epoch"] == said[1]
+    assert best_row(run)["epoch"] == said[1]
 
 
 @pytest.mark.slow
@@ -85,7 +92,7 @@ def test_a_trial_is_a_run_like_any_other(write, tmp_path):
         alone = fit(config.load(run / "experiment.yaml"), tmp_path / f"alone-{row['trial']}").path
         for mine, theirs in zip(load(run).get_weights(), load(alone).get_weights(), strict=True):
             np.testing.assert_array_equal(mine, theirs)
-        kept = best_row(experiment, rows(run / "history.csv"))
+        kept = best_row(RunFolder.open(run))
         assert float(row["val_auc"]) == float(kept["val_auc"])
     # The best is an experiment that `lensnet fit` takes.
     best = config.load(found.best_file, ["training.epochs=1"])

@@ -1,4 +1,4 @@
-"""The images to embed or to explain, a batch at a time: files, or a split of a run's records."""
+"""The images that a run is asked about, a batch at a time: files, or a split of its records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lensnet.prediction.requests import check_inputs, table_opener
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
 
-__all__ = ["ImageBatch", "images_of_inputs", "images_of_split"]
+__all__ = ["ImageBatch", "images_of_inputs", "images_of_split", "read_images"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +51,39 @@ class ImageBatch:
         return [predictor.columns.truth_cell(label) for label in self.labels]
 
 
-def images_of_inputs(
+def read_images(
     predictor: Predictor, inputs: Sequence[str | Path], batch_size: int
-) -> Iterator[ImageBatch]:
-    """Yields the images of files, folders and tables, as `lensnet predict` reads them.
+) -> Iterator[list[Input]]:
+    """Returns batches of inputs, usable or not, read as the run's training images were.
+
+    Args:
+        predictor: of the run.
+        inputs: files, folders and, of a run that was trained by one, tables.
+        batch_size: inputs at once, bad ones included.
 
     Raises:
         DataError: an input does not exist, or the run takes none of them.
     """
-    check_inputs(predictor.experiment, inputs)
-    batches = read_inputs(
-        [str(path) for path in inputs],
+    experiment = predictor.experiment
+    check_inputs(experiment, inputs)
+    return read_inputs(
+        inputs,
         predictor.native_shape,
         batch_size=batch_size,
-        reader=FileReader.from_options(predictor.experiment.dataset_options),
-        open_table=table_opener(predictor.experiment),
+        reader=FileReader.from_options(experiment.dataset_options),
+        open_table=table_opener(experiment),
     )
-    for batch in batches:
+
+
+def images_of_inputs(
+    predictor: Predictor, inputs: Sequence[str | Path], batch_size: int
+) -> Iterator[ImageBatch]:
+    """Yields what `read_images` returns as arrays, the bad inputs of each batch beside them.
+
+    Raises:
+        DataError: as `read_images`.
+    """
+    for batch in read_images(predictor, inputs, batch_size):
         good = [item for item in batch if item.image is not None]
         pixels: Any = [item.image for item in good]
         yield ImageBatch(
