@@ -42,17 +42,29 @@ def benchmark_parser(
     return parser
 
 
-def selected(names: Iterable[str], only: list[str] | None) -> list[str]:
+def selected(names: Iterable[str], arguments: argparse.Namespace) -> list[str]:
     """The names of cells that `--only` asks for, in their own order.
 
-    A cell is named by words between slashes. A pattern means the cells that it matches in whole, or
-    in some words that follow each other: `training/resnet50` means `training/resnet50/none` and
-    `training/resnet50/c4`.
+    Args:
+        names: of all cells, words between slashes.
+        arguments: of a `benchmark_parser`.
 
     Raises:
-        SystemExit: a pattern means no cell.
+        SystemExit: a pattern means no cell; or with `--list`, once the names are printed.
     """
-    names = list(names)
+    found = _asked_for(list(names), arguments.only)
+    if arguments.list:
+        print("\n".join(found))
+        raise SystemExit
+    return found
+
+
+def _asked_for(names: list[str], only: list[str] | None) -> list[str]:
+    """The names that some pattern means.
+
+    It means those that it matches in whole, or in some words that follow each other:
+    `training/resnet50` means `training/resnet50/none` and `training/resnet50/c4`.
+    """
     if only is None:
         return names
     words = {word for name in names for word in [name, *name.split("/")]}

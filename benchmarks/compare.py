@@ -79,10 +79,7 @@ def main() -> None:
         ]
     except ProcessFailed as error:
         raise SystemExit(f"Nothing can be compared: {error}") from None
-    cells = selected(every, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(every, arguments)
     places = {
         arguments.before: "BEFORE",
         arguments.after: "AFTER",

@@ -171,10 +171,7 @@ def main() -> None:
     if arguments.links:
         counts[arguments.links] = 500
     memory = [f"memory/{what}/{count}" for count in counts for what in ("prepare", "epoch")]
-    cells = selected([*memory, *(f"epoch/{name}" for name in AUGMENTATIONS)], arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected([*memory, *(f"epoch/{name}" for name in AUGMENTATIONS)], arguments)
     whats: dict[int, list[str]] = {}
     for cell in cells:
         if cell in memory:

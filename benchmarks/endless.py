@@ -180,10 +180,7 @@ def main() -> None:
     parser.add_argument("--original", type=Path, help="images of the original generator")
     parser.add_argument("--work", type=Path, help="where records and run folders go, and stay")
     arguments = parser.parse_args()
-    cells = selected(CELLS, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CELLS, arguments)
     if arguments.original is None or arguments.work is None:
         parser.error("--original and --work are needed")
     places = {str(arguments.original): "ORIGINAL", str(arguments.work): "WORK"}

@@ -212,10 +212,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25, help="batches a round (default 25)")
     parser.add_argument("--images", type=int, default=200_000, help="for memory (default 200000)")
     arguments = parser.parse_args()
-    cells = selected(CELLS, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CELLS, arguments)
     use_cores()
     results = Results(
         arguments.output,

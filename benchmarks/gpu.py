@@ -233,10 +233,7 @@ def main() -> None:
     settings: Settings = smoke() if arguments.smoke else full()
     parts = cells_of(settings, arguments.images)
     every = [cell for cells in parts.values() for cell in cells]
-    wanted = selected(every, arguments.only)
-    if arguments.list:
-        print("\n".join(wanted))
-        return
+    wanted = selected(every, arguments)
     before = measured_before(arguments.output, arguments.resume)
     done = {row["cell"] for row in before}
     servers = make_servers()

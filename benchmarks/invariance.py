@@ -238,10 +238,7 @@ def main() -> None:
     parser.add_argument("--test-images", type=int, default=500)
     parser.add_argument("--steps", type=int, default=400, help="of training")
     arguments = parser.parse_args()
-    names = selected([shape.symmetry for shape in NETWORKS], arguments.only)
-    if arguments.list:
-        print("\n".join(names))
-        return
+    names = selected([shape.symmetry for shape in NETWORKS], arguments)
 
     shapes = [shape for shape in NETWORKS if shape.symmetry in names]
     data, floor = make_images(arguments.train_images, arguments.test_images, arguments.steps)

@@ -56,10 +56,7 @@ def contest(what: str, case: dict[str, Any], torch: Server | None, rounds: int) 
 def main() -> None:
     parser = benchmark_parser(__doc__, "layers.json", 15, "PyTorch and escnn")
     arguments = parser.parse_args()
-    cells = selected(CASES, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CASES, arguments)
     places = {str(arguments.baselines): "DIRECTORY/bin/python"}
     results = Results(
         arguments.output,

@@ -44,10 +44,7 @@ def main() -> None:
     parser = benchmark_parser(__doc__, "onednn.json", 5)
     parser.add_argument("--isa", help="the newest instructions that oneDNN may use, such as AVX2")
     arguments = parser.parse_args()
-    cells = selected(CELLS, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CELLS, arguments)
     limits = {"ONEDNN_MAX_CPU_ISA": arguments.isa} if arguments.isa else {}
     command = [sys.executable, script("compare_worker.py")]
     servers = {

@@ -84,11 +84,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2000)
     arguments = parser.parse_args()
     cells = selected(
-        ("memory/npy/64", "memory/npy/150", "memory/fits.gz/64", "slow/npy/64"), arguments.only
+        ("memory/npy/64", "memory/npy/150", "memory/fits.gz/64", "slow/npy/64"), arguments
     )
-    if arguments.list:
-        print("\n".join(cells))
-        return
     reader = FileReader()
 
     def read(path: str) -> Any:

@@ -134,10 +134,7 @@ def main() -> None:
     parser = benchmark_parser(__doc__, "record_reading.json", 5)
     parser.add_argument("--images", type=int, default=2000)
     arguments = parser.parse_args()
-    cells = selected(("in order", "by position"), arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(("in order", "by position"), arguments)
     with tempfile.TemporaryDirectory() as directory:
         records, (_, array, plain) = write(Path(directory), arguments.images)
         compressed = ArrayRecords(array, records.starts)

@@ -172,10 +172,7 @@ def main() -> None:
         parser.error(f"--rounds must be at least 1; got {arguments.rounds}")
     classes = SubstructureSimulator().classes
     cells = [*(f"model_i/{name}" for name in classes), *(f"others/{name}" for name in OTHERS)]
-    cells = selected(cells, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(cells, arguments)
     results = Results(
         arguments.output,
         {"environment": environment(PACKAGES), "images": arguments.rounds * BLOCK},

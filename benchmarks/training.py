@@ -99,10 +99,7 @@ def main() -> None:
     parser = benchmark_parser(__doc__, "training.json", 5, "PyTorch and timm")
     parser.add_argument("--epochs", type=int, default=1, help="of a round; default 1")
     arguments = parser.parse_args()
-    cells = selected(CELLS, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CELLS, arguments)
     use_cores()
     places = {str(arguments.baselines): "DIRECTORY/bin/python"}
     results = Results(

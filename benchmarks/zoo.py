@@ -64,10 +64,7 @@ def symmetric_row(what: str, name: str, symmetry: str, rounds: int) -> dict[str,
 def main() -> None:
     parser = benchmark_parser(__doc__, "zoo.json", 5, "PyTorch and timm")
     arguments = parser.parse_args()
-    cells = selected(CELLS, arguments.only)
-    if arguments.list:
-        print("\n".join(cells))
-        return
+    cells = selected(CELLS, arguments)
     places = {str(arguments.baselines): "DIRECTORY/bin/python"}
     results = Results(
         arguments.output,
