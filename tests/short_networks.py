@@ -34,31 +34,26 @@ ONE_OF_EACH_FAMILY = (
 KINDS_OF_BLOCKS = (*ONE_OF_EACH_FAMILY, "seresnet50", "ecaresnet50d", "resnext50_32x4d")
 """And what else a ResNet's blocks can be."""
 
-_SHORT_DEPTHS = {
-    "inception_v4": (1, 1, 1),
-    "inception_resnet_v2": (1, 1, 2),
-    "densenet": (1, 2, 1, 1),
-    "resnet": (1, 2, 1, 1),
-    "resnetv2": (1, 2, 1, 1),
-    "cspnet": (1, 2, 1, 1),
-    "convnext": (1, 2, 1, 1),
-    "vgg": (1, 2, 1, 1, 1),
+_FOUR_STAGES = {"depths": (1, 2, 1, 1)}
+_SHORT: dict[str, dict[str, Any]] = {
+    "inception_v4": {"depths": (1, 1, 1)},
+    "inception_resnet_v2": {"depths": (1, 1, 2)},
+    "densenet": _FOUR_STAGES,
+    "resnet": _FOUR_STAGES,
+    "resnetv2": _FOUR_STAGES,
+    "cspnet": _FOUR_STAGES,
+    "convnext": _FOUR_STAGES,
+    "vgg": {"depths": (1, 2, 1, 1, 1)},
+    "vit": {"depth": 3},
 }
-"""One block a stage, and two in one of them, by family."""
-
-_SHORT_DEPTH = {"vit": 3}
-"""Blocks of families without stages of their own."""
+"""One block a stage, and two in one of them, by family; of a transformer three blocks."""
 
 
 def short_spec(name: str) -> BackboneSpec:
     """A specification of the zoo with few blocks, where its family can have fewer."""
     spec = registry.backbones.get(name)
-    variant: dict[str, Any] = {}
-    if spec.family in _SHORT_DEPTHS:
-        variant = {"depths": _SHORT_DEPTHS[spec.family]}
-    elif spec.family in _SHORT_DEPTH:
-        variant = {"depth": _SHORT_DEPTH[spec.family]}
-    elif spec.family == "efficientnet":
+    variant = _SHORT.get(spec.family, {})
+    if spec.family == "efficientnet":
         depths = [2 if index == 1 else 1 for index in range(len(spec.variant["stages"]))]
         stages = zip(spec.variant["stages"], depths, strict=True)
         variant = {"stages": tuple(replace(blocks, depth=depth) for blocks, depth in stages)}

@@ -36,7 +36,7 @@ def attention_maps(model: keras.Model) -> keras.Model:
 
     >>> from lensnet.models import create
     >>> model = create("vit_lens", input_shape=(48, 48, 1), num_outputs=2, symmetry="c4", depth=4)
-    >>> {name: tuple(x.shape) for name, x in attention_maps(model).output.items()}["blocks.3"]
+    >>> tuple(attention_maps(model).output["blocks.3"].shape)
     (None, 6, 6, 3)
     """
     layers = [layer for layer in model.layers if layer.name.endswith(_WEIGHTS)]

@@ -18,14 +18,7 @@ from lensnet.layers import FieldPositionEmbedding
 from lensnet.layers.tokens.table import is_table
 from lensnet.models.stages import stage_outputs
 
-__all__ = [
-    "POSITIONS",
-    "fit_positions",
-    "log_resampling",
-    "resample_grid",
-    "resample_table",
-    "token_grid",
-]
+__all__ = ["POSITIONS", "fit_positions", "resample_grid"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +26,33 @@ POSITIONS = "pos_embed"
 """The name of the layer that holds them, and of timm's parameter."""
 
 
-def token_grid(model: keras.Model) -> tuple[int, int] | None:
-    """The height and width of a transformer's grid of tokens, None of another network."""
+def fit_positions(model: keras.Model, weights: list[np.ndarray]) -> list[np.ndarray]:
+    """Fits another network's vectors of positions to a model's grid of tokens.
+
+    Where their grid is another they are resampled, which is logged. Of a free function on a
+    symmetric network's grid the function is resampled. Circular harmonics (c8) belong to a grid of
+    one size, and stay as they are.
+
+    Args:
+        model: that takes them.
+        weights: of the layer `POSITIONS` in the other.
+
+    Returns:
+        the weights for the model's layer; those given, where it has none or they cannot be fitted.
+    """
     if not any(layer.name == POSITIONS for layer in model.layers):
-        return None
-    height, width = next(iter(stage_outputs(model).values())).shape[1:3]
-    return height, width
+        return weights
+    size = next(iter(stage_outputs(model).values())).shape[1:3]
+    fitted = _resampled(model.get_layer(POSITIONS), weights, size)
+    if not np.array_equal(fitted[0], weights[0]):
+        _log.info(
+            "Weights of %s: the vectors of positions (%s) are resampled to a grid of %d x %d "
+            "tokens (bicubic, antialiased).",
+            model.name,
+            POSITIONS,
+            *size,
+        )
+    return fitted
 
 
 def resample_grid(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -50,7 +64,21 @@ def resample_grid(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return resampled.astype(grid.dtype)
 
 
-def resample_table(table: np.ndarray, tokens: int, size: tuple[int, int]) -> np.ndarray | None:
+def _resampled(
+    layer: keras.Layer, weights: list[np.ndarray], size: tuple[int, int]
+) -> list[np.ndarray]:
+    """The weights of a layer of positions, resampled where it knows a way."""
+    table, *prefix = weights
+    if is_table(layer) and table.ndim == 3:
+        resampled = _resample_table(table, layer.kernel.shape[1], size)
+        return weights if resampled is None else [resampled]
+    if isinstance(layer, FieldPositionEmbedding) and table.ndim == layer.kernel.ndim == 5:
+        grid = resample_grid(table.reshape(*table.shape[:2], -1), size)
+        return [grid.reshape(*size, *table.shape[2:]), *prefix]
+    return weights
+
+
+def _resample_table(table: np.ndarray, tokens: int, size: tuple[int, int]) -> np.ndarray | None:
     """Resamples the vectors of all tokens.
 
     Args:
@@ -70,31 +98,10 @@ def resample_table(table: np.ndarray, tokens: int, size: tuple[int, int]) -> np.
     return np.concatenate([table[:, :prefix], grid], axis=1)
 
 
-def fit_positions(
-    layer: keras.Layer, weights: list[np.ndarray], size: tuple[int, int]
-) -> list[np.ndarray]:
-    """The weights of another network's layer of positions, resampled where its grid is another.
-
-    Of a free function on a symmetric network's grid the function is resampled. Circular harmonics
-    (c8) belong to a grid of one size, and stay as they are.
-
-    Args:
-        layer: of the network that takes them.
-        weights: of the layer of the same name in the other.
-        size: (height, width) of the new grid.
-    """
-    table, *prefix = weights
-    if is_table(layer) and table.ndim == 3:
-        resampled = resample_table(table, layer.kernel.shape[1], size)
-        return weights if resampled is None else [resampled]
-    if isinstance(layer, FieldPositionEmbedding) and table.ndim == layer.kernel.ndim == 5:
-        grid = resample_grid(table.reshape(*table.shape[:2], -1), size)
-        return [grid.reshape(*size, *table.shape[2:]), *prefix]
-    return weights
-
-
 def _cubic_weights(old: int, new: int) -> np.ndarray:
     """What each new point takes of each old one, shape (new, old)."""
+    if old == new:
+        return np.eye(old)
     scale = old / new
     stretch = max(scale, 1.0)
     centre = (np.arange(new)[:, None] + 0.5) * scale
@@ -102,17 +109,4 @@ def _cubic_weights(old: int, new: int) -> np.ndarray:
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
     weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
-    if old == new:
-        return np.eye(old)
     return weights / weights.sum(axis=1, keepdims=True)
-
-
-def log_resampling(model: keras.Model, size: tuple[int, int]) -> None:
-    """Says that a model's vectors of positions were resampled, and how."""
-    _log.info(
-        "Weights of %s: the vectors of positions (%s) are resampled to a grid of %d x %d tokens "
-        "(bicubic, antialiased).",
-        model.name,
-        POSITIONS,
-        *size,
-    )

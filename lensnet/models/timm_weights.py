@@ -12,12 +12,7 @@ from lensnet import registry
 from lensnet.errors import ConfigurationError
 from lensnet.layers.tokens.table import is_table
 from lensnet.models.heads import HEAD_PREFIX
-from lensnet.models.position_resampling import (
-    POSITIONS,
-    log_resampling,
-    resample_table,
-    token_grid,
-)
+from lensnet.models.position_resampling import POSITIONS, fit_positions
 
 __all__ = ["adapt_first_convolution", "load_timm_weights", "without_classifier"]
 
@@ -54,7 +49,8 @@ def load_timm_weights(
     """
     classifier = registry.backbones.get(model.name).classifier
     left = {name: array for name, array in state.items() if "num_batches_tracked" not in name}
-    left |= _resampled_positions(model, left)
+    if POSITIONS in left:
+        (left[POSITIONS],) = fit_positions(model, [np.asarray(left[POSITIONS])])
     found = []
     for layer in model.layers:
         is_head = layer.name.startswith(HEAD_PREFIX)
@@ -109,24 +105,6 @@ def without_classifier(model_name: str, state: Mapping[str, np.ndarray]) -> dict
     """The state without its last dense layer."""
     classifier = registry.backbones.get(model_name).classifier
     return {key: array for key, array in state.items() if not key.startswith(f"{classifier}.")}
-
-
-def _resampled_positions(
-    model: keras.Model, state: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The vectors of positions for the model's grid of tokens, where the state has another's."""
-    size = token_grid(model)
-    if size is None or POSITIONS not in state:
-        return {}
-    table = np.asarray(state[POSITIONS])
-    if table.ndim != 3:
-        return {}
-    tokens = model.get_layer(POSITIONS).get_weights()[0].shape[1]
-    resampled = resample_table(table, tokens, size)
-    if resampled is None or np.array_equal(resampled, table):
-        return {}
-    log_resampling(model, size)
-    return {POSITIONS: resampled}
 
 
 def _misfit(model: keras.Model, problem: str) -> ConfigurationError:

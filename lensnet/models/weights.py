@@ -14,12 +14,7 @@ from lensnet.models.building import build_network
 from lensnet.models.heads import HEAD_PREFIX
 from lensnet.models.kit import make_kit
 from lensnet.models.model_reading import read_model
-from lensnet.models.position_resampling import (
-    POSITIONS,
-    fit_positions,
-    log_resampling,
-    token_grid,
-)
+from lensnet.models.position_resampling import POSITIONS, fit_positions
 from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.models.timm_weights import (
     adapt_first_convolution,
@@ -89,7 +84,8 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
     if _is_plain(other) and not _is_plain(model):
         return initialize_from_plain(model, other)
     theirs = {layer.name: layer.get_weights() for layer in other.layers if layer.weights}
-    _fit_positions(model, theirs)
+    if POSITIONS in theirs:
+        theirs[POSITIONS] = fit_positions(model, theirs[POSITIONS])
     found, left_out = [], []
     for layer in model.layers:
         if not layer.weights:
@@ -104,17 +100,6 @@ def _load_keras(model: keras.Model, path: Path) -> list[str]:
     for layer, weights in found:
         layer.set_weights(weights)
     return left_out
-
-
-def _fit_positions(model: keras.Model, theirs: dict[str, list[np.ndarray]]) -> None:
-    """Resamples a transformer's vectors of positions, where they are of another grid of tokens."""
-    size = token_grid(model)
-    if size is None or POSITIONS not in theirs:
-        return
-    before = theirs[POSITIONS]
-    theirs[POSITIONS] = fit_positions(model.get_layer(POSITIONS), before, size)
-    if theirs[POSITIONS][0].shape != before[0].shape:
-        log_resampling(model, size)
 
 
 def _is_plain(model: keras.Model) -> bool:

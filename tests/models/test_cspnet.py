@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import only_on_tensorflow
 
 from lensnet.layers import fold
 from lensnet.models import cspnet
@@ -33,7 +34,7 @@ def test_halves_are_whole_fields_at_every_width(symmetry):
         count("cspresnet50", symmetry=symmetry, width=percent / 100, **shape)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
+@only_on_tensorflow("only TensorFlow joins these operations in a graph")
 def test_folded_and_run_as_a_graph_it_answers_as_before():
     """TensorFlow joins a convolution, its bias, a sum and LeakyReLU to one operation with a slope
     of 0.2 instead of 0.01."""

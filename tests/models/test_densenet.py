@@ -1,13 +1,12 @@
 import keras
 import numpy as np
 import pytest
+from backends import on_tensorflow
 from short_networks import build_short
 
 from lensnet.models.kit.counting import count
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
+pytestmark = on_tensorflow
 
 
 def images_of(size):

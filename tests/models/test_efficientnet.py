@@ -3,15 +3,12 @@ import math
 import keras
 import numpy as np
 import pytest
+from backends import on_tensorflow
 from short_networks import build_short
 
 import lensnet
 from lensnet.models.kit.counting import count
 from lensnet.testing import randomize
-
-on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
 
 
 def images_of(size):

@@ -9,6 +9,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+from backends import on_tensorflow
 from short_networks import KINDS_OF_BLOCKS, ONE_OF_EACH_FAMILY, build_short
 
 import lensnet
@@ -18,10 +19,6 @@ from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 NAMES = [name for name in registry.backbones.names() if name != "tiny"]
-
-on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
 
 TRAINED = [
     name
@@ -137,7 +134,8 @@ def test_without_symmetry_the_same_check_fails(name):
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="the slow tests build all of each name"
+    keras.backend.backend() == "tensorflow",
+    reason="with TensorFlow, the tests marked slow run each name with all its blocks",
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_answers(name):

@@ -1,13 +1,8 @@
-import keras
 import numpy as np
 import pytest
 
 import lensnet
 from lensnet.models.kit.counting import count
-
-on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
 
 
 def images_of(size):

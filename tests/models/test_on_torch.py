@@ -14,7 +14,7 @@ from lensnet.testing import assert_equivariant, equivariance_error, randomize
 
 pytestmark = [
     pytest.mark.torch,
-    pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch alone"),
+    pytest.mark.skipif(keras.backend.backend() != "torch", reason="for KERAS_BACKEND=torch"),
 ]
 
 EXACT = [

@@ -9,6 +9,7 @@ from textwrap import dedent
 import keras
 import numpy as np
 import pytest
+from backends import only_on_tensorflow
 from short_networks import build_short
 
 import lensnet
@@ -116,7 +117,7 @@ def folder(request, tmp_path_factory):
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="for files of TensorFlow's")
+@only_on_tensorflow("its files are those that TensorFlow writes, for every backend to read")
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_networks_are_read_without_lensnet(folder, backend):
     """On TensorFlow all of them, elsewhere those that are folded."""

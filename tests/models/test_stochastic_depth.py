@@ -1,6 +1,6 @@
-import keras
 import numpy as np
 import pytest
+from backends import on_tensorflow
 
 import lensnet
 from lensnet.errors import ConfigurationError
@@ -23,7 +23,7 @@ def test_what_is_no_rate_is_refused(rate):
         rates_by_stage(rate, (2, 2))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compiles for minutes")
+@on_tensorflow
 @pytest.mark.parametrize(
     ("name", "symmetry", "last"),
     [

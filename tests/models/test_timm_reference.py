@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import timm_reference
+from backends import on_tensorflow
 
 import lensnet
 from lensnet.errors import ConfigurationError
@@ -11,9 +12,7 @@ from lensnet.errors import ConfigurationError
 QUICK = ["resnet18", "mobilenetv3_small_100", "convnext_atto", "vit_tiny_patch16_224"]
 """Small ones, which every run checks; the others are marked slow."""
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
+pytestmark = on_tensorflow
 
 
 def create(architecture, **options):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import short_networks
+from backends import only_on_tensorflow
 from short_networks import build_short
 
 from lensnet import optimizers, registry
@@ -36,9 +37,7 @@ def test_every_family_is_looped_over():
     assert ours == families - {"tiny"}
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the same on every backend, slow to build"
-)
+@only_on_tensorflow("looks at names alone, the same on every backend")
 @pytest.mark.parametrize(
     ("name", "symmetry"),
     [

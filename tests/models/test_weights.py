@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import timm_reference
+from backends import on_tensorflow
 from safetensors.numpy import save_file
 from short_networks import build_short
 
@@ -17,9 +18,7 @@ from lensnet.models.symmetric_initialization import initialize_from_plain
 from lensnet.symmetry import Group
 from lensnet.testing import assert_equivariant, randomize
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="compiles every shape anew, for minutes"
-)
+pytestmark = on_tensorflow
 ARCHITECTURE = "mobilenetv3_small_100"
 
 

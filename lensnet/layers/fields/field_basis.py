@@ -8,13 +8,11 @@ import keras
 from keras import ops
 
 from lensnet.layers.accelerated.activation import activate
-from lensnet.layers.fields.field_layer import FieldLayer
+from lensnet.layers.fields.field_layer import FieldLayer, check_basis
 from lensnet.layers.fields.irreps import basis_matrix
 from lensnet.layers.folding.graph import FoldedGraph
 
 __all__ = ["FieldBasis", "IrrepActivation"]
-
-_DIRECTIONS = ("irreps", "regular")
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
@@ -50,9 +48,7 @@ class FieldBasis(FieldLayer):
 
     def __init__(self, group: str, to: str, **kwargs: Any):
         super().__init__(group, **kwargs)
-        if to not in _DIRECTIONS:
-            raise ValueError(f"to is {' or '.join(map(repr, _DIRECTIONS))}; got {to!r}.")
-        self.to = to
+        self.to = check_basis("to", to)
 
     def call(self, inputs: Any) -> Any:
         order = self._group.order

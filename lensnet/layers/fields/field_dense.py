@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.field_layout import expand_pointwise
-from lensnet.layers.fields.field_layer import FieldLayer
+from lensnet.layers.fields.field_layer import BasisLayer
 from lensnet.layers.fields.irreps import Irrep, irreps
 from lensnet.layers.folding.arrays import to_numpy, to_source
 from lensnet.layers.folding.fusable_layers import LinearParts
@@ -19,7 +19,7 @@ __all__ = ["FieldDense"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldDense(FieldLayer):
+class FieldDense(BasisLayer):
     """`keras.layers.Dense` between stacks of regular fields: a pointwise group convolution.
 
     `out[h] = sum over j of w(h^-1 j) in[j] + b`, with one bias a field (Cohen & Welling 2016,
@@ -44,7 +44,7 @@ class FieldDense(FieldLayer):
         (batch, ..., fields * |G|).
 
     Raises:
-        ValueError: channels that are not whole fields.
+        ValueError: an unknown basis, or channels that are not whole fields.
 
     Example:
 
@@ -65,9 +65,8 @@ class FieldDense(FieldLayer):
         heads_out: int = 1,
         **kwargs: Any,
     ):
-        super().__init__(group, **kwargs)
+        super().__init__(group, basis, **kwargs)
         self.fields = fields
-        self.basis = basis
         self.heads_in = heads_in
         self.heads_out = heads_out
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -152,7 +151,6 @@ class FieldDense(FieldLayer):
         return {
             **super().get_config(),
             "fields": self.fields,
-            "basis": self.basis,
             "heads_in": self.heads_in,
             "heads_out": self.heads_out,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),

@@ -10,7 +10,9 @@ from keras import ops
 from lensnet.layers.field_layout import count_fields, to_channels
 from lensnet.symmetry import Group
 
-__all__ = ["FieldLayer"]
+__all__ = ["BasisLayer", "FieldLayer", "check_basis"]
+
+_BASES = ("irreps", "regular")
 
 
 class FieldLayer(keras.layers.Layer):
@@ -41,9 +43,41 @@ class FieldLayer(keras.layers.Layer):
         """One value a field as one a channel; None stays."""
         return to_channels(values, self._group)
 
-    def _to_components(self, values: Any) -> Any:
-        """One value a field as one an irreducible component of a single head; None stays."""
-        return None if values is None else ops.tile(values, self._group.order)
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "group": self.group}
+
+
+class BasisLayer(FieldLayer):
+    """Base of the layers that know regular fields in the basis of irreducible components too.
+
+    Args:
+        group: as of `FieldLayer`.
+        basis: of the channels, `"regular"` or `"irreps"` (`lensnet.layers.fields.irreps`).
+
+    Raises:
+        ValueError: an unknown basis.
+    """
+
+    def __init__(self, group: str, basis: str = "regular", **kwargs: Any):
+        super().__init__(group, **kwargs)
+        self.basis = check_basis("basis", basis)
+
+    def _to_basis(self, values: Any) -> Any:
+        """One value a field as one a channel of the basis, of one head."""
+        if self.basis == "regular":
+            return self._to_channels(values)
+        return ops.tile(values, self._group.order)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "basis": self.basis}
+
+
+def check_basis(argument: str, basis: str) -> str:
+    """Returns the basis.
+
+    Raises:
+        ValueError: there is no such basis.
+    """
+    if basis not in _BASES:
+        raise ValueError(f"{argument} is {' or '.join(map(repr, _BASES))}; got {basis!r}.")
+    return basis

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from lensnet.layers.accelerated.layer_normalization import layer_normalization
-from lensnet.layers.fields.field_layer import FieldLayer
+from lensnet.layers.fields.field_layer import BasisLayer
 from lensnet.layers.folding.arrays import to_numpy, to_source
 from lensnet.layers.folding.graph import FoldedGraph
 
@@ -17,7 +17,7 @@ __all__ = ["FieldLayerNormalization"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldLayerNormalization(FieldLayer):
+class FieldLayerNormalization(BasisLayer):
     """Layer normalisation over a position's channels, with a scale and an offset for each field.
 
     `out = gamma[field] (in - mean) / sqrt(variance + epsilon) + beta[field]`, where the mean and
@@ -41,7 +41,7 @@ class FieldLayerNormalization(FieldLayer):
         that of the input.
 
     Raises:
-        ValueError: channels that are not whole fields.
+        ValueError: an unknown basis, or channels that are not whole fields.
 
     Example:
 
@@ -63,11 +63,10 @@ class FieldLayerNormalization(FieldLayer):
         basis: str = "regular",
         **kwargs: Any,
     ):
-        super().__init__(group, **kwargs)
+        super().__init__(group, basis, **kwargs)
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
-        self.basis = basis
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
@@ -113,10 +112,7 @@ class FieldLayerNormalization(FieldLayer):
         return graph.permute(graph.add_layer(stock, source, weights=weights)[1], permutation)
 
     def _in_precision(self, values: Any, dtype: str) -> Any:
-        if values is None:
-            return None
-        expand = self._to_channels if self.basis == "regular" else self._to_components
-        return expand(ops.cast(values, dtype))
+        return None if values is None else self._to_basis(ops.cast(values, dtype))
 
     def _ones(self, dtype: str) -> Any:
         """A row of ones in the basis: of a field, the root of |G| of its trivial component."""
@@ -131,7 +127,6 @@ class FieldLayerNormalization(FieldLayer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
-            "basis": self.basis,
             "beta_initializer": keras.initializers.serialize(self.beta_initializer),
             "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
         }

@@ -105,19 +105,15 @@ class FieldNormalization(FieldLayer):
         # Half precision overflows in the squares: statistics are taken in float32 or better.
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        if training and self.trainable and not self.synchronized:
-            mean, variance = batch_moments(x, self._group.order)
+        if training and self.trainable:
+            mean, variance = self._moments(x)
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
-            outputs = normalize_batch(
-                x, mean, variance, self.gamma, self.beta, self.epsilon, self._group.order
-            )
-            return ops.cast(outputs, self.compute_dtype)
-        if training and self.trainable:
-            by_field = ops.reshape(x, (-1, self._fields, self._group.order))
-            mean, variance = synchronized_moments(by_field, axes=(0, 2))
-            self._follow(self.moving_mean, ops.stop_gradient(mean))
-            self._follow(self.moving_variance, ops.stop_gradient(variance))
+            if not self.synchronized:
+                outputs = normalize_batch(
+                    x, mean, variance, self.gamma, self.beta, self.epsilon, self._group.order
+                )
+                return ops.cast(outputs, self.compute_dtype)
         else:
             mean = ops.cast(self.moving_mean, dtype)
             variance = ops.cast(self.moving_variance, dtype)
@@ -135,7 +131,15 @@ class FieldNormalization(FieldLayer):
         by_channel = [to_numpy(self._to_channels(values)) for values in weights]
         return normalize(graph, self, inputs, *by_channel)
 
+    def _moments(self, x: Any) -> tuple[Any, Any]:
+        """The mean and variance of each field in a batch, or in those of all replicas."""
+        if not self.synchronized:
+            return batch_moments(x, self._group.order)
+        by_field = ops.reshape(x, (-1, self._fields, self._group.order))
+        return synchronized_moments(by_field, axes=(0, 2))
+
     def _follow(self, moving: Any, value: Any) -> None:
+        value = ops.stop_gradient(value)
         moving.assign(moving * self.momentum + ops.cast(value, moving.dtype) * (1 - self.momentum))
 
     def get_config(self) -> dict[str, Any]:

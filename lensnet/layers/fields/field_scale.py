@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from lensnet.layers.fields.field_layer import FieldLayer
+from lensnet.layers.fields.field_layer import BasisLayer
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
 from lensnet.layers.folding.scales import scale
@@ -15,7 +15,7 @@ __all__ = ["FieldScale"]
 
 
 @keras.saving.register_keras_serializable(package="lensnet")
-class FieldScale(FieldLayer):
+class FieldScale(BasisLayer):
     """Multiplies each field by one learnt number: `out = gamma[field] * in`.
 
     Layer scale (Touvron et al. 2021, arXiv:2103.17239, equation 8), which lets a residual branch
@@ -35,7 +35,7 @@ class FieldScale(FieldLayer):
         that of the input.
 
     Raises:
-        ValueError: channels that are not whole fields.
+        ValueError: an unknown basis, or channels that are not whole fields.
 
     Example:
 
@@ -51,8 +51,7 @@ class FieldScale(FieldLayer):
     def __init__(
         self, group: str, initializer: Any = "ones", basis: str = "regular", **kwargs: Any
     ):
-        super().__init__(group, **kwargs)
-        self.basis = basis
+        super().__init__(group, basis, **kwargs)
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -66,9 +65,7 @@ class FieldScale(FieldLayer):
         return self._to_channels(self.gamma)
 
     def call(self, inputs: Any) -> Any:
-        if self.basis == "irreps":
-            return inputs * self._to_components(self.gamma)
-        return inputs * self.expanded_scale()
+        return inputs * self._to_basis(self.gamma)
 
     def fold(self, graph: FoldedGraph, inputs: Any) -> Any:
         return scale(graph, self, inputs, to_numpy(self.expanded_scale()))
@@ -76,6 +73,5 @@ class FieldScale(FieldLayer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "basis": self.basis,
             "initializer": keras.initializers.serialize(self.initializer),
         }

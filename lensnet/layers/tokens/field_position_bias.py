@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from lensnet.layers.convolution.group_filters import GroupFilters
 from lensnet.layers.folding.arrays import to_numpy
 from lensnet.layers.folding.graph import FoldedGraph
+from lensnet.layers.tokens.position_bias import bias_of_table
 from lensnet.layers.tokens.table import one, table_layer
 from lensnet.symmetry import Group
 
@@ -87,9 +86,7 @@ class FieldPositionBias(keras.layers.Layer):
         terms = ops.mean(terms, axis=-1)
         if self.prefix is not None:
             terms = ops.concatenate([terms, ops.convert_to_tensor(self.prefix)], axis=0)
-        index = _index(self.side, self.prefix_tokens)
-        bias = ops.take(ops.transpose(terms), index.reshape(-1), axis=1)
-        return ops.reshape(bias, (self.heads, *index.shape))
+        return bias_of_table(terms[None], (self.side, self.side), self.prefix_tokens)[0]
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(self.expanded_bias(), self.compute_dtype)[None]
@@ -115,23 +112,3 @@ class FieldPositionBias(keras.layers.Layer):
             "prefix_tokens": self.prefix_tokens,
             "initializer": keras.initializers.serialize(self.initializer),
         }
-
-
-@functools.cache
-def _index(side: int, prefix_tokens: int) -> np.ndarray:
-    """The number of the term of each query and key, shape (tokens, tokens).
-
-    Displacements are numbered row by row over a grid of 2 side - 1 pixels a side, whose centre is
-    none; the three terms of tokens before the grid follow.
-    """
-    rows, columns = np.divmod(np.arange(side**2), side)
-    down = rows[None, :] - rows[:, None] + side - 1
-    right = columns[None, :] - columns[:, None] + side - 1
-    grid = down * (2 * side - 1) + right
-    count = (2 * side - 1) ** 2
-    index = np.full((prefix_tokens + side**2,) * 2, count + 2, dtype="int32")
-    index[prefix_tokens:, :prefix_tokens] = count
-    index[:prefix_tokens, prefix_tokens:] = count + 1
-    index[prefix_tokens:, prefix_tokens:] = grid
-    index.setflags(write=False)
-    return index

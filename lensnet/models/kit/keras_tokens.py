@@ -32,26 +32,17 @@ class KerasTokenKit(TokenKit):
         return keras.layers.Concatenate(axis=2, name=name)(rows) if len(rows) > 1 else rows[0]
 
     def pointwise(
-        self,
-        x: Any,
-        channels: int,
-        *,
-        activation: str | None = None,
-        heads_in: int = 1,
-        heads_out: int = 1,
-        name: str,
+        self, x: Any, channels: int, *, activation: str | None = None, name: str, **heads: int
     ) -> Any:
-        layer = self._dense(channels, heads_in=heads_in, heads_out=heads_out, name=name)
+        layer = self._dense(channels, name=name, **heads)
         rows = layer(ops.reshape(x, (-1, x.shape[-1])))
         if activation is not None:
             rows = self._activation(activation, name=f"{name}.{activation}")(rows)
         return ops.reshape(rows, (-1, *x.shape[1:3], channels))
 
     @abstractmethod
-    def _dense(
-        self, channels: int, *, heads_in: int, heads_out: int, name: str
-    ) -> keras.layers.Layer:
-        """A dense layer with a bias, of rows of channels."""
+    def _dense(self, channels: int, *, name: str, **heads: int) -> keras.layers.Layer:
+        """A dense layer with a bias, of rows of channels; `heads` as of `pointwise`."""
 
     def _activation(self, activation: str, *, name: str) -> keras.layers.Layer:
         """A pointwise activation of rows."""

@@ -21,8 +21,6 @@ from lensnet.layers.fields.field_squeeze_excite import FieldSqueezeExcite
 from lensnet.layers.fields.group_pool import GroupPool
 from lensnet.layers.fields.subgroup_restriction import SubgroupRestriction
 from lensnet.layers.spatial.drop_path import DropPath
-from lensnet.layers.tokens.field_position_bias import FieldPositionBias
-from lensnet.layers.tokens.field_position_embedding import FieldPositionEmbedding
 from lensnet.layers.tokens.field_tokens import FieldTokens
 from lensnet.models.kit.symmetric import SymmetricKit
 from lensnet.models.kit.windows import Window
@@ -127,25 +125,25 @@ class RegularKit(SymmetricKit):
         return self.replace(basis="irreps")
 
     def enter(self, x: Any, *, name: str) -> Any:
-        is_same = self.basis == "regular"
-        return x if is_same else FieldBasis(str(self.symmetry), "irreps", name=name)(x)
+        return self._change_basis(x, "irreps", name)
 
     def leave(self, x: Any, *, name: str) -> Any:
-        is_same = self.basis == "regular"
-        return x if is_same else FieldBasis(str(self.symmetry), "regular", name=name)(x)
+        return self._change_basis(x, "regular", name)
 
-    def _dense(
-        self, channels: int, *, heads_in: int, heads_out: int, name: str
-    ) -> keras.layers.Layer:
+    def _change_basis(self, x: Any, to: str, name: str) -> Any:
+        if self.basis == "regular":
+            return x
+        return FieldBasis(str(self.symmetry), to, name=name)(x)
+
+    def _dense(self, channels: int, *, name: str, **heads: int) -> keras.layers.Layer:
         return FieldDense(
             str(self.symmetry),
             self._fields(channels),
             kernel_initializer=self.kernel_initializer,
             kernel_regularizer=self.kernel_regularizer,
             basis=self.basis,
-            heads_in=heads_in,
-            heads_out=heads_out,
             name=name,
+            **heads,
         )
 
     def _activation(self, activation: str, *, name: str) -> keras.layers.Layer:
@@ -156,29 +154,6 @@ class RegularKit(SymmetricKit):
     def learned_tokens(self, x: Any, count: int, *, name: str) -> Any:
         initializer = self.kernel_initializer
         return FieldTokens(str(self.symmetry), count, initializer=initializer, name=name)(x)
-
-    def add_positions(
-        self, x: Any, size: tuple[int, int], *, prefix_tokens: int = 0, name: str
-    ) -> Any:
-        return FieldPositionEmbedding(
-            str(self.symmetry),
-            size[0],
-            prefix_tokens=prefix_tokens,
-            initializer=self.kernel_initializer,
-            name=name,
-        )(x)
-
-    def position_bias(
-        self, x: Any, size: tuple[int, int], heads: int, *, prefix_tokens: int = 0, name: str
-    ) -> Any:
-        return FieldPositionBias(
-            str(self.symmetry),
-            size[0],
-            heads,
-            prefix_tokens=prefix_tokens,
-            initializer=self.kernel_initializer,
-            name=name,
-        )(x)
 
     def invariant(self, x: Any, *, name: str) -> Any:
         x = keras.layers.GlobalAveragePooling2D(name=name)(x)

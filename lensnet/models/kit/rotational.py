@@ -9,8 +9,6 @@ import keras
 from lensnet.layers.convolution.rotational_conv2d import RotationalConv2D
 from lensnet.layers.convolution.rotational_depthwise_conv2d import RotationalDepthwiseConv2D
 from lensnet.layers.convolution.rotational_rectangular_conv2d import RotationalRectangularConv2D
-from lensnet.layers.tokens.field_position_bias import FieldPositionBias
-from lensnet.layers.tokens.field_position_embedding import FieldPositionEmbedding
 from lensnet.models.kit.scalar import ScalarKit
 from lensnet.models.kit.symmetric import SymmetricKit
 from lensnet.models.kit.windows import Window
@@ -62,31 +60,17 @@ class RotationalKit(SymmetricKit, ScalarKit):
             **options,
         )(x)
 
-    def add_positions(
-        self, x: Any, size: tuple[int, int], *, prefix_tokens: int = 0, name: str
-    ) -> Any:
-        if self.symmetry.rotate == "inputs":
-            # The first convolution has answered to all rotations: maps do not turn with the image.
-            return super().add_positions(x, size, prefix_tokens=prefix_tokens, name=name)
-        return FieldPositionEmbedding(
-            f"c{self._rotations}",
-            size[0],
-            prefix_tokens=prefix_tokens,
-            scalar=True,
-            initializer=self.kernel_initializer,
-            name=name,
-        )(x)
+    def add_positions(self, x: Any, size: tuple[int, int], **options: Any) -> Any:
+        return self._positions.add_positions(self, x, size, **options)
 
-    def position_bias(
-        self, x: Any, size: tuple[int, int], heads: int, *, prefix_tokens: int = 0, name: str
-    ) -> Any:
-        if self.symmetry.rotate == "inputs":
-            return super().position_bias(x, size, heads, prefix_tokens=prefix_tokens, name=name)
-        return FieldPositionBias(
-            f"c{self._rotations}",
-            size[0],
-            heads,
-            prefix_tokens=prefix_tokens,
-            initializer=self.kernel_initializer,
-            name=name,
-        )(x)
+    def position_bias(self, x: Any, size: tuple[int, int], heads: int, **options: Any) -> Any:
+        return self._positions.position_bias(self, x, size, heads, **options)
+
+    @property
+    def _positions(self) -> type[ScalarKit] | type[SymmetricKit]:
+        """Whose layers hold what is learnt of positions.
+
+        Where the inputs are rotated, the first convolution has answered to all rotations: maps do
+        not turn with the image, and no position is another's image.
+        """
+        return ScalarKit if self.symmetry.rotate == "inputs" else SymmetricKit

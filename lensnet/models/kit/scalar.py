@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from lensnet.layers.tokens.position_bias import bias_of_table, bias_rows
 from lensnet.layers.tokens.table import one, table_layer
-from lensnet.models.kit.position_bias import bias_of_table, bias_rows
 from lensnet.models.kit.shared import KerasKit
 
 __all__ = ["ScalarKit"]
@@ -87,9 +87,7 @@ class ScalarKit(KerasKit):
             return x
         return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x)
 
-    def _dense(
-        self, channels: int, *, heads_in: int, heads_out: int, name: str
-    ) -> keras.layers.Layer:
+    def _dense(self, channels: int, *, name: str, **heads: int) -> keras.layers.Layer:
         return keras.layers.Dense(
             channels,
             kernel_initializer=self.kernel_initializer,

@@ -106,7 +106,9 @@ class TokenKit(ABC):
         """A dense layer with a bias, of each token by itself, to `channels` of this network.
 
         It is a product of matrices of rows, with which TensorFlow computes the activation at once
-        at inference: of GELU on a CPU that is a third of the layer's time.
+        at inference: of GELU on a CPU that is a third of the layer's time. A token has no
+        orientation but that of its channels, so that where the images themselves are rotated
+        (`rot4_inputs`) this is the plain layer.
 
         Args:
             x: a row.
@@ -115,9 +117,6 @@ class TokenKit(ABC):
             heads_in: of the attention whose answer the row is.
             heads_out: of the attention that takes the output: three times its heads.
             name: of the layer.
-
-        A token has no orientation but that of its channels, so that where the images themselves are
-        rotated (`rot4_inputs`) this is the plain layer.
         """
 
     @abstractmethod

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from backends import only_on_tensorflow
 
 import lensnet
 from lensnet.layers import GroupAveraged, GroupConv2D, accelerate, fold
@@ -113,7 +114,7 @@ def test_it_trains_as_lensnets_own_layers():
         np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="looks into a graph")
+@only_on_tensorflow("names the operations of a graph of TensorFlow's")
 @EVERY_MODEL
 def test_layers_within_models_are_accelerated(make):
     """In training; in inference all is as Keras has it, but for the groups."""

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import by_the_tape
 from keras import ops
 
 from lensnet.layers import Activation, fold
@@ -36,7 +37,7 @@ def test_answers_are_kerass(name, dtype, training):
     np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras's own elsewhere")
+@by_the_tape
 @pytest.mark.parametrize("name", FAST)
 def test_the_gradient_is_the_definitions(name):
     """By central differences in double precision, but at the kinks, where it is Keras's."""
@@ -57,7 +58,7 @@ def test_the_gradient_is_the_definitions(name):
     assert np.isfinite(actual).all()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras's own elsewhere")
+@by_the_tape
 @pytest.mark.parametrize("name", FAST)
 def test_the_gradient_has_a_gradient(name):
     import tensorflow as tf

@@ -46,7 +46,10 @@ def weighted(kind, inputs, **options):
     return layer
 
 
-@pytest.mark.skipif(not on_cpus_alone(), reason="Keras's own form, ten times less precise")
+@pytest.mark.skipif(
+    not on_cpus_alone(),
+    reason="with a GPU or another backend Keras's formula is used, which rounds ten times more",
+)
 def test_definition(inputs, way):
     layer = weighted(BatchNormalization, inputs)
     gamma, beta, before_mean, before_variance = map(numpy, layer.weights)

@@ -5,6 +5,7 @@ import logging
 import keras
 import numpy as np
 import pytest
+from backends import only_on_tensorflow
 from keras import ops
 
 from lensnet.layers.accelerated import cpu_kernels
@@ -17,9 +18,7 @@ from lensnet.layers.accelerated.cpu_kernels import (
     sum_of_products,
 )
 
-needs_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="is keras.ops itself on other backends"
-)
+needs_tensorflow = only_on_tensorflow("on other backends it is keras.ops itself")
 LARGE = (2, 32, 16, 16)
 # JAX has double precision only if told so before it starts.
 DTYPES = ("float16", "float32", *(["float64"] if keras.backend.backend() != "jax" else []))

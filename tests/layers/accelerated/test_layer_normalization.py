@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import by_the_tape, only_on_tensorflow
 from keras import ops
 
 from lensnet.layers import FieldLayerNormalization, accelerate
@@ -23,7 +24,7 @@ def values(shape=SHAPE):
     return (offset + spread * rng.standard_normal(shape)).astype("float32")
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes TensorFlow's gradient")
+@by_the_tape
 @pytest.mark.parametrize("with_weights", [True, False])
 def test_answers_and_gradients_are_kerass(with_weights):
     import tensorflow as tf
@@ -45,7 +46,7 @@ def test_answers_and_gradients_are_kerass(with_weights):
         assert np.abs(actual - expected).max() <= 2e-5 * np.abs(expected).max()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras's own elsewhere")
+@only_on_tensorflow("on other backends it is Keras's own layer")
 @pytest.mark.parametrize("axis", [-1, 3, [1, 3]])
 def test_a_stock_layer_trains_alike(axis):
     def trained(fast):

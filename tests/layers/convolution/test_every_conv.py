@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from backends import by_the_tape
 
 from lensnet.layers import (
     GroupConv2D,
@@ -113,7 +114,7 @@ def test_half_precision(name, policy):
     assert np.abs(outputs - exact).max() <= 4 * resolution * np.abs(exact).max()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes TensorFlow's gradients")
+@by_the_tape
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_gradients_are_the_differences(name):
     """Along a random direction of weights and inputs, by central differences in float64."""
@@ -163,7 +164,7 @@ assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 @pytest.mark.processes
 @pytest.mark.skipif(
     keras.backend.backend() == "jax" or importlib.util.find_spec("jax") is None,
-    reason="compares another backend with JAX",
+    reason="compares the answers of another backend with those of JAX, which must be installed",
 )
 def test_jax_gives_the_same_answers(tmp_path):
     """With weights, inputs and arguments from files that this backend wrote."""

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import by_the_tape
 
 from lensnet import layers
 from lensnet.symmetry import Group
@@ -153,7 +154,7 @@ def test_it_trains(inputs):
         assert np.isfinite(numpy(weight)).all() and (numpy(weight) != old).any(), weight.path
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes TensorFlow's gradient")
+@by_the_tape
 @pytest.mark.parametrize("name", [name for name in LAYERS if name not in RANDOM])
 def test_gradients_are_those_of_finite_differences(name, inputs):
     """Along a random direction of the inputs and the weights together, in double precision."""

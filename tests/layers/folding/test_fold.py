@@ -267,7 +267,8 @@ def test_a_normalisation_in_another_precision_does_not_merge():
 
 @pytest.mark.processes
 @pytest.mark.skipif(
-    keras.backend.backend() == "torch", reason="without us, PyTorch takes no dots in names"
+    keras.backend.backend() == "torch",
+    reason="with PyTorch, Keras refuses dots in layers' names unless lensnet is imported",
 )
 def test_folded_models_are_saved_exported_and_loaded_where_we_are_not(tmp_path):
     """Every operation that folding applies reads what it wrote."""

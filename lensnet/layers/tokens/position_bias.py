@@ -1,4 +1,4 @@
-"""Terms of attention's scores, one a displacement, by Keras's own operations alone."""
+"""Terms of attention's scores, one a displacement, for each pair of tokens."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def bias_rows(size: tuple[int, int], prefix_tokens: int) -> int:
 def bias_of_table(table: Any, size: tuple[int, int], prefix_tokens: int) -> Any:
     """The terms of all pairs of tokens.
 
-    By reshaping alone: a table of indices would be as long as there are pairs, in the file of the
-    model.
+    By Keras's own operations, and by reshaping alone: a table of indices would be as long as there
+    are pairs, in the file of a plain model.
 
     Args:
         table: shape (1, `bias_rows`, heads), displacements row by row, from (1 - height, 1 - width)
