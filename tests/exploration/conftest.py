@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,26 @@ import pytest
 from lensnet.config import Experiment
 
 
-@pytest.fixture
-def write_images(tmp_path: Path) -> Callable[..., Path]:
-    """Writes `label/name.npy` files from a mapping of such names to arrays."""
+@pytest.fixture(scope="module")
+def write_images(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes `label/name.npy` files from a mapping of such names to arrays, and returns where."""
+    above, numbers = tmp_path_factory.mktemp("sources"), itertools.count()
 
-    def write(images: Mapping[str, np.ndarray], folder: str = "source") -> Path:
+    def write(images: Mapping[str, np.ndarray]) -> Path:
+        folder = above / f"source{next(numbers)}"
         for name, image in images.items():
-            path = tmp_path / folder / f"{name}.npy"
+            path = folder / f"{name}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, image)
-        return tmp_path / folder
+        return folder
 
     return write
 
 
-@pytest.fixture
-def experiment_on(tmp_path: Path) -> Callable[..., Experiment]:
+@pytest.fixture(scope="module")
+def experiment_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Experiment]:
     """Returns an experiment on a folder; keywords go into its `data`."""
+    data_dir = tmp_path_factory.mktemp("prepared")
 
     def make(source_dir: Path | None, *, task: str = "classification", **data: Any) -> Experiment:
         return Experiment.model_validate(
@@ -38,7 +42,7 @@ def experiment_on(tmp_path: Path) -> Callable[..., Experiment]:
                 "data": {
                     "dataset": "image_folder",
                     "source_dir": str(source_dir) if source_dir else None,
-                    "data_dir": str(tmp_path / "prepared"),
+                    "data_dir": str(data_dir),
                     # So that a file's name decides its split.
                     "stratify": False,
                     **data,

@@ -32,7 +32,7 @@ def column(table, head):
     return {row[0]: row[table.heads.index(head)] for row in table.rows}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plain(write_images, experiment_on):
     """Twelve blobs and thirty rings, ten of which lie in each small split of their class."""
 
@@ -51,6 +51,12 @@ def plain(write_images, experiment_on):
     return make
 
 
+@pytest.fixture(scope="module")
+def unchanged(plain):
+    """What is found of those, which tests may read and must not change."""
+    return plain()
+
+
 def in_split(images, split, label):
     """The first image that lies in a split."""
     return next(
@@ -64,8 +70,8 @@ def number_of(name):
     return int(name.rpartition("/")[2])
 
 
-def test_counts(plain):
-    found = plain()
+def test_counts(unchanged):
+    found = unchanged
     table = content.count_table(found)
     assert table.rows == [
         ["blob", 10, 1, 1, 12, pytest.approx(100 * 12 / 42)],
@@ -149,19 +155,19 @@ def test_bad_files(plain):
     assert any("4 bad files were left out" in line for line in content.warnings_of(found))
 
 
-def test_a_number_that_gives_the_class_away(plain):
+def test_a_number_that_gives_the_class_away(plain, unchanged):
     found = plain(lambda images: {k: 3 * v for k, v in images.items() if k.startswith("blob")})
     (line,) = (line for line in content.warnings_of(found) if "alone nearly gives" in line)
     assert "AUC 1.000" in line
-    assert not any("alone nearly" in line for line in content.warnings_of(plain()))
+    assert not any("alone nearly" in line for line in content.warnings_of(unchanged))
 
 
-def test_images_that_were_scaled_one_by_one(plain):
+def test_images_that_were_scaled_one_by_one(plain, unchanged):
     def scaled(images):
         return {k: (v - v.min()) / (v.max() - v.min()) for k, v in images.items()}
 
     assert any("run from 0 to 1" in line for line in content.warnings_of(plain(scaled)))
-    assert not any("run from" in line for line in content.warnings_of(plain()))
+    assert not any("run from" in line for line in content.warnings_of(unchanged))
 
 
 def test_classes_of_unequal_size(plain):
@@ -172,8 +178,8 @@ def test_classes_of_unequal_size(plain):
     assert any('"ring" has' in line and "data.balance" in line for line in lines)
 
 
-def test_the_same_command_gives_the_same_page(plain, tmp_path, experiment_on):
-    found = plain()
+def test_the_same_command_gives_the_same_page(unchanged, tmp_path):
+    found = unchanged
     one = write_page(found, tmp_path / "one.html").read_bytes()
     again = explore(found.experiment, samples=3)
     assert write_page(again, tmp_path / "again.html").read_bytes() == one
@@ -185,8 +191,8 @@ def test_the_same_command_gives_the_same_page(plain, tmp_path, experiment_on):
     assert [len(of_group) for of_group in ids] == [3, 3]
 
 
-def test_how_the_network_is_to_see_them_changes_nothing(plain, experiment_on):
-    found = plain()
+def test_how_the_network_is_to_see_them_changes_nothing(unchanged):
+    found = unchanged
     changed = found.experiment.data.model_copy(update={"image_size": 8, "repeat_channels": 3})
     other = explore(found.experiment.model_copy(update={"data": changed}), samples=3)
     np.testing.assert_array_equal(other.survey.numbers, found.survey.numbers)
@@ -222,16 +228,16 @@ FIGURES = ["Training images", "Mean training image", "Radial profile", "Pixel va
 FIGURES += ["From image to image"]
 
 
-def test_the_page_is_one_file_with_every_section(plain, tmp_path):
-    page = read_page(write_page(plain(), tmp_path / "new folder" / "page.html"))
+def test_the_page_is_one_file_with_every_section(unchanged, tmp_path):
+    page = read_page(write_page(unchanged, tmp_path / "new folder" / "page.html"))
     assert page.headings == [*HEADINGS, "Where they come from"]
     assert page.alts == FIGURES
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert not page.tags & {"script", "link", "iframe", "object"}
 
 
-def test_without_samples_there_is_no_figure_of_them(plain, tmp_path):
-    found = explore(plain().experiment, samples=0)
+def test_without_samples_there_is_no_figure_of_them(unchanged, tmp_path):
+    found = explore(unchanged.experiment, samples=0)
     assert read_page(write_page(found, tmp_path / "page.html")).alts == FIGURES[1:]
 
 
@@ -243,23 +249,23 @@ def test_names_are_shown_as_text(write_images, experiment_on, tmp_path):
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
 
 
-def test_several_bands(write_images, experiment_on, tmp_path):
-    for bands, figures in ((2, 1), (4, 1)):
-        images = {
-            f"{label}/{n}_{'griz'[band]}": (band + 1) * noise(len(label), n, band)
-            for label in ("blob", "ring")
-            for n in range(15)
-            for band in range(bands)
-        }
-        source = write_images(images, f"bands{bands}")
-        options = {"bands": list("griz"[:bands])}
-        found = explore(experiment_on(source, options=options), samples=2)
-        assert found.bands == tuple("griz"[:bands])
-        table = content.value_table(found)
-        medians = [row[table.heads.index("median")] for row in table.rows if row[0] == "blob"]
-        np.testing.assert_allclose(medians, 10.0 * np.arange(1, bands + 1), rtol=0.02)
-        page = read_page(write_page(found, tmp_path / f"{bands}.html"))
-        assert page.alts.count("Training images") == figures
+@pytest.mark.parametrize("bands", [2, 4])
+def test_several_bands(write_images, experiment_on, tmp_path, bands):
+    """They are one figure of samples, though no image has more than three colours."""
+    images = {
+        f"{label}/{n}_{'griz'[band]}": (band + 1) * noise(len(label), n, band)
+        for label in ("blob", "ring")
+        for n in range(10)
+        for band in range(bands)
+    }
+    options = {"bands": list("griz"[:bands])}
+    found = explore(experiment_on(write_images(images), options=options), samples=1)
+    assert found.bands == tuple("griz"[:bands])
+    table = content.value_table(found)
+    medians = [row[table.heads.index("median")] for row in table.rows if row[0] == "blob"]
+    np.testing.assert_allclose(medians, 10.0 * np.arange(1, bands + 1), rtol=0.02)
+    page = read_page(write_page(found, tmp_path / "page.html"))
+    assert page.alts.count("Training images") == 1
 
 
 def test_regression(write_images, experiment_on, tmp_path):

@@ -23,7 +23,7 @@ from lensnet.simulation.rendering import render
 SUMMARY = Path(__file__).parent / "data" / "model_i_summary.npz"
 CLASSES = ("no_sub", "cdm", "axion")
 SIZE = 150
-IMAGES = 120  # simulated, a class
+IMAGES = 80  # simulated, a class
 SIGNIFICANCE = 0.01
 
 

@@ -187,8 +187,8 @@ def test_names_of_any_script(write_folder, make_experiment, caplog):
 
 
 @pytest.fixture
-def many_files():
-    """A folder of 100,000 files, and one of three: names for eight files of 8 x 8 pixels."""
+def many_files(request):
+    """A folder of as many files as asked for, and one of three: names for eight small files."""
     folder = Path(tempfile.mkdtemp(prefix="many-files-"))
     (folder / "originals").mkdir()
     for label in ("crowd", "few"):
@@ -196,7 +196,7 @@ def many_files():
     for number in range(8):
         original = folder / "originals" / f"{number}.npy"
         np.save(original, np.random.default_rng(number).random((8, 8), dtype=np.float32))
-        for index in range(number, 100_000, 8):
+        for index in range(number, request.param, 8):
             os.link(original, folder / "source" / "crowd" / f"{index}.npy")
         if number < 3:
             os.link(original, folder / "source" / "few" / f"{number}.npy")
@@ -204,22 +204,28 @@ def many_files():
     shutil.rmtree(folder)
 
 
-def test_a_hundred_thousand_files_in_one_folder(many_files):
-    """Listed, named by a fingerprint and divided in seconds, before any is read."""
+@pytest.mark.parametrize(
+    "many_files", [8_000, pytest.param(100_000, marks=pytest.mark.slow)], indirect=True
+)
+def test_many_files_in_one_folder(many_files):
+    """Listed, named by a fingerprint and divided, before any is read."""
     config = Builder.configure("", Options(), source_dir=many_files)
     builder = Builder(config=config, data_dir=many_files.parent / "prepared")
-    assert len(config.listing.examples) == 100_003
+    count = len(list((many_files / "crowd").iterdir())) + 3
+    assert len(config.listing.examples) == count
     lengths = {split: len(examples) for split, examples in builder.examples.items()}
-    assert sum(lengths.values()) == 100_003
-    # Shares of the hash: three standard deviations of a binomial, and more.
-    assert lengths["test"] == pytest.approx(10_000, abs=400)
-    assert lengths["validation"] == pytest.approx(10_000, abs=400)
+    assert sum(lengths.values()) == count
+    # Shares of the hash: four standard deviations of a binomial.
+    most = 4 * (0.09 * count) ** 0.5
+    assert lengths["test"] == pytest.approx(0.1 * count, abs=most)
+    assert lengths["validation"] == pytest.approx(0.1 * count, abs=most)
     # One of them touched is another source.
-    (many_files / "crowd" / "77777.npy").unlink()
+    (many_files / "crowd" / "7777.npy").unlink()
     assert Builder.configure("", Options(), source_dir=many_files).name != config.name
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("many_files", [100_000], indirect=True)
 def test_a_hundred_thousand_files_prepared(many_files, make_experiment):
     source = many_files
     (source / "crowd" / "5.npy").unlink()

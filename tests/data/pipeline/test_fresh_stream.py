@@ -41,19 +41,19 @@ def test_a_stream_begun_at_any_batch_is_the_same(make_data):
     """Its random changes and mixtures included."""
     varied = ["flip", "noise", "mixup"]
     data = make_data(augmentation=varied, training={"steps_per_epoch": 3})
-    whole = collect(data, data.training_batches(SIZE, epochs=3))
-    assert [len(images) for images, _ in whole] == [SIZE] * 9
-    for epoch, step in ((0, 2), (1, 0), (2, 1)):
-        batches = data.training_batches(SIZE, first_epoch=epoch, first_step=step, epochs=3)
-        assert int(batches.cardinality()) == 9 - 3 * epoch - step
+    whole = collect(data, data.training_batches(SIZE, epochs=2))
+    assert [len(images) for images, _ in whole] == [SIZE] * 6
+    for epoch, step in ((0, 2), (1, 1)):
+        batches = data.training_batches(SIZE, first_epoch=epoch, first_step=step, epochs=2)
+        assert int(batches.cardinality()) == 6 - 3 * epoch - step
         for one, other in zip(whole[3 * epoch + step :], collect(data, batches), strict=True):
             for part, same in zip(one, other, strict=True):
                 np.testing.assert_array_equal(part, same)
 
 
-@pytest.mark.parametrize("augmentation", [["flip", "noise"], ["flip", "mixup"]])
-def test_workers_make_their_shares_of_the_same_batches(make_data, augmentation):
-    data = make_data(augmentation=augmentation, training={"steps_per_epoch": 2})
+def test_workers_make_their_shares_of_the_same_batches(make_data):
+    """Where images are mixed; of those that are not, a prepared set's workers load theirs alike."""
+    data = make_data(augmentation=["flip", "mixup"], training={"steps_per_epoch": 2})
     whole = collect(data, data.training_batches(SIZE, epochs=1))
     shares = [
         collect(data, data.training_batches(SIZE, epochs=1, share=Share(first, first + 1, 3)))

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import resource
 import signal
@@ -58,24 +59,46 @@ KILLED = {
 }
 
 
-@pytest.mark.processes
-@pytest.mark.parametrize("stage", KILLED)
-def test_killed_and_prepared_again(source, make_experiment, tmp_path, stage):
-    experiment = make_experiment(source)
-    code = "import os, signal\nfrom lensnet.config import Experiment\n"
-    code += textwrap.dedent(KILLED[stage])
-    code += "from lensnet.data import prepare\n"
-    code += f"prepare(Experiment.model_validate_json({experiment.model_dump_json()!r}))\n"
-    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    left = [path for path in (tmp_path / "prepared").rglob("*") if path.is_file()]
-    assert left  # there is something to trip over
-    assert not any(is_complete(path.parent) and path.parent.name[0].isdigit() for path in left)
+# Imports once what takes seconds, and has a child of it killed at each stage.
+PREPARING = """
+import json, os, signal, sys
+from lensnet.config import Experiment
+from lensnet.data import prepare
+import tensorflow_datasets
+for code, experiment in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        exec(code)
+        prepare(Experiment.model_validate_json(experiment))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
-    resumed = prepare(experiment)
-    undisturbed = prepare(make_experiment(source, data_dir=str(tmp_path / "other")))
-    assert contents(tmp_path / "prepared") == contents(tmp_path / "other")
-    assert resumed.directory.parent.name == undisturbed.directory.parent.name
+
+@pytest.mark.processes
+def test_killed_and_prepared_again(source, make_experiment, tmp_path):
+    experiments = {
+        stage: make_experiment(source, data_dir=str(tmp_path / stage)) for stage in KILLED
+    }
+    arguments = [
+        (textwrap.dedent(KILLED[stage]), experiment.model_dump_json())
+        for stage, experiment in experiments.items()
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARING, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * len(KILLED), done.stderr
+    undisturbed = prepare(make_experiment(source, data_dir=str(tmp_path / "undisturbed")))
+    for stage, experiment in experiments.items():
+        left = [path for path in (tmp_path / stage).rglob("*") if path.is_file()]
+        assert left  # there is something to trip over
+        assert not any(is_complete(path.parent) and path.parent.name[0].isdigit() for path in left)
+        resumed = prepare(experiment)
+        assert contents(tmp_path / stage) == contents(tmp_path / "undisturbed")
+        assert resumed.directory.parent.name == undisturbed.directory.parent.name
 
 
 def test_what_a_kill_leaves_of_the_configuration_is_removed(source, make_experiment, tmp_path):
@@ -181,7 +204,7 @@ def test_only_one_prepares_at_a_time(source, make_experiment, caplog, monkeypatc
         with hold(directory.parent, "another preparation"):
             waiting = pool.submit(prepare, experiment)
             with pytest.raises(TimeoutError):
-                waiting.result(timeout=2)
+                waiting.result(timeout=0.5)
             assert not is_complete(directory)
         assert waiting.result(timeout=60).directory == directory
     assert is_complete(directory)

@@ -16,9 +16,6 @@ import numpy as np
 import pytest
 import yaml
 
-from lensnet.config import Experiment
-from lensnet.data import prepare
-
 
 def contents(directory):
     """Every file and folder below a directory by its name."""
@@ -66,7 +63,7 @@ def command(source, tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        return process, data_dir, Experiment.model_validate(content)
+        return process, data_dir
 
     return start
 
@@ -86,7 +83,7 @@ def undisturbed(command):
     Writing ends where the finished directory takes its name, not with the process.
     """
     started = time.monotonic()
-    process, data_dir, _ = command("undisturbed")
+    process, data_dir = command("undisturbed")
     assert begun(process, data_dir)
     writing = time.monotonic()
     while not finished(data_dir) and process.poll() is None:
@@ -103,11 +100,11 @@ def finished(data_dir):
 
 
 def killed(command, name, *, in_startup=None, in_writing=None):
-    """Kills the command; returns where it wrote, what to prepare, and whether it was in time.
+    """Kills the command; returns where it wrote, and whether it was in time.
 
     That is: before the finished directory had its name.
     """
-    process, data_dir, experiment = command(name)
+    process, data_dir = command(name)
     if in_startup is not None:
         time.sleep(in_startup)
     elif begun(process, data_dir):
@@ -115,32 +112,24 @@ def killed(command, name, *, in_startup=None, in_writing=None):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     in_time = process.returncode == -signal.SIGKILL and not finished(data_dir)
-    return data_dir, experiment, in_time
-
-
-@pytest.mark.processes
-def test_killed_while_it_writes(command):
-    expected, _, writing = undisturbed(command)
-    assert any(name.endswith("quarantine.csv") for name in expected)
-    data_dir, experiment, _ = killed(command, "killed", in_writing=0.3 * writing)
-    prepare(experiment)
-    assert contents(data_dir) == expected
+    return data_dir, in_time
 
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments(command):
     """The same command again each time; `-s` shows what the moments were."""
     expected, startup, writing = undisturbed(command)
+    assert any(name.endswith("quarantine.csv") for name in expected)
     random = np.random.default_rng(int(os.environ.get("LENSNET_TEST_SEED", "0")))
     hits = 0
     for number in range(20):
         moment = random.random()
         when = {"in_startup": moment * startup} if number < 5 else {"in_writing": moment * writing}
-        data_dir, _, hit = killed(command, f"at{number}", **when)
+        data_dir, hit = killed(command, f"at{number}", **when)
         left = len(contents(data_dir)) if data_dir.exists() else 0
         hits += hit
         sys.stdout.write(f"{when}: in time: {hit}, {left} files and folders left\n")
-        process, _, _ = command(f"at{number}")
+        process, _ = command(f"at{number}")
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said.decode()
         assert contents(data_dir) == expected
