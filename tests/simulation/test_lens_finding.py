@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from lensnet.simulation import KIDS_R_BAND, LensFindingSimulator, ObservationConfig
 from lensnet.simulation.rendering import render, render_unblurred
 
-IMAGES = 300  # a class
+IMAGES = 500  # a class
 SIZE = 64
 
 
