@@ -11,6 +11,8 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,18 @@ def write_table(path: Path, header: tuple[str, ...], rows: list[tuple]) -> None:
         csv.writer(stream).writerows([header, *rows])
 
 
+def run(home: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Runs a block of commands in a home directory, and keeps what it prints."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=home,
+        env={**os.environ, "HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def check(holds: bool, what: str) -> None:
     if not holds:
         raise SystemExit(f"The journeys of the README: {what}.")
@@ -89,12 +103,13 @@ def main() -> None:
         few, count = re.subn(r"epochs: \d+", "epochs: 1", text)
         check(count == 1, "a YAML block says no number of epochs")
         (home / f"{name}.yaml").write_text(few)
-    for text in blocks("bash"):
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        environment = {**os.environ, "HOME": str(home)}
-        command = ["bash", "-euo", "pipefail", "-c", text]
-        subprocess.run(command, cwd=home, env=environment, check=True)
+    # The journeys share nothing but the directory of records, as two users of one machine would.
+    with ThreadPoolExecutor() as pool:
+        texts = blocks("bash")
+        for text, done in zip(texts, pool.map(partial(run, home), texts), strict=True):
+            sys.stdout.write(f"{text}{done.stdout}")
+            sys.stdout.flush()
+            check(done.returncode == 0, "a command has failed")
     exported = home / "runs" / "my-lenses" / "export" / "saved_model" / "saved_model.pb"
     check(exported.is_file(), "there is no SavedModel")
     with (home / "scores.csv").open(newline="", encoding="utf-8") as stream:
