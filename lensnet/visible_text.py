@@ -19,6 +19,8 @@ def visible(text: str) -> str:
     >>> visible("lens\\u202efts.exe"), visible("a\\x00b"), visible("two\\nlines")
     ('lens\\\\u202efts.exe', 'a\\\\u0000b', 'two\\nlines')
     """
+    if text.isprintable():  # as the content of a picture, which is long
+        return text
     return "".join(
         letter
         if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs")
