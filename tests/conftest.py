@@ -92,25 +92,29 @@ def default_signals() -> Iterator[dict[signal.Signals, object]]:
         signal.signal(number, handler)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _figures_are_not_laid_out() -> Iterator[pytest.MonkeyPatch]:
-    """Leaves out what is the longer half of drawing, and a quarter of a tiny run's time."""
+def _leave_layout_out(patch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    patch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: None)
+    # A figure is drawn before its drawing for nothing but its layout.
+    patch.setattr(Figure, "draw_without_rendering", lambda self: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _figures_are_not_laid_out() -> Iterator[pytest.MonkeyPatch]:
+    """Leaves out what is the longer part of drawing, and a quarter of a tiny run's time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: None)
+        _leave_layout_out(patch)
         yield patch
 
 
 @pytest.fixture(scope="module")
 def laid_out(_figures_are_not_laid_out: pytest.MonkeyPatch) -> Iterator[None]:
     """For tests that look at figures: they are laid out as users see them."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    hasty = ConstrainedLayoutEngine.execute
     _figures_are_not_laid_out.undo()
     yield
-    _figures_are_not_laid_out.setattr(ConstrainedLayoutEngine, "execute", hasty)
+    _leave_layout_out(_figures_are_not_laid_out)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,8 +71,7 @@ def pages(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
 @pytest.mark.parametrize("page", ["report", "comparison", "invariance", "explanation", "embedding"])
 def test_page(browser, pages, page, width, dark, tmp_path):
     browser.open(pages[page], width=width, dark=dark)

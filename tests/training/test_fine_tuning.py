@@ -2,14 +2,13 @@ import keras
 import numpy as np
 import pytest
 from lens_images import experiment_on
+from unmeasured_training import train_unmeasured
 
 import lensnet
 from lensnet import config, optimizers
-from lensnet.config import Experiment
 from lensnet.config.sections import AdamW
 from lensnet.errors import ConfigurationError
 from lensnet.models.stages import layers_by_stage
-from lensnet.training import fit
 from lensnet.training.fine_tuning import freeze, learning_rate_factors
 
 
@@ -95,8 +94,8 @@ def test_from_the_experiment_file(image_folder, data_dir, tiny_run, tmp_path):
     sections = experiment_on(image_folder, data_dir)
     sections["model"]["weights"] = str(tiny_run)
     sections["training"].update(trainable="head", learning_rate_factors={"head": 0.5})
-    run = fit(Experiment.model_validate(sections), run_dir=tmp_path / "run")
-    before, after = lensnet.load(tiny_run), lensnet.load(run.path)
+    run = train_unmeasured(sections, tmp_path / "run")
+    before, after = lensnet.load(tiny_run), lensnet.load(run)
     np.testing.assert_array_equal(
         after.get_layer("conv1").get_weights()[0], before.get_layer("conv1").get_weights()[0]
     )
@@ -104,4 +103,4 @@ def test_from_the_experiment_file(image_folder, data_dir, tiny_run, tmp_path):
         after.get_layer("head.logits").get_weights()[0],
         before.get_layer("head.logits").get_weights()[0],
     )
-    assert config.load(run.path / "experiment.yaml").training.trainable == "head"
+    assert config.load(run / "experiment.yaml").training.trainable == "head"

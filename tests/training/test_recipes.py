@@ -40,8 +40,9 @@ def data_for(loss):
 def test_a_recipe_trains(optimizer, schedule, loss):
     keras.utils.set_random_seed(0)
     image = keras.Input((6,))
-    x = keras.layers.BatchNormalization()(keras.layers.Dense(8, activation="relu")(image))
-    outputs = keras.layers.Dense(OUTPUTS.get(loss.name, 1))(x)
+    outputs = keras.layers.Dense(OUTPUTS.get(loss.name, 1))(
+        keras.layers.BatchNormalization()(image)
+    )
     model = keras.Model(image, outputs)
     # Each learns something within a few steps at a rate that suits such a network.
     rate = {"adadelta": 1.0, "adagrad": 0.1, "sgd": 0.1, "adafactor": 0.1}.get(optimizer.name, 0.02)

@@ -33,10 +33,10 @@ def test_a_regression_gives_targets_in_their_own_unit(data_dir, tmp_path, has_si
                 "target_transform": "log10" if has_sigma else "standardised",
             },
             "model": {
-                "backbone": "lens_cnn",
+                "backbone": "tiny",
                 "symmetry": "c4",
                 "width": 0.125,
-                "head": {"units": [16, 8], "normalization": "batch", "dropout": 0.3},
+                "head": {"units": [8], "normalization": "batch", "dropout": 0.3},
             },
             "training": {
                 "epochs": 2,

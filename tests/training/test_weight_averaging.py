@@ -26,7 +26,8 @@ def network():
     x = keras.layers.BatchNormalization(momentum=0.5)(keras.layers.Dense(3)(image))
     # Dropout goes on as without the mean, too.
     model = keras.Model(image, keras.layers.Dense(1)(keras.layers.Dropout(0.1)(x)))
-    model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=False)
+    # Step by step in Python: there is nothing here whose tracing would pay.
+    model.compile(keras.optimizers.SGD(0.05), "mse", run_eagerly=True)
     return model
 
 
