@@ -15,7 +15,7 @@ def only_on_tensorflow(reason: str) -> pytest.MarkDecorator:
 
 on_tensorflow = only_on_tensorflow(
     "other backends compile every operation for every shape first, for minutes; "
-    "tests/models/test_every_backbone.py builds and runs each network there too"
+    "tests/models/test_on_jax.py builds and calls each network there too"
 )
 by_the_tape = only_on_tensorflow(
     "takes gradients by TensorFlow's tape; the answers are tested on every backend"

@@ -42,11 +42,14 @@ def modules_with_examples():
     return found
 
 
+MODULES = modules_with_examples()
+
+
 def test_there_are_many():
-    assert len(modules_with_examples()) > 50
+    assert len(MODULES) > 50
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     module = importlib.import_module(name)
     result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from backends import on_tensorflow
+from short_networks import build_short
 
-import lensnet
 from lensnet.errors import ConfigurationError
 from lensnet.models.stochastic_depth import rates_by_stage
 
@@ -27,17 +27,15 @@ def test_what_is_no_rate_is_refused(rate):
 @pytest.mark.parametrize(
     ("name", "symmetry", "last"),
     [
-        ("resnet18", "c4", "layer4.1"),
-        ("resnetv2_50", "none", "stages.3.blocks.2"),
-        ("convnext_atto", "c4", "stages.3.blocks.1"),
-        ("cspresnet50", "none", "stages.3.blocks.1"),
+        ("resnet18", "c4", "layer4.0"),
+        ("resnetv2_50", "none", "stages.3.blocks.0"),
+        ("convnext_atto", "c4", "stages.3.blocks.0"),
+        ("cspresnet50", "none", "stages.3.blocks.0"),
     ],
 )
 def test_residual_families_drop_every_block_but_the_first(name, symmetry, last):
     def dropping(**options):
-        model = lensnet.models.create(
-            name, input_shape=(32, 32, 1), num_outputs=2, symmetry=symmetry, width=0.125, **options
-        )
+        model = build_short(name, symmetry, options=options)
         layers = [layer for layer in model.layers if layer.name.endswith(".drop_path")]
         return {layer.name.removesuffix(".drop_path"): layer.rate for layer in layers}
 

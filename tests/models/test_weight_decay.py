@@ -41,7 +41,12 @@ def test_every_family_is_looped_over():
 @pytest.mark.parametrize(
     ("name", "symmetry"),
     [
-        (name, "rot4" if number % 2 else "c4")
+        pytest.param(
+            name,
+            "rot4" if number % 2 else "c4",
+            # Of the units of Inception-v3, and larger.
+            marks=pytest.mark.slow if name in ("inception_v4", "inception_resnet_v2") else [],
+        )
         for number, name in enumerate(short_networks.KINDS_OF_BLOCKS)
     ],
 )

@@ -41,6 +41,12 @@ def checkpoint(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def narrow():
+    """For weights that do not fit it, and leave it as it is."""
+    return create(width=0.125)
+
+
 class TestTimm:
     def test_a_local_file_gives_timms_answers(self, checkpoint):
         size = timm_reference.ARCHITECTURES[ARCHITECTURE]["input_size"]
@@ -73,15 +79,15 @@ class TestTimm:
     @pytest.mark.parametrize(
         "content", [b"", b"no such thing", b"\x08" + b"\x00" * 7 + b"{}      "]
     )
-    def test_a_file_that_is_none(self, content, tmp_path):
+    def test_a_file_that_is_none(self, content, narrow, tmp_path):
         path = tmp_path / "model.safetensors"
         path.write_bytes(content)
         with pytest.raises(ConfigurationError, match="safetensors|do not fit"):
-            create(weights=str(path))
+            lensnet.models.load_weights(narrow, path)
 
-    def test_a_file_that_is_not_there(self):
+    def test_a_file_that_is_not_there(self, narrow):
         with pytest.raises(ConfigurationError, match="cannot be read as safetensors"):
-            create(weights="none.safetensors")
+            lensnet.models.load_weights(narrow, "none.safetensors")
 
     def test_fetched_by_its_name(self, checkpoint, monkeypatch):
         """Through huggingface_hub, which is asked for the right file."""
@@ -109,10 +115,10 @@ class TestTimm:
         with pytest.raises(ConfigurationError, match="give the path of that file as model.weights"):
             create(weights=f"timm/{ARCHITECTURE}.lamb_in1k")
 
-    def test_without_the_libraries(self, checkpoint, monkeypatch):
+    def test_without_the_libraries(self, checkpoint, narrow, monkeypatch):
         monkeypatch.setitem(sys.modules, "safetensors", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'lensnet\[pretrained\]'"):
-            create(weights=str(checkpoint))
+            lensnet.models.load_weights(narrow, checkpoint)
 
 
 def features(model, images):
@@ -126,7 +132,7 @@ class TestFromAPlainNetwork:
         ("name", "group"),
         [
             ("resnet18", "d4"),
-            ("seresnet50", "c4"),
+            pytest.param("seresnet50", "c4", marks=pytest.mark.slow),
             ("mobilenetv3_small_100", "c4"),
         ],
     )

@@ -81,15 +81,15 @@ def test_the_gradient_has_a_gradient(name):
     np.testing.assert_allclose(second(Activation), second(Stock), rtol=1e-7, atol=2e-8)
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_a_model_trains_as_with_kerass(name):
+def test_a_model_trains_as_with_kerass():
     """By `fit`, over batches of two sizes."""
 
     def trained(kind):
         keras.utils.set_random_seed(0)
         image = keras.Input((32, 32, 2))
-        x = kind(name)(keras.layers.Conv2D(8, 3, padding="same")(image))
-        x = keras.layers.GlobalAveragePooling2D()(kind(name)(keras.layers.Conv2D(8, 3)(x)))
+        x = kind("silu")(keras.layers.Conv2D(8, 3, padding="same")(image))
+        x = kind("gelu")(keras.layers.Conv2D(8, 3)(x))
+        x = keras.layers.GlobalAveragePooling2D()(kind("hard_silu")(x))
         model = keras.Model(image, keras.layers.Dense(1)(x))
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
         rng = np.random.default_rng(0)
