@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept.update(of_test[round(at * step)] for at in range(number))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leaves what the imports have made, millions of objects, out of the search for garbage."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 _tests_done = itertools.count(1)
