@@ -36,7 +36,9 @@ def test_the_published_update(decay):
         np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on other backends Keras follows the right mean")
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="on other backends Keras follows the right mean"
+)
 def test_keras_still_follows_another_mean():
     """If this fails, Keras's own class may serve (but for where it decays)."""
     last = [

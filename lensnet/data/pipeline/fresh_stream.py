@@ -22,6 +22,7 @@ from lensnet.data.cpus import available_cpus
 from lensnet.data.hashing import mix, stable_hash
 from lensnet.data.pipeline.share import Share, rows_to_load, with_size
 from lensnet.data.pipeline.split_data import SplitData
+from lensnet.data.records.records import without_autograph
 from lensnet.data.sources.fresh_images import FreshImages, simulate_ahead
 from lensnet.data.sources.simulated_source import SimulatedSource
 from lensnet.data.sources.source_factory import make_source
@@ -143,6 +144,7 @@ class FreshStream:
     steps_per_epoch: int
     augmentation: Sequence[Augmentation] = ()
 
+    @without_autograph
     def batches(
         self, first_epoch: int, epochs: int, first_step: int = 0, share: Share | None = None
     ) -> tf.data.Dataset:

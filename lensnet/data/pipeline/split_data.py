@@ -12,7 +12,7 @@ import tensorflow as tf
 from lensnet.data.cpus import available_cpus
 from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.share import Share, rows_to_load, with_size
-from lensnet.data.records.records import Records, without_autotune
+from lensnet.data.records.records import Records, without_autograph, without_autotune
 
 __all__ = ["CACHE_BYTES", "SplitData", "in_memory"]
 
@@ -47,6 +47,7 @@ class SplitData:
         """Whether the images are kept in memory."""
         return 4 * len(self.records) * math.prod(self.preprocessing.image_shape) <= CACHE_BYTES
 
+    @without_autograph
     def ordered(self, batch_size: int, share: Share | None = None) -> tf.data.Dataset:
         """Returns batches (images, labels) in the order of the records, unaugmented.
 
@@ -118,6 +119,7 @@ class SplitData:
         return in_memory(self.labels)
 
     @functools.cached_property
+    @without_autograph
     def all_images(self) -> tf.Tensor:
         """All images, preprocessed, (N, H, W, C) float32."""
         images = np.empty((len(self.records), *self.preprocessing.image_shape), np.float32)

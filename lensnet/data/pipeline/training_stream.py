@@ -24,6 +24,7 @@ from lensnet.data.hashing import stable_hash, stable_hashes
 from lensnet.data.pipeline.balance import Balancing, Oversampling
 from lensnet.data.pipeline.share import Share, rows_to_load, with_size
 from lensnet.data.pipeline.split_data import SplitData, in_memory
+from lensnet.data.records.records import without_autograph
 
 __all__ = ["WINDOW_BYTES", "TrainingStream"]
 
@@ -66,6 +67,7 @@ class TrainingStream:
         whole, rest = divmod(self.examples_per_epoch, self.batch_size)
         return max(1, whole + (rest >= self.smallest_batch if rest else 0))
 
+    @without_autograph
     def batches(
         self, first_epoch: int, epochs: int, first_step: int = 0, share: Share | None = None
     ) -> tf.data.Dataset:

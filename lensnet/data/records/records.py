@@ -17,8 +17,9 @@ import functools
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +28,10 @@ import tensorflow_datasets as tfds
 from lensnet.data.records.index import Index
 from lensnet.errors import ConfigurationError
 
-__all__ = ["Records", "open_records", "without_autotune"]
+__all__ = ["Records", "open_records", "without_autograph", "without_autotune"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _READ_BUFFER_BYTES = 4 * 2**20
 
@@ -148,6 +152,16 @@ def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options.deterministic = True
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def without_autograph(function: Callable[P, R]) -> Callable[P, R]:
+    """Returns a function in which TensorFlow takes functions for tf.data as they are written.
+
+    None of them branches or loops on a tensor. Else it would rewrite the source of each, and of all
+    that they call, for two seconds before the first batch.
+    """
+    wrapped: Callable[P, R] = tf.autograph.experimental.do_not_convert(function)
+    return wrapped
 
 
 def open_records(builder: tfds.core.DatasetBuilder, index: Index, part: str) -> Records:
