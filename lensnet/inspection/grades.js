@@ -14,6 +14,7 @@ class GradeBook {
     this.entries = new Map();
     this.undone = [];
     this.warn = warn;
+    keeping.onlost = warn;
   }
 
   async open() {

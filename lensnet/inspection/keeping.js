@@ -16,7 +16,11 @@ class Keeping {
     this.database = null;
     this.hasLocal = false;
     this.reason = "";
-    this.written = Promise.resolve();
+    // Entries on their way to the disk, and what to call when there are some, or none any more.
+    this.waiting = new Map();
+    this.isWriting = false;
+    this.onpending = () => {};
+    this.onlost = () => {};
   }
 
   get isKept() { return this.hasLocal || this.database !== null; }
@@ -61,12 +65,35 @@ class Keeping {
     try {
       if (this.hasLocal) localStorage.setItem(this.prefix + n, JSON.stringify(entry));
     } catch (error) { this.hasLocal = false; this.reason = error.message; }
-    try {
-      const transaction = this.database?.transaction(STORE, "readwrite", { durability: "strict" });
-      const request = transaction?.objectStore(STORE).put({ page: this.page, n, entry });
-      if (request) this.written = new Promise((done) => { transaction.oncomplete = transaction.onabort = done; });
-    } catch (error) { this.database = null; this.reason = error.message; }
+    if (this.database) {
+      this.waiting.set(n, entry);
+      this.#flush();
+    }
     return this.isKept;
+  }
+
+  // Writes what is waiting, all at once: on a slow disk one commit takes longer than a few keys.
+  #flush() {
+    this.onpending(this.isWriting || this.waiting.size > 0);
+    if (this.isWriting || !this.waiting.size || !this.database) return;
+    try {
+      const transaction = this.database.transaction(STORE, "readwrite", { durability: "strict" });
+      const store = transaction.objectStore(STORE);
+      for (const [n, entry] of this.waiting) store.put({ page: this.page, n, entry });
+      this.waiting.clear();
+      this.isWriting = true;
+      transaction.oncomplete = () => { this.isWriting = false; this.#flush(); };
+      transaction.onabort = () => this.#lose(transaction.error);
+    } catch (error) { this.#lose(error); }
+  }
+
+  #lose(error) {
+    this.database = null;
+    this.isWriting = false;
+    this.waiting.clear();
+    this.reason = error?.message ?? "the disk is full";
+    this.onpending(false);
+    if (!this.isKept) this.onlost(this.reason);
   }
 
   get grader() {

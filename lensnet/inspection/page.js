@@ -14,6 +14,7 @@ const book = new GradeBook(keeping, (reason) => {
   $("unkept").hidden = false;
   $("unkept-reason").textContent = reason;
 });
+keeping.onpending = (isPending) => document.body.classList.toggle("keeping", isPending);
 const settings = { stretch: "asinh", view: page.colour ? "colour" : 0, rgb: page.colour, brightness: 0, contrast: 0 };
 const cards = new Map();
 const visible = new Set();

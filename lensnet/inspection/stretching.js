@@ -73,34 +73,38 @@ const STRETCHES = {
 // One band: RGBA bytes.
 function greyPicture(plane, settings) {
   const made = STRETCHES[settings.stretch](sortedOf(plane), settings);
-  const bytes = new Uint8ClampedArray(4 * plane.length);
-  for (let i = 0; i < plane.length; i++) {
-    const value = made ? 255 * made.shade(plane[i]) : 0;
-    bytes.set([value, value, value, 255], 4 * i);
-  }
+  const bytes = new Uint8ClampedArray(4 * plane.length).fill(255);
+  for (let i = 0, at = 0; i < plane.length; i++, at += 4)
+    bytes[at] = bytes[at + 1] = bytes[at + 2] = made ? 255 * made.shade(plane[i]) : 0;
   return bytes;
 }
 
-// Three bands as red, green and blue, each from its own sky and in units of its brightness; their
-// mean is stretched, and each band by the same factor (Lupton et al. 2004, PASP 116, 133).
+const skies = new WeakMap();
+
+// A band above its own sky, in units of its brightness. Sorting takes most of the time of a picture.
+function aboveSky(plane, brightness) {
+  if (!skies.has(plane)) skies.set(plane, percentile(sortedOf(plane), 50));
+  const sky = skies.get(plane);
+  return Float64Array.from(plane, (v) => (v - sky) / brightness);
+}
+
+// Three bands as red, green and blue, each above its own sky; their mean is stretched, and each band
+// by the same factor (Lupton et al. 2004, PASP 116, 133).
 function colourPicture(planes, brightness, settings) {
-  const size = planes[0].length;
-  const bands = planes.map((plane, c) => {
-    const scaled = Float64Array.from(plane, (v) => v / brightness[c]);
-    const sky = percentile(sortedOf(scaled), 50);
-    return scaled.map((v) => v - sky);
-  });
-  const mean = bands[0].map((v, i) => (v + bands[1][i] + bands[2][i]) / 3);
+  const [red, green, blue] = planes.map((plane, c) => aboveSky(plane, brightness[c]));
+  const mean = red.map((v, i) => (v + green[i] + blue[i]) / 3);
   const made = STRETCHES[settings.stretch](sortedOf(mean), settings);
-  const bytes = new Uint8ClampedArray(4 * size);
-  for (let i = 0; i < size; i++) {
-    bytes[4 * i + 3] = 255;
-    if (!made) continue;
-    const above = mean[i] - made.low;
-    const factor = above > 0 ? made.shade(mean[i]) / above : 0;
-    const shown = bands.map((band) => Math.max((band[i] - made.low) * factor, 0));
-    const most = Math.max(...shown, 1);
-    for (let c = 0; c < 3; c++) bytes[4 * i + c] = (255 * shown[c]) / most;
+  const bytes = new Uint8ClampedArray(4 * mean.length);
+  for (let i = 0, at = 0; i < mean.length; i++, at += 4) {
+    bytes[at + 3] = 255;
+    if (!made || !(mean[i] > made.low)) continue;
+    const factor = made.shade(mean[i]) / (mean[i] - made.low);
+    const r = (red[i] - made.low) * factor, g = (green[i] - made.low) * factor, b = (blue[i] - made.low) * factor;
+    // What is brighter than white keeps its colour.
+    const scale = 255 / Math.max(r, g, b, 1);
+    bytes[at] = r * scale;
+    bytes[at + 1] = g * scale;
+    bytes[at + 2] = b * scale;
   }
   return bytes;
 }

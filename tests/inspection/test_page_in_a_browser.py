@@ -179,7 +179,7 @@ def test_a_browser_that_is_killed_loses_nothing(page, tmp_path):
     with Chromium(tmp_path) as browser:
         open_page(browser, page)
         browser.press("a", "b", "c", "x")
-        browser.evaluate("keeping.written")
+        wait_until(browser, "!document.body.classList.contains('keeping')")
     # That was no friendly end: the process is killed, which localStorage alone does not outlast.
     with Chromium(tmp_path) as browser:
         open_page(browser, page)
