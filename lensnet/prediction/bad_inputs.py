@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lensnet.config import Experiment
@@ -12,7 +13,7 @@ from lensnet.data.sources.inputs import Input
 from lensnet.errors import DataError
 from lensnet.prediction.requests import what_is_taken
 
-__all__ = ["nothing_usable", "write_quarantine"]
+__all__ = ["none_of", "nothing_usable", "write_quarantine"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +28,22 @@ def nothing_usable(experiment: Experiment, bad: Sequence[Input]) -> DataError:
         experiment: the run's.
         bad: the inputs, none of which could be used.
     """
+    return none_of(experiment, len(bad), (str(item.error) for item in bad))
+
+
+def none_of(experiment: Experiment, count: int, reasons: Iterable[str]) -> DataError:
+    """Returns the error that none of so many images could be used.
+
+    Args:
+        experiment: the run's.
+        count: how many images there were.
+        reasons: why, each with the image's name; the first few are taken.
+    """
     lines = ["There is no image to score: the inputs name none."]
-    if bad:
-        lines = [f"None of the {len(bad)} images could be used:"]
-        lines += [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
-        lines += [f"  and {len(bad) - _SHOWN} more"] * (len(bad) > _SHOWN)
+    if count:
+        lines = [f"None of the {count} images could be used:"]
+        lines += [f"  {reason.rstrip('.')}" for reason in itertools.islice(reasons, _SHOWN)]
+        lines += [f"  and {count - _SHOWN} more"] * (count > _SHOWN)
     return DataError("\n".join([*lines, what_is_taken(experiment)]))
 
 
