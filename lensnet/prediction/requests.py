@@ -1,10 +1,8 @@
-"""What is asked of `lensnet predict`, checked before a model is loaded."""
+"""What images are asked about, checked before a model is loaded."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,62 +11,13 @@ from lensnet.data.files.catalogues import ENDINGS as TABLES
 from lensnet.data.files.decoding import ENDINGS as IMAGES
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
-from lensnet.errors import ConfigurationError, DataError
-from lensnet.overwriting import check_file_output, check_table
+from lensnet.errors import DataError
 from lensnet.registry import load_object
 
 if TYPE_CHECKING:
     from lensnet.data.sources.inputs import OpenTable
 
-__all__ = ["ScoreFiles", "check_inputs", "table_opener", "what_is_taken"]
-
-
-@dataclass(frozen=True)
-class ScoreFiles:
-    """The table of scores, and what may lie beside it.
-
-    Args:
-        scores: the table.
-    """
-
-    scores: Path
-
-    @classmethod
-    def checked(cls, output: str | Path, *, overwrite: bool) -> ScoreFiles:
-        """Returns the files of an output that can be written.
-
-        Raises:
-            ConfigurationError: the output is to be of a kind that is not written, or nothing can
-                be written there.
-            RunError: one of them exists, and is not to be overwritten or is not one of lensnet's;
-                or there is no folder to write into.
-        """
-        written = cls(Path(output))
-        name = written.scores.name
-        if written.scores.suffix.lower() != ".csv":
-            raise ConfigurationError(
-                f"Scores are written as CSV, and {name} does not end with .csv. Name the output "
-                f"{written.scores.stem}.csv; astropy and pandas read it."
-            )
-        columns = {
-            written.scores: ("id", "file"),
-            written.quarantine: ("file", "reason"),
-            written.filled: ("id", "file", "filled_pixels"),
-        }
-        for path, first in columns.items():
-            check_own = functools.partial(check_table, columns=first)
-            check_file_output(path, check_own, overwrite=overwrite)
-        return written
-
-    @property
-    def quarantine(self) -> Path:
-        """The files that cannot be used, and why."""
-        return self.scores.with_suffix(".quarantine.csv")
-
-    @property
-    def filled(self) -> Path:
-        """The images of which pixels have been filled."""
-        return self.scores.with_suffix(".filled.csv")
+__all__ = ["check_inputs", "table_opener", "what_is_taken"]
 
 
 def check_inputs(experiment: Experiment, inputs: Sequence[str | Path]) -> None:

@@ -1,10 +1,10 @@
-"""What cannot be scored, or written, is said before a model is loaded."""
+"""What cannot be scored is said before a model is loaded."""
 
 import pytest
 
 from lensnet.config import Experiment
-from lensnet.errors import ConfigurationError, DataError, RunError
-from lensnet.prediction.requests import ScoreFiles, check_inputs
+from lensnet.errors import DataError
+from lensnet.prediction.requests import check_inputs
 
 
 def experiment(dataset, **data):
@@ -43,15 +43,3 @@ def test_what_a_run_takes_passes(tmp_path):
         check_inputs(experiment("image_folder"), [notes])
     with pytest.raises(DataError, match="There is no file or folder"):
         check_inputs(experiment("image_folder"), [image, tmp_path / "gone.npy"])
-
-
-def test_scores_go_into_a_csv_file(tmp_path):
-    for name in ("scores.fits", "scores.csv.gz", "scores"):
-        with pytest.raises(ConfigurationError, match=r"does not end with \.csv\. Name") as caught:
-            ScoreFiles.checked(tmp_path / name, overwrite=True)
-        assert caught.value.exit_code == 2
-    files = ScoreFiles.checked(tmp_path / "scores.CSV", overwrite=False)
-    assert files.quarantine.name == "scores.quarantine.csv"
-    files.quarantine.write_text("")
-    with pytest.raises(RunError, match="scores.quarantine.csv exists already"):
-        ScoreFiles.checked(tmp_path / "scores.csv", overwrite=False)

@@ -6,20 +6,3 @@ folder beside the output (`work_folder`). Each is read (`reading`), scored (`net
 know nothing of each other (`shards`) or by the workers of a Dask cluster (`dask_cluster`,
 `dask_scoring`, `dask_worker`). When all parts are there they become the output (`merging`).
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lensnet.prediction.scoring.score_files import merge_scores, score_files
-
-__all__ = ["merge_scores", "score_files"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from lensnet.prediction.scoring import score_files as module
-
-        return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

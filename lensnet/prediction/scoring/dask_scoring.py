@@ -14,8 +14,7 @@ from lensnet.data.files.bad_file import first_words
 from lensnet.errors import RunError
 from lensnet.prediction.scoring.dask_cluster import DaskCluster
 from lensnet.prediction.scoring.dask_worker import Task, score_one
-from lensnet.prediction.scoring.score_request import ScoreRequest
-from lensnet.prediction.scoring.work_folder import WorkFolder
+from lensnet.prediction.scoring.score_request import ScoredRun, ScoreRequest
 
 __all__ = ["score_with_dask"]
 
@@ -28,13 +27,13 @@ _SHOWN = 5
 
 
 def score_with_dask(
-    request: ScoreRequest, work: WorkFolder, numbers: Sequence[int], uncertainty: str
+    request: ScoreRequest, run: ScoredRun, numbers: Sequence[int], uncertainty: str
 ) -> Iterator[int]:
     """Scores partitions by the workers of a cluster, and yields the rows of each that is done.
 
     Args:
         request: what was asked.
-        work: the work folder.
+        run: the run.
         numbers: of the partitions.
         uncertainty: what it is to be.
 
@@ -46,10 +45,12 @@ def score_with_dask(
     cluster = DaskCluster.parse(request.dask or "")
     task = Task(
         run=str(request.run.resolve()),
-        folder=str(work.path.resolve()),
+        folder=str(request.work.path.resolve()),
         output=str(request.output.resolve()),
         batch_size=request.batch_size,
         uncertainty=uncertainty,
+        network=request.network,
+        shape=run.native_shape,
         threads=cluster.threads,
     )
     with cluster.client() as client:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 import lensnet
 from lensnet.errors import RunError
+from lensnet.prediction.planning import Plan
+from lensnet.prediction.scoring.one_process import settled_batch_size
+from lensnet.prediction.scoring.work_folder import WorkFolder
+from lensnet.prediction.scoring.working_off import Scorer, score_partitions
+from lensnet.registry import load_object
 from lensnet.standard_error import native_standard_error_aside
 
 __all__ = ["Task", "score_one"]
@@ -30,6 +36,8 @@ class Task:
         output: the output.
         batch_size: images scored at once; None for what is found to be quick and to fit.
         uncertainty: what the uncertainty is.
+        network: what opens the network, see `ScoreRequest`.
+        shape: (H, W, C) of the images.
         threads: that TensorFlow may use; None for as many as Dask has given the worker.
         version: of lensnet.
     """
@@ -39,6 +47,8 @@ class Task:
     output: str
     batch_size: int | None
     uncertainty: str
+    network: str
+    shape: tuple[int, int, int]
     threads: int | None
     version: str = lensnet.__version__
 
@@ -76,28 +86,20 @@ class _Opened:
                     f"The worker on {host} does not see {path}. Run, inputs and output must lie "
                     "where all workers see them, under the same names."
                 )
-        _start_tensorflow(task.threads)
-        from lensnet.prediction.planning import Plan
-        from lensnet.prediction.scoring.network import Network
-        from lensnet.prediction.scoring.one_process import settled_batch_size
-        from lensnet.prediction.scoring.work_folder import WorkFolder
-
+        _limit_tensorflow(task.threads or _given_threads())
         self.work = WorkFolder(Path(task.folder), Path(task.output))
         self.plan = Plan.open(self.work.path)
-        self.network = Network.open(task.run, task.uncertainty)
-        self.shape = self.network.predictor.native_shape
+        with native_standard_error_aside():  # TensorFlow's notices
+            self.network: Scorer = load_object(task.network)(task.run, task.uncertainty)
+        self.shape = task.shape
         self.batch_size = settled_batch_size(
             self.work, self.network, self.shape, self.plan.rows, task.batch_size, task.uncertainty
         )
 
     def score(self, number: int) -> int:
         """Scores a partition, unless that is done, and returns how many rows it has."""
-        from lensnet.prediction.scoring.working_off import score_partitions
-
         part = self.work.part(number)
         if part.exists():
-            import pyarrow.parquet as pq
-
             return int(pq.read_metadata(part).num_rows)
         return sum(
             score_partitions(
@@ -106,19 +108,16 @@ class _Opened:
         )
 
 
-def _start_tensorflow(threads: int | None) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_standard_error_aside():
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-    # A process that has used TensorFlow before keeps what it had.
-    with contextlib.suppress(RuntimeError):
-        threads = threads or _given_threads()
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
-        for gpu in gpus:  # which others may use, too
-            tf.config.experimental.set_memory_growth(gpu, True)
+def _limit_tensorflow(threads: int) -> None:
+    """Sets what TensorFlow reads when it starts, unless the user has."""
+    for name, value in (
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+        ("TF_NUM_INTRAOP_THREADS", str(threads)),
+        ("TF_NUM_INTEROP_THREADS", str(min(threads, 2))),
+        # Another worker may use the same GPU.
+        ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
+    ):
+        os.environ.setdefault(name, value)
 
 
 def _given_threads() -> int:

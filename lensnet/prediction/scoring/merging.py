@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from lensnet.data.table_writing import TableContent, write_table_file
 from lensnet.errors import RunError
+from lensnet.prediction.scoring.ordering import ROW, ordered_pieces
 from lensnet.prediction.scoring.part_table import CARRIED, PartCounts, read_counts
 from lensnet.prediction.scoring.work_folder import WorkFolder
 
@@ -78,16 +79,15 @@ def merge_parts(work: WorkFolder, partitions: int, output: Path, about: dict[str
         DataError: the format cannot hold a value.
     """
     parts = [work.part(number) for number in range(partitions)]
-    unknown = _unknown_everywhere(parts)
+    unknown = [ROW, *_unknown_everywhere(parts)]
     schema = output_schema(pq.read_schema(parts[0]), unknown)
     names = [name for name in pq.read_schema(parts[0]).names if name not in unknown]
+    with ordered_pieces(parts, names, work.path) as tables:
 
-    def pieces() -> Iterator[pa.Table]:
-        for part in parts:
-            table = pq.read_table(part, columns=names)
-            yield table.rename_columns(schema.names).cast(schema)
+        def pieces() -> Iterator[pa.Table]:
+            return (table.rename_columns(schema.names).cast(schema) for table in tables())
 
-    write_table_file(output, TableContent(schema, _rows(parts), pieces, about))
+        write_table_file(output, TableContent(schema, _rows(parts), pieces, about))
 
 
 def output_schema(part: pa.Schema, unknown: Sequence[str] = ()) -> pa.Schema:

@@ -16,12 +16,21 @@ from lensnet.data.files.pixels import to_float32
 from lensnet.errors import RunError
 from lensnet.prediction.predictor import Predictor
 
-__all__ = ["Network"]
+__all__ = ["Network", "open_network"]
 
 _log = logging.getLogger(__name__)
 
 # The layers by which an ensemble weighs what its members answer; see lensnet.ensembling.
 _WEIGHING = re.compile(r"(probabilities|logits|target)_weight_\d+")
+
+
+def open_network(run: str | Path, uncertainty: str) -> Network:
+    """Opens a run's network.
+
+    Raises:
+        RunError: as `Predictor.open`.
+    """
+    return Network(Predictor.open(run), uncertainty)
 
 
 class Network:
@@ -50,15 +59,6 @@ class Network:
             return model(preprocessing(images), training=False)
 
         self._answers = answers
-
-    @classmethod
-    def open(cls, run: str | Path, uncertainty: str = "none") -> Network:
-        """Opens a run's network.
-
-        Raises:
-            RunError: as `Predictor.open`.
-        """
-        return cls(Predictor.open(run), uncertainty)
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores a batch.

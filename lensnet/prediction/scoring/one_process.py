@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from lensnet.locking import Hold
 from lensnet.prediction.planning import Plan
 from lensnet.prediction.scoring.batch_size import choose_batch_size
-from lensnet.prediction.scoring.network import Network
 from lensnet.prediction.scoring.score_request import ScoredRun, ScoreRequest
 from lensnet.prediction.scoring.work_folder import WorkFolder
 from lensnet.prediction.scoring.working_off import Scorer, score_partitions
+from lensnet.registry import load_object
 
 __all__ = ["score_here", "settled_batch_size"]
 
@@ -36,7 +36,7 @@ def score_here(
     Raises:
         RunError: the run is damaged, or the work folder was taken over.
     """
-    network = Network.open(run.path, uncertainty)
+    network: Scorer = load_object(request.network)(run.path, uncertainty)
     size = settled_batch_size(
         request.work, network, run.native_shape, planned.rows, request.batch_size, uncertainty
     )

@@ -1,7 +1,7 @@
 """The part that a partition becomes: its rows with their scores, as the table of scores has them.
 
-A part has the final columns but for two things that only all parts together tell: which of `ra`,
-`dec` and `tile` are known at all, and what carried columns are called, which bear the prefix
+A part has the final columns, and before them `row`, the place in the whole input. Only all parts
+together tell which of `ra`, `dec` and `tile` are known at all. Carried columns bear the prefix
 `input_` in it.
 """
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from lensnet import files
 from lensnet.prediction.columns import Columns
+from lensnet.prediction.scoring.ordering import ROW
 from lensnet.prediction.scoring.reading import PartitionRead
 
 __all__ = ["CARRIED", "PartCounts", "Scores", "part_table", "read_counts", "write_part"]
@@ -108,7 +109,7 @@ def part_table(
     rows = read.rows
     missing = np.array([status != "ok" for status in read.status], bool)
     named: dict[str, pa.Array | pa.ChunkedArray] = {
-        name: rows.column(name) for name in ("id", "file", "ra", "dec")
+        name: rows.column(name) for name in (ROW, "id", "file", "ra", "dec")
     }
     named["tile"] = pa.array(
         [None if at is None else tiles[at] for at in rows.column("tile").to_pylist()], pa.string()

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lensnet.config import Experiment
 from lensnet.data.table_writing import check_ending, check_own_table
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.overwriting import check_file_output
 from lensnet.prediction.columns import Columns
-from lensnet.prediction.planning import InputOptions, Plan
+from lensnet.prediction.planning import InputOptions, Plan, input_entries
 from lensnet.prediction.scoring.dask_cluster import check_dask
 from lensnet.prediction.scoring.shards import Shard
 from lensnet.prediction.scoring.work_folder import WorkFolder
 from lensnet.registry import load_object
 from lensnet.run_folder import RunFolder
 
-__all__ = ["UNCERTAINTIES", "ScoreRequest", "ScoredRun", "check_output"]
+__all__ = ["PARTITION_ROWS", "UNCERTAINTIES", "ScoreRequest", "ScoredRun", "check_output"]
+
+PARTITION_ROWS = 8192
+"""Rows of a partition, unless it is said."""
 
 Uncertainty = Literal["members", "rotations", "none"]
 
@@ -69,13 +73,13 @@ class ScoredRun:
             folder.is_ensemble,
         )
 
-    def origin(self) -> dict[str, str]:
-        """Returns what a plan keeps of the run, to be scored by the same network alone."""
+    def model_hash(self) -> str:
+        """Returns what its network and preprocessing are known by."""
         digest = hashlib.sha256()
         for name in ("model.keras", "data.json"):
             with (self.path / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-        return {"run": str(self.path), "model": digest.hexdigest()}
+        return digest.hexdigest()
 
     @property
     def columns(self) -> Columns:
@@ -96,9 +100,12 @@ class ScoreRequest:
         uncertainty: one of `UNCERTAINTIES`; None for that of the members where there are several.
         shard: the share of an array job; None for all.
         dask: where the workers are; None for this process.
+        partition_rows: rows that are scored as one task, and lost at most by a kill.
         options: how the inputs are to be understood, where they do not say it themselves.
         resume: go on with what an earlier process has begun.
         overwrite: replace an output that is there, and what an earlier process has begun.
+        network: `"module:function"` of what opens the network, from the run folder and the
+            uncertainty to a `Scorer`, in this process or in workers.
     """
 
     run: Path
@@ -108,17 +115,21 @@ class ScoreRequest:
     uncertainty: Uncertainty | None = None
     shard: Shard | None = None
     dask: str | None = None
+    partition_rows: int = PARTITION_ROWS
     options: InputOptions = InputOptions()
     resume: bool = False
     overwrite: bool = False
+    network: str = "lensnet.prediction.scoring.network:open_network"
 
     def __post_init__(self) -> None:
         if self.uncertainty is not None and self.uncertainty not in UNCERTAINTIES:
             raise ConfigurationError(
                 f'There is no uncertainty "{self.uncertainty}". Known: {", ".join(UNCERTAINTIES)}.'
             )
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ConfigurationError(f"batch_size is at least 1; got {self.batch_size}.")
+        for name in ("batch_size", "partition_rows"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ConfigurationError(f"{name} is at least 1; got {number}.")
         if self.shard is not None and self.dask is not None:
             raise ConfigurationError(
                 "A shard is scored by one process, and Dask shares the work itself. Leave out "
@@ -149,6 +160,14 @@ class ScoreRequest:
         check_output(self.output, overwrite=self.overwrite or goes_on)
         return False
 
+    def origin(self, run: ScoredRun) -> dict[str, Any]:
+        """Returns what a plan keeps of a request, to be gone on with by the same alone."""
+        return {
+            "run": str(run.path),
+            "model": run.model_hash(),
+            "options": list(map(str, _words_of(self.options))),
+        }
+
     def check_plan(self, planned: Plan, run: ScoredRun, uncertainty: str) -> None:
         """Checks that what an earlier process has begun is what is asked now.
 
@@ -160,12 +179,17 @@ class ScoreRequest:
             if self.shard is None
             else f"Remove {self.work.path}, or name another output with -o."
         )
-        origin = run.origin()
-        if planned.origin.get("model") != origin["model"]:
+        begun, asked = planned.origin, self.origin(run)
+        if begun.get("model") != asked["model"]:
             raise RunError(
-                f"{self.work.path} was begun by the run {planned.origin.get('run')}, whose network "
-                f"is not that of {run.path} now. {anew}"
+                f"{self.work.path} was begun by the run {begun.get('run')}, whose network is not "
+                f"that of {run.path} now. {anew}"
             )
+        differs = _difference(planned.content["inputs"], input_entries(self.inputs))
+        if differs is None and begun.get("options") != asked["options"]:
+            differs = "the options that say how they are understood are others"
+        if differs is not None:
+            raise RunError(f"{self.work.path} was begun with other inputs: {differs}. {anew}")
         earlier = self.work.settled().get("uncertainty", uncertainty)
         if earlier != uncertainty:
             raise RunError(
@@ -180,6 +204,9 @@ class ScoreRequest:
             words += ["--batch-size", self.batch_size]
         if self.uncertainty is not None:
             words += ["--uncertainty", self.uncertainty]
+        if self.partition_rows != PARTITION_ROWS:
+            words += ["--partition-rows", self.partition_rows]
+        words += _words_of(self.options)
         if self.dask is not None:
             words += ["--dask", self.dask]
         # A shard goes on by itself.
@@ -215,3 +242,33 @@ def check_output(output: str | Path, *, overwrite: bool) -> None:
     path = Path(output)
     check_ending(path)
     check_file_output(path, check_own_table, overwrite=overwrite)
+
+
+def _words_of(options: InputOptions) -> list[object]:
+    """Returns the options of the command line that say how inputs are understood."""
+    words: list[object] = []
+    for name in ("id_column", "ra_column", "dec_column"):
+        if getattr(options, name) is not None:
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
+    for column in options.file_columns:
+        words += ["--file-column", column]
+    for pattern in options.mosaics:
+        words += ["--mosaics", pattern]
+    if options.bands:
+        words += ["--bands", ",".join(options.bands)]
+    size = options.size
+    if size is not None:
+        words += ["--size", size.pixels if size.arcsec is None else f"{size.arcsec:g}arcsec"]
+    return words
+
+
+def _difference(earlier: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]]) -> str | None:
+    """Returns how the inputs differ from those of an earlier time; None where they do not."""
+    before, after = ({entry[0]: list(entry) for entry in all_} for all_ in (earlier, now))
+    for name, entry in after.items():
+        if name not in before:
+            return f"{name} is new"
+        if entry != before[name]:
+            return f"{name} has changed"
+    gone = [name for name in before if name not in after]
+    return f"{gone[0]} is gone" if gone else None

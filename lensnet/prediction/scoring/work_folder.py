@@ -29,7 +29,16 @@ __all__ = ["WORK", "WorkFolder", "not_begun"]
 WORK = FolderKind(
     "scoring",
     "a work folder of lensnet predict",
-    (MARK, "plan.json", "scoring.json", "shard-*.json", "rows-*.parquet", "scores-*.parquet"),
+    (
+        MARK,
+        "plan.json",
+        "scoring.json",
+        "shard-*.json",
+        "rows-*.parquet",
+        "buckets/bucket-*.arrow",
+        "scores-*.parquet",
+        "ordered-*.arrow",
+    ),
     "-o",
     within=("working-*",),
 )
@@ -82,7 +91,7 @@ class WorkFolder:
 
     @contextlib.contextmanager
     def held(self, command: str, *, wait: bool = False) -> Iterator[Hold]:
-        """Holds the folder against other processes while the block runs.
+        """Holds the folder against other processes while the block runs; an empty one is removed.
 
         Args:
             command: what is done, for whoever comes meanwhile.
@@ -91,8 +100,12 @@ class WorkFolder:
         Raises:
             RunError: another process, or one that works on a shard, holds it.
         """
-        with hold(self.path, command, wait=wait) as held:
-            yield held
+        try:
+            with hold(self.path, command, wait=wait) as held:
+                yield held
+        finally:
+            with contextlib.suppress(OSError):  # there is something in it
+                self.path.rmdir()
 
     @contextlib.contextmanager
     def held_for(self, shard: Shard) -> Iterator[Hold]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from lensnet.prediction.bad_inputs import none_of
 from lensnet.prediction.planning import InputOptions, Plan, plan
 from lensnet.prediction.scoring.merging import check_all_there, count_parts, merge_parts
 from lensnet.prediction.scoring.score_request import (
+    PARTITION_ROWS,
     ScoredRun,
     ScoreRequest,
     Uncertainty,
@@ -40,6 +42,7 @@ def score_files(
     batch_size: int | None = None,
     uncertainty: Uncertainty | None = None,
     options: InputOptions | None = None,
+    partition_rows: int = PARTITION_ROWS,
     shard: str | None = None,
     dask: str | None = None,
     resume: bool = False,
@@ -63,6 +66,7 @@ def score_files(
         uncertainty: `"members"` (of an ensemble, and then the default), `"rotations"`, at eight
             times the network's time, or `"none"`.
         options: how inputs are to be understood, where they do not say it themselves.
+        partition_rows: rows that are scored as one task, and lost at most by a kill.
         shard: `"3/16"` scores the third of sixteen shares alone; `merge_scores` then writes the
             table.
         dask: the address of a Dask scheduler, or `"local:4"`, or `"slurm:8"`; needs the extra
@@ -90,6 +94,7 @@ def score_files(
             uncertainty=uncertainty,
             shard=None if shard is None else Shard.parse(shard),
             dask=dask,
+            partition_rows=partition_rows,
             options=options or InputOptions(),
             resume=resume,
             overwrite=overwrite,
@@ -97,21 +102,22 @@ def score_files(
     )
 
 
-def score(request: ScoreRequest) -> int:
-    """Scores what a request asks for; see `score_files`."""
+def score(request: ScoreRequest, start_network: Callable[[], None] = lambda: None) -> int:
+    """Scores what a request asks for; see `score_files`.
+
+    Args:
+        request: what is asked.
+        start_network: is called before a network is loaded in this process, once all else is known
+            to be well.
+    """
     run = ScoredRun.open(request.run)
     uncertainty = request.uncertainty_of(run)
     if request.check():
         _log.info("%s is whole; there is nothing left to do.", request.output)
         return 0
+    job = _Job(request, run, uncertainty, start_network)
     with _going_on_by(request):
-        if request.shard is not None:
-            return _score_shard(request, request.shard, run, uncertainty)
-        with request.work.held("lensnet predict") as held:
-            planned = _planned(request, run, uncertainty, held)
-            request.work.check_no_shard_works()
-            _work_off(request, run, planned, range(planned.partitions), uncertainty, held)
-            return _finish(request.work, planned, held)
+        return job.score_all() if request.shard is None else job.score_shard(request.shard)
 
 
 def merge_scores(output: str | Path, *, overwrite: bool = False) -> int:
@@ -143,54 +149,101 @@ def merge_scores(output: str | Path, *, overwrite: bool = False) -> int:
         return _finish(work, planned, held)
 
 
-def _score_shard(
-    request: ScoreRequest, shard: Shard, run: ScoredRun, uncertainty: Uncertainty
-) -> int:
-    work = request.work
-    with work.held(f"lensnet predict --shard {shard}", wait=True) as held:
-        # It may have been merged while this one waited.
-        check_output(request.output, overwrite=request.overwrite)
-        planned = _planned(request, run, uncertainty, held)
-        work.note_shard(shard)
-    with work.held_for(shard) as held:
-        numbers = shard.partitions(planned.partitions)
-        rows = _work_off(request, run, planned, numbers, uncertainty, held)
-    _log.info(
-        "Shard %s is scored. When all are: lensnet predict --merge -o %s", shard, request.output
-    )
-    return rows
+@dataclass(frozen=True)
+class _Job:
+    """A request that can be done.
 
-
-def _planned(request: ScoreRequest, run: ScoredRun, uncertainty: Uncertainty, held: Hold) -> Plan:
-    """Returns the plan: the one that is there, or a new one.
-
-    Raises:
-        RunError: what is there is not to be gone on with, or belongs to something else.
-        DataError: as `score_files`.
+    Args:
+        request: what is asked.
+        run: the run.
+        uncertainty: what the uncertainty is to be.
+        start_network: see `score`.
     """
-    work = request.work
-    if work.is_begun:
-        if request.shard is None and not request.resume and not request.overwrite:
-            raise RunError(_unasked(work))
-        if work.is_planned and (request.shard is not None or request.resume):
-            planned = Plan.open(work.path)
-            request.check_plan(planned, run, uncertainty)
-            return planned
-    work.begin()
-    try:
-        planned = plan(
-            run.experiment,
-            run.native_shape,
-            request.inputs,
-            work.path,
-            options=request.options,
-            origin=run.origin(),
-        )
+
+    request: ScoreRequest
+    run: ScoredRun
+    uncertainty: Uncertainty
+    start_network: Callable[[], None]
+
+    def score_all(self) -> int:
+        """Scores all that is not scored yet, and writes the output."""
+        work = self.request.work
+        with work.held("lensnet predict") as held:
+            planned = self._planned(held)
+            work.check_no_shard_works()
+            self._work_off(planned, range(planned.partitions), held)
+            return _finish(work, planned, held)
+
+    def score_shard(self, shard: Shard) -> int:
+        """Scores what is not scored yet of a shard, and returns its rows."""
+        work, output = self.request.work, self.request.output
+        with work.held(f"lensnet predict --shard {shard}", wait=True) as held:
+            # It may have been merged while this one waited.
+            check_output(output, overwrite=self.request.overwrite)
+            planned = self._planned(held)
+            work.note_shard(shard)
+        with work.held_for(shard) as held:
+            rows = self._work_off(planned, shard.partitions(planned.partitions), held)
+        _log.info("Shard %s is scored. When all are: lensnet predict --merge -o %s", shard, output)
+        return rows
+
+    def _planned(self, held: Hold) -> Plan:
+        """Returns the plan: the one that is there, or a new one.
+
+        Raises:
+            RunError: what is there is not to be gone on with, or belongs to something else.
+            DataError: as `score_files`.
+        """
+        request, work = self.request, self.request.work
+        if work.is_begun:
+            goes_on = request.resume or request.shard is not None
+            if not goes_on and not request.overwrite:
+                raise RunError(_unasked(work))
+            if goes_on and work.is_planned:
+                planned = Plan.open(work.path)
+                request.check_plan(planned, self.run, self.uncertainty)
+                return planned
+        work.begin()
+        try:
+            planned = plan(
+                self.run.experiment,
+                self.run.native_shape,
+                request.inputs,
+                work.path,
+                rows=request.partition_rows,
+                options=request.options,
+                origin=request.origin(self.run),
+            )
+        except LensnetError:
+            work.remove()
+            raise
         held.check()
         return planned
-    except LensnetError:
-        work.remove()
-        raise
+
+    def _work_off(self, planned: Plan, numbers: Sequence[int], held: Hold) -> int:
+        """Scores those of some partitions that are not scored yet, and returns their rows."""
+        work = self.request.work
+        missing = set(work.missing(planned.partitions))
+        wanted = [number for number in numbers if number in missing]
+        if not wanted:
+            return 0
+        total = sum(_rows(work, number) for number in numbers)
+        rows = sum(_rows(work, number) for number in wanted)
+        done = self._scoring(planned, wanted, held)
+        for _ in track(done, "Scoring images", total, count=int, done=total - rows, unit="rows"):
+            pass
+        return rows
+
+    def _scoring(self, planned: Plan, numbers: Sequence[int], held: Hold) -> Iterator[int]:
+        request = self.request
+        if request.dask is not None:
+            from lensnet.prediction.scoring.dask_scoring import score_with_dask
+
+            return score_with_dask(request, self.run, numbers, self.uncertainty)
+        self.start_network()
+        from lensnet.prediction.scoring.one_process import score_here
+
+        return score_here(request, self.run, planned, numbers, self.uncertainty, held)
 
 
 def _unasked(work: WorkFolder) -> str:
@@ -201,35 +254,6 @@ def _unasked(work: WorkFolder) -> str:
         f"{work.path} is left of an earlier lensnet predict, which {state}. Go on with it by "
         "--resume, or begin anew by --overwrite."
     )
-
-
-def _work_off(
-    request: ScoreRequest,
-    run: ScoredRun,
-    planned: Plan,
-    numbers: Sequence[int],
-    uncertainty: Uncertainty,
-    held: Hold,
-) -> int:
-    """Scores those of some partitions that are not scored yet, and returns their rows."""
-    work = request.work
-    missing = set(work.missing(planned.partitions))
-    wanted = [number for number in numbers if number in missing]
-    if not wanted:
-        return 0
-    total = sum(_rows(work, number) for number in numbers)
-    rows = sum(_rows(work, number) for number in wanted)
-    if request.dask is not None:
-        from lensnet.prediction.scoring.dask_scoring import score_with_dask
-
-        done = score_with_dask(request, work, wanted, uncertainty)
-    else:
-        from lensnet.prediction.scoring.one_process import score_here
-
-        done = score_here(request, run, planned, wanted, uncertainty, held)
-    for _ in track(done, "Scoring images", total, count=int, done=total - rows, unit="rows"):
-        pass
-    return rows
 
 
 def _rows(work: WorkFolder, number: int) -> int:
@@ -280,7 +304,7 @@ def _nothing_scored(work: WorkFolder, planned: Plan) -> LensnetError:
 
 @contextlib.contextmanager
 def _going_on_by(request: ScoreRequest) -> Iterator[None]:
-    """Says how to go on where the process is asked to stop, and leaves no empty folder.
+    """Says how to go on where the process is asked to stop.
 
     Raises:
         Interrupted: it was asked.
@@ -294,6 +318,3 @@ def _going_on_by(request: ScoreRequest) -> Iterator[None]:
         raise Interrupted(
             f"Stopped with {done} partitions of {request.output.name} scored", request.command()
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            work.path.rmdir()
