@@ -2,8 +2,8 @@
 
 import csv
 import itertools
-from pathlib import Path
 
+import brightness_network
 import keras
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from lensnet.datasets.fits_catalog.new_rows import open_table
 from lensnet.datasets.fits_catalog.options import Options
 from lensnet.errors import DataError
 from lensnet.prediction import Predictor, score_files
+from lensnet.prediction.scoring.score_request import ScoredRun
 
 
 def pixels(index, band):
@@ -191,18 +192,21 @@ def test_a_table_is_scored(field, experiment, tmp_path, monkeypatch, caplog):
         keras.Sequential(layers), Preprocessing((9, 9, 1)), ("0", "1"), experiment
     )
     monkeypatch.setattr(Predictor, "open", lambda run: predictor)
+    run = brightness_network.make_run(tmp_path / "run")
+    scored = ScoredRun(run, experiment, (9, 9, 1), ("0", "1"))
+    monkeypatch.setattr(ScoredRun, "open", lambda run: scored)
     table = field / "positions.csv"
     with open(table, "a") as file:
         file.write("off,151.0,2.0,0\nnowhere,ten,2.0,0\n")
-    assert score_files("run", [table], tmp_path / "scores.csv", batch_size=16) == 40
+    assert score_files(run, [table], tmp_path / "scores.csv", batch_size=16) == 40
     rows = list(csv.DictReader(open(tmp_path / "scores.csv")))
-    assert list(rows[0]) == ["id", "file", "predicted", "score_0", "score_1"]
-    gaps = list(csv.DictReader(open(tmp_path / "scores.filled.csv")))
-    assert gaps == [{"id": rows[0]["id"], "file": str(table), "filled_pixels": "1"}]
-    assert rows[0]["file"] == str(table)
+    assert len(rows) == 42
+    assert {"id", "tile", "ra", "dec", "predicted", "score_0", "score_1", "status"} <= set(rows[0])
+    good, bad = rows[:40], rows[40:]
+    assert [row["filled_pixels"] for row in good] == ["1"] + ["0"] * 39
+    assert {row["tile"] for row in good} == {"sky"}
     # Images scaled to 0..1 have their mean between.
-    assert all(0 < float(row["score_1"]) < 1 for row in rows)
-    bad = list(csv.DictReader(open(tmp_path / "scores.quarantine.csv")))
-    assert [row["reason"].split(":")[0] for row in bad] == ["off", "positions.csv line 43"]
-    assert "2 bad files were left out" in caplog.text and "in 1 of the images" in caplog.text
-    assert Path(bad[0]["file"]).name == "sky.fits"
+    assert all(0 < float(row["score_1"]) < 1 for row in good)
+    assert [row["id"] for row in bad] == ["off", "nowhere"]
+    assert all(row["status"] != "ok" and not row["score_1"] for row in bad)
+    assert "2 images have no score" in caplog.text and "in 1 of the images" in caplog.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from lensnet.locking import Hold
 from lensnet.prediction.planning import Plan
 from lensnet.prediction.scoring.batch_size import choose_batch_size
@@ -23,7 +25,7 @@ def score_here(
     uncertainty: str,
     held: Hold,
 ) -> Iterator[int]:
-    """Scores partitions, and yields how many rows are done since the last.
+    """Opens the network, and returns what scores partitions, and yields the rows done each time.
 
     Args:
         request: what was asked.
@@ -40,7 +42,8 @@ def score_here(
     size = settled_batch_size(
         request.work, network, run.native_shape, planned.rows, request.batch_size, uncertainty
     )
-    yield from score_partitions(
+    network(np.zeros((1, *run.native_shape), np.float32))  # compiles it, before time is told
+    return score_partitions(
         planned, numbers, network, request.work.part, run.native_shape, size, held.check
     )
 

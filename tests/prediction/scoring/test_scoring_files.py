@@ -11,6 +11,7 @@ from pathlib import Path
 
 import brightness_network
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
@@ -18,6 +19,7 @@ from astropy.table import Table
 from lensnet.csv_tables import read_dicts
 from lensnet.errors import ConfigurationError, DataError, RunError
 from lensnet.interruption import Interrupted
+from lensnet.prediction.scoring.ordering import ordered_pieces
 from lensnet.prediction.scoring.score_request import ScoredRun, ScoreRequest
 from lensnet.prediction.scoring.scoring_files import merge_scores, score
 from lensnet.prediction.scoring.shards import Shard
@@ -172,6 +174,64 @@ def test_another_run_or_uncertainty_is_not_gone_on_with(stopped, run, images):
     assert "\n" not in str(it.value)
     score(request(run, images, stopped.output, overwrite=True))
     check_whole(stopped.output)
+
+
+def test_changed_inputs_are_not_gone_on_with(stopped, run, images):
+    np.save(images / "99.npy", np.load(images / "00.npy"))
+    with pytest.raises(RunError, match=r"begun with other inputs: .*images has changed. Begin"):
+        score(request(run, images, stopped.output, resume=True))
+    (images / "99.npy").unlink()
+    other = images.with_name("other.npy")
+    np.save(other, np.load(images / "00.npy"))
+    with pytest.raises(RunError, match=r"with other inputs: .*other.npy is new"):
+        score(request(run, other, stopped.output, resume=True))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_catalogues_columns_are_carried_along(run, images, tmp_path):
+    """With their types and units; those that lensnet has, too, under other names."""
+    catalogue = Table(
+        {
+            "ID": [f"{number:04d}" for number in range(NUM_IMAGES)],
+            "file": [f"images/{number:02d}.npy" for number in range(NUM_IMAGES)],
+            "RA": np.linspace(359, 360, NUM_IMAGES, endpoint=False),
+            "Dec": np.full(NUM_IMAGES, -45.0),
+            "mag": np.linspace(18, 22, NUM_IMAGES).astype("f4"),
+            "status": np.arange(NUM_IMAGES),
+        },
+        units={"RA": "deg", "Dec": "deg", "mag": "mag"},
+    )
+    catalogue.write(tmp_path / "galaxies.fits")
+    output = tmp_path / "scores.ecsv"
+    score(request(run, tmp_path / "galaxies.fits", output))
+    table = Table.read(output)
+    assert table.colnames == [
+        "id", "file", "ra", "dec", "predicted", "score_galaxy", "score_lens", "uncertainty",
+        "filled_pixels", "status", "ID_input", "file_input", "RA_input", "Dec_input", "mag",
+        "status_input",
+    ]  # fmt: skip
+    assert [str(one) for one in table["id"]] == list(catalogue["ID"])
+    np.testing.assert_array_equal(table["ra"], catalogue["RA"])
+    assert table["mag"].unit == "mag" and table["mag"].dtype == np.float32
+    np.testing.assert_array_equal(table["mag"], catalogue["mag"])
+    np.testing.assert_array_equal(table["status_input"], catalogue["status"])
+    assert table["status"][3] == BAD[3] and table["status"][4] == "ok"
+    assert np.ma.is_masked(table["score_lens"][3])
+
+
+def test_rows_that_were_scored_out_of_order_come_in_order(tmp_path):
+    """As positions in mosaics are, tile by tile; rows are dealt out five at a time."""
+    order = np.random.default_rng(0).permutation(23)
+    parts = []
+    for number, rows in enumerate(np.array_split(order, 4)):
+        parts.append(tmp_path / f"scores-{number:05d}.parquet")
+        pq.write_table(pa.table({"row": rows, "id": [f"o{row}" for row in rows]}), parts[-1])
+    with ordered_pieces(parts, ["id"], tmp_path, rows=5) as tables:
+        for _ in range(2):
+            pieces = list(tables())
+            assert max(map(len, pieces)) == 5
+            assert pa.concat_tables(pieces)["id"].to_pylist() == [f"o{row}" for row in range(23)]
+    assert sorted(tmp_path.iterdir()) == parts
 
 
 def test_two_processes_on_one_output(stopped, run, images):
