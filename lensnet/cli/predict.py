@@ -42,7 +42,8 @@ def command(
         lensnet predict runs/quickstart cutouts/ one.fits -o scores.csv
         lensnet predict runs/survey positions.csv -o scores.csv
     """
-    from lensnet.prediction.requests import ScoreFiles, check_inputs
+    from lensnet.prediction.planning import check_inputs
+    from lensnet.prediction.requests import ScoreFiles
     from lensnet.run_folder import RunFolder
 
     folder = RunFolder.open(run)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lensnet.config import Experiment
 from lensnet.csv_tables import name_as_text, write_table
-from lensnet.data.sources.inputs import Input
 from lensnet.errors import DataError
+from lensnet.prediction.planning import Input
 from lensnet.prediction.requests import what_is_taken
 
 __all__ = ["nothing_usable", "write_quarantine"]

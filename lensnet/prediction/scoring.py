@@ -10,10 +10,10 @@ import numpy as np
 
 from lensnet import files
 from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, write_table
-from lensnet.data.sources.inputs import Input
 from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.prediction.bad_inputs import nothing_usable, write_quarantine
 from lensnet.prediction.image_batches import read_images
+from lensnet.prediction.planning import Input
 from lensnet.prediction.predictor import Predictor
 from lensnet.prediction.requests import ScoreFiles
 from lensnet.progress import track

@@ -3,8 +3,8 @@
 import pytest
 
 from lensnet.config import Experiment
-from lensnet.errors import ConfigurationError, DataError, RunError
-from lensnet.prediction.requests import ScoreFiles, check_inputs
+from lensnet.errors import ConfigurationError, RunError
+from lensnet.prediction.requests import ScoreFiles, what_is_taken
 
 
 def experiment(dataset, **data):
@@ -19,30 +19,10 @@ def experiment(dataset, **data):
 
 
 @pytest.mark.parametrize("options", [{}, {"bands": ["g", "r"]}], ids=["whole", "bands"])
-def test_a_table_for_a_run_that_was_trained_on_folders(tmp_path, options):
-    table = tmp_path / "positions.csv"
-    table.write_text("ra,dec\n150,2\n")
-    with pytest.raises(DataError) as caught:
-        check_inputs(experiment("image_folder", options=options), [table])
-    words = str(caught.value)
-    assert words.startswith("positions.csv is a table. This run was trained on image_folder: it")
-    assert "takes image files (.npy" in words and "data.dataset: fits_catalog" in words
+def test_what_a_run_takes_is_said(options):
+    words = what_is_taken(experiment("image_folder", options=options))
+    assert words.startswith("This run was trained on image_folder: it takes image files (.npy")
     assert ('(g, r) named like "{id}_{band}"' in words) is bool(options)
-    assert words.endswith("Name the files or the folder that it is about.")
-
-
-def test_what_a_run_takes_passes(tmp_path):
-    table, notes, image = (tmp_path / name for name in ("t.csv", "notes.txt", "a.npy"))
-    for path in (table, notes, image):
-        path.write_text("")
-    check_inputs(experiment("fits_catalog", options={"label_column": "kind"}), [table])
-    # What is bad among others is listed in the quarantine.
-    check_inputs(experiment("image_folder"), [notes, image])
-    check_inputs(experiment("image_folder"), [tmp_path])
-    with pytest.raises(DataError, match="notes.txt is not an image"):
-        check_inputs(experiment("image_folder"), [notes])
-    with pytest.raises(DataError, match="There is no file or folder"):
-        check_inputs(experiment("image_folder"), [image, tmp_path / "gone.npy"])
 
 
 def test_scores_go_into_a_csv_file(tmp_path):
