@@ -9,11 +9,12 @@ from pathlib import Path
 
 from lensnet.config import Experiment
 from lensnet.csv_tables import name_as_text, write_table
-from lensnet.data.sources.inputs import Input
+from lensnet.data.files.decoding import ENDINGS as IMAGES
+from lensnet.data.files.file_reader import FileReader
 from lensnet.errors import DataError
-from lensnet.prediction.requests import what_is_taken
+from lensnet.prediction.planning import Input
 
-__all__ = ["none_of", "nothing_usable", "write_quarantine"]
+__all__ = ["none_of", "nothing_usable", "what_is_taken", "write_quarantine"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,3 +59,18 @@ def write_quarantine(path: Path, bad: Sequence[Input]) -> None:
     write_table(path, ("file", "reason"), rows)
     if bad:
         _log.warning("%d bad files were left out; %s says why.", len(bad), path)
+
+
+def what_is_taken(experiment: Experiment) -> str:
+    """Says what a run scores, in sentences."""
+    shape = "image files ({}) and folders of them".format(", ".join(IMAGES))
+    bands = FileReader.from_options(experiment.dataset_options).bands
+    if bands is not None:
+        shape += (
+            f", an image being a file for each band ({', '.join(bands.bands)}) named like "
+            f'"{bands.file_pattern}"'
+        )
+    return (
+        f"This run was trained on {experiment.data.dataset}: it takes {shape}, stacks of images, "
+        "and tables that name files or positions on mosaics."
+    )
