@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lensnet import __version__, files
+from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
@@ -211,7 +212,7 @@ def plan(
     content = {
         "kind": "plan",
         "format": _FORMAT,
-        "lensnet": __version__,
+        "lensnet": version("lensnet"),
         "origin": dict(origin or {}),
         "directory": os.getcwd(),
         "experiment": experiment.model_dump(mode="json"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-import lensnet
 from lensnet.errors import RunError
 from lensnet.prediction.planning import Plan
 from lensnet.prediction.scoring.one_process import settled_batch_size
@@ -50,7 +50,7 @@ class Task:
     network: str
     shape: tuple[int, int, int]
     threads: int | None
-    version: str = lensnet.__version__
+    version: str = field(default_factory=lambda: version("lensnet"))
 
 
 def score_one(task: Task, number: int) -> int:
@@ -75,9 +75,10 @@ class _Opened:
 
     def __init__(self, task: Task):
         host = socket.gethostname()
-        if task.version != lensnet.__version__:
+        here = version("lensnet")
+        if task.version != here:
             raise RunError(
-                f"The worker on {host} has lensnet {lensnet.__version__}, and this is "
+                f"The worker on {host} has lensnet {here}, and this is "
                 f"{task.version}. Install the same on all."
             )
         for path in (task.folder, task.run):

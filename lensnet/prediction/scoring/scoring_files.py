@@ -6,11 +6,11 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-import lensnet
 from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.errors import LensnetError, RunError
 from lensnet.interruption import Interrupted, listening
@@ -227,8 +227,9 @@ class _Job:
         wanted = [number for number in numbers if number in missing]
         if not wanted:
             return 0
-        total = sum(_rows(work, number) for number in numbers)
-        rows = sum(_rows(work, number) for number in wanted)
+        lengths = planned.lengths
+        total = sum(lengths[number] for number in numbers)
+        rows = sum(lengths[number] for number in wanted)
         done = self._scoring(planned, wanted, held)
         for _ in track(done, "Scoring images", total, count=int, done=total - rows, unit="rows"):
             pass
@@ -256,10 +257,6 @@ def _unasked(work: WorkFolder) -> str:
     )
 
 
-def _rows(work: WorkFolder, number: int) -> int:
-    return int(pq.read_metadata(work.path / f"rows-{number:05d}.parquet").num_rows)
-
-
 def _finish(work: WorkFolder, planned: Plan, held: Hold) -> int:
     """Writes the output and removes the work folder; returns how many images have scores.
 
@@ -272,7 +269,7 @@ def _finish(work: WorkFolder, planned: Plan, held: Hold) -> int:
         work.remove()
         raise error
     held.check()
-    about = {"lensnet": lensnet.__version__, "run": str(planned.origin["run"])}
+    about = {"lensnet": version("lensnet"), "run": str(planned.origin["run"])}
     merge_parts(work, planned.partitions, work.output, about)
     work.remove()
     bad = counts.rows - counts.scored
