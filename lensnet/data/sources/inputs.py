@@ -1,129 +1,30 @@
-"""Images to predict on: files, folders and tables of any size, read ahead, a batch at a time."""
+"""Images in files that are named, and in folders of any size, listed as they are come to."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from lensnet.csv_tables import name_as_text
-from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
-from lensnet.data.files.fits_files import without_astropy_warnings
 from lensnet.data.files.mosaics import split_hdu
-from lensnet.data.sources.file_source import FileLoader
 from lensnet.data.sources.folder_listing import (
     Example,
     group_bands,
     images_below,
 )
 from lensnet.data.sources.folder_remarks import unread_kinds
-from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 
-__all__ = ["Input", "OpenTable", "examples_of_names", "list_inputs", "read_inputs"]
+__all__ = ["examples_of_names", "list_inputs"]
 
 _log = logging.getLogger(__name__)
-
-OpenTable = Callable[[Path], Iterator[Loaded] | None]
-"""Loads what a table of images names; None for what is not a table."""
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """One image to predict on, or the reason why there is none.
-
-    Args:
-        id: its name: below a folder that was given, the path from there; else the file's own
-            path; without band and ending.
-        path: its file; of several bands the first, or the one that is bad. Where files of a folder
-            are of no band, the folder.
-        image: (H, W, C) float32, raw; None for a bad file.
-        error: what is wrong with it; None for a good one.
-        filled: how many of its pixels were gaps and have been filled.
-        orientation: what its file says of how to turn it, 1 to 8, which nobody does; 1 for not.
-    """
-
-    id: str
-    path: str
-    image: np.ndarray | None = None
-    error: BadFileError | None = None
-    filled: int = 0
-    orientation: int = 1
-
-
-def read_inputs(
-    inputs: Sequence[str | os.PathLike[str]],
-    native_shape: tuple[int, int, int],
-    *,
-    batch_size: int = 64,
-    reader: FileReader | None = None,
-    open_table: OpenTable | None = None,
-) -> Generator[list[Input], None, None]:
-    """Yields batches of images, in a stable order, read ahead by threads.
-
-    Memory does not grow with the number of images: folders are listed as they are come to, and no
-    more than a few batches are held.
-
-    Args:
-        inputs: files, folders and tables; folders are searched for images, through all folders
-            below.
-        native_shape: (H, W, C) of the images that the network was trained on; any other shape is
-            a bad file.
-        batch_size: images in a batch, bad ones included; the last one may have fewer.
-        reader: how files are read, as in training; see `FileReader.from_options`.
-        open_table: loads the images that a table names, for runs that were trained by one.
-
-    Raises:
-        DataError: one of the inputs does not exist, or a folder holds no image.
-    """
-    how = reader or FileReader()
-    paths = [Path(path).expanduser() for path in inputs]
-    _check_there(paths)
-    tables = [None if open_table is None else open_table(path) for path in paths]
-
-    def from_files(files: Sequence[Path]) -> Iterator[Input]:
-        examples = list_inputs(files, how)
-        for loaded in FileLoader(how).load(examples, ahead=max(64, 2 * batch_size)):
-            loaded = loaded.of_shape(native_shape, "the network takes")
-            # Of several files the one that is bad.
-            yield _input_of(loaded, loaded.error.path if loaded.error else loaded.file)
-
-    def from_table(rows: Iterator[Loaded], table: Path) -> Iterator[Input]:
-        for loaded in rows:
-            file = loaded.error.path if loaded.error is not None else ";".join(loaded.example.files)
-            yield _input_of(loaded.of_shape(native_shape, "the network takes"), file or str(table))
-
-    def everything() -> Generator[Input, None, None]:
-        files: list[Path] = []
-        for path, rows in zip(paths, tables, strict=True):
-            if rows is None:
-                files.append(path)
-                continue
-            yield from from_files(files)
-            files = []
-            yield from from_table(rows, path)
-        yield from from_files(files)
-
-    with without_astropy_warnings(), contextlib.closing(everything()) as loading:
-        while batch := list(itertools.islice(loading, batch_size)):
-            yield batch
-
-
-def _input_of(loaded: Loaded, file: str) -> Input:
-    filled = int(loaded.metadata.get(FILLED, 0))
-    orientation = int(loaded.metadata.get(ORIENTATION, 1))
-    error = loaded.error and BadFileError(file, loaded.error.reason)
-    return Input(loaded.example.id, file, loaded.image, error, filled, orientation)
 
 
 def _check_there(paths: Iterable[Path]) -> None:

@@ -113,9 +113,16 @@ class TextTable(Table):
                 yield self._read_cells(some, lines) if piece is None else piece
 
     def _read_plain(self, lines: Sequence[Line]) -> pa.Table | None:
-        """Reads lines without quotes, of as many cells as the header has; None for others."""
+        """Reads lines of as many cells as the header has; None for others.
+
+        Quotes must enclose whole cells, on one line and without a blank before them: all else is
+        left to Python's reader, which takes ten times as long.
+        """
         text = "".join(line for _, line in lines)
-        if '"' in text:
+        has_quotes = '"' in text
+        if has_quotes and (
+            f'{self._form.separator} "' in text or any(line.count('"') % 2 for _, line in lines)
+        ):
             return None
         try:
             found = pyarrow.csv.read_csv(
@@ -123,7 +130,9 @@ class TextTable(Table):
                 pyarrow.csv.ReadOptions(
                     column_names=self.column_names, block_size=max(1, 4 * len(text))
                 ),
-                pyarrow.csv.ParseOptions(delimiter=self._form.separator, quote_char=False),
+                pyarrow.csv.ParseOptions(
+                    delimiter=self._form.separator, quote_char='"' if has_quotes else False
+                ),
                 pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(self.column_names, pa.string()),
                     strings_can_be_null=False,
@@ -157,7 +166,10 @@ class TextTable(Table):
                 continue
             if len(row) != width:
                 problems[len(rows)] = self._words_of_width(last, len(row))
-            rows.append([written(cell) for cell in row[:width]] + [""] * (width - len(row)))
+            rows.append(
+                [cell if cell.isascii() else written(cell) for cell in row[:width]]
+                + [""] * (width - len(row))
+            )
         columns = zip(*rows, strict=True) if rows else [()] * width
         arrays = [pa.array(column, pa.string()) for column in columns]
         return with_problems(self._tidied(pa.table(arrays, names=self.column_names)), problems)

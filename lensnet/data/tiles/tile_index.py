@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lensnet.data.files.mosaics import CutoutSize
+from lensnet.data.files.mosaics import CutoutSize, first_pixels
 from lensnet.data.tiles.footprint import unit_vectors
 from lensnet.data.tiles.tile_reading import MappedTile
 
@@ -97,8 +97,7 @@ class TileIndex:
                 sides, footprint.axes.shape[::-1], places.T, strict=True
             ):
                 known = np.isfinite(place) & (np.abs(place) < 2**31)
-                # As astropy's overlap_slices, by which the cutout is taken.
-                first = np.ceil(np.where(known, place, -1e9) - side / 2).astype(np.int64)
+                first = first_pixels(np.where(known, place, -1e9), side)
                 least = np.minimum(least, np.minimum(first, length - side - first))
                 inside &= known & (place >= -0.5) & (place < length - 0.5)
         return least, inside

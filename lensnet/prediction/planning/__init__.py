@@ -46,6 +46,7 @@ from __future__ import annotations
 
 from lensnet.prediction.planning.input_kinds import check_inputs
 from lensnet.prediction.planning.input_options import InputOptions, parse_size
+from lensnet.prediction.planning.loaded_input import Input
 from lensnet.prediction.planning.plan import Plan, input_entries, plan
 
-__all__ = ["InputOptions", "Plan", "check_inputs", "input_entries", "parse_size", "plan"]
+__all__ = ["Input", "InputOptions", "Plan", "check_inputs", "input_entries", "parse_size", "plan"]

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lensnet import __version__, files
+from lensnet import files
 from lensnet.config import Experiment
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
@@ -172,6 +173,7 @@ def plan(
     folder: str | Path,
     *,
     rows: int = 8192,
+    by_tile: bool = True,
     options: InputOptions | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Plan:
@@ -183,6 +185,8 @@ def plan(
         inputs: files, folders, patterns, lists, stacks and tables; see the package.
         folder: where the plan goes; partitions and plan of before are removed from it.
         rows: in a partition, about.
+        by_tile: whether positions on mosaics are brought together by tile; else rows keep their
+            order, and a tile may be opened many times.
         options: what the user says of the inputs.
         origin: what the plan keeps of where it comes from: the run, its model's hash.
 
@@ -196,7 +200,7 @@ def plan(
     _clear(folder)
     with without_astropy_warnings():
         planned = PlannedRows(experiment, native_shape, inputs, options or InputOptions())
-        writer, repeated = _write(planned, folder, rows)
+        writer, repeated = _write(planned, folder, rows, by_tile=by_tile)
     if not writer.lengths:
         raise DataError("There is nothing to score: the inputs name no image.")
     if repeated:
@@ -208,7 +212,7 @@ def plan(
     content = {
         "kind": "plan",
         "format": _FORMAT,
-        "lensnet": __version__,
+        "lensnet": version("lensnet"),
         "origin": dict(origin or {}),
         "directory": os.getcwd(),
         "experiment": experiment.model_dump(mode="json"),
@@ -261,7 +265,9 @@ def _clear(folder: Path) -> None:
         (folder / "buckets").rmdir()
 
 
-def _write(planned: PlannedRows, folder: Path, rows: int) -> tuple[PartitionWriter, int]:
+def _write(
+    planned: PlannedRows, folder: Path, rows: int, *, by_tile: bool
+) -> tuple[PartitionWriter, int]:
     """Writes the partitions; returns what wrote them, and how many rows repeat an id."""
     writer = PartitionWriter(folder, rows)
     buckets: TileBuckets | None = None
@@ -271,7 +277,7 @@ def _write(planned: PlannedRows, folder: Path, rows: int) -> tuple[PartitionWrit
         for piece in pieces:
             ids.append(np.fromiter(map(hash, piece["id"].to_pylist()), np.int64, len(piece)))
             is_placed = piece["tile"].is_valid()
-            if piece["tile"].null_count < len(piece):
+            if by_tile and piece["tile"].null_count < len(piece):
                 buckets = buckets or TileBuckets(
                     folder / "buckets", planned.schema, len(planned.tiles)
                 )

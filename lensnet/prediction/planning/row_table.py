@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from lensnet.csv_tables import name_as_text
 from lensnet.data.sources.folder_listing import Example
 from lensnet.prediction.planning.file_names import join_files
 
@@ -73,7 +72,7 @@ def rows_of_examples(
     count = len(examples)
     known = {
         "row": pa.array(range(first, first + count), pa.int64()),
-        "id": pa.array([name_as_text(example.id) for example in examples], pa.string()),
+        "id": pa.array([example.id for example in examples], pa.string()),
         "file": pa.array([join_files(example.files) for example in examples], pa.string()),
         "problem": pa.array([example.problem for example in examples], pa.string()),
         "index": pa.array(indices, pa.int64()) if indices is not None else None,

@@ -93,6 +93,21 @@ def test_a_line_of_another_length_is_a_faulty_row_and_moves_no_other(tmp_path):
     assert problems[2].startswith("objects.csv line 8: it has 4 cells")
 
 
+QUOTED = ['"a,b",1', '"say ""x""",2', "plain,3", '5" wide,4', '" padded ",5', '"",6', "'=A1,7"]
+
+
+@pytest.mark.parametrize("others", [[], ['x, "8"'], ['"two\nlines",9']], ids=["", "blank", "lines"])
+def test_quotes_mean_the_same_however_a_piece_is_read(tmp_path, others):
+    """Python's reader is used where a quote needs it, for whole pieces."""
+    path = tmp_path / "objects.csv"
+    path.write_text("\n".join(["name,n", *QUOTED, *others]) + "\n")
+    expected = ["a,b", 'say "x"', "plain", '5" wide', "padded", None, "=A1"]
+    table = read_table(path)
+    assert table["name"].to_pylist()[:7] == expected
+    assert table["n"].to_pylist()[:7] == [1, 2, 3, 4, 5, 6, 7]
+    assert table.num_rows == 7 + len(others)
+
+
 def test_pieces_of_one_row_are_those_of_the_whole(tmp_path):
     path = tmp_path / "objects.csv"
     path.write_text('id,note\n1,"two\nlines"\n2,plain\n3,"q"\n4,\n')
