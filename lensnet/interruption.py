@@ -21,7 +21,7 @@ __all__ = ["Interrupted", "Interruption", "listening"]
 
 
 class Interrupted(LensnetError):
-    """A training that was asked to stop and did, without a loss. Exit code 1.
+    """Work that was asked to stop and did, and can be gone on with. Exit code 1.
 
     Args:
         where: by what it was stopped, and where.

@@ -74,4 +74,4 @@ def test_a_fourth_task_is_one_file(image_folder, data_dir, tmp_path):
     assert "ranks move by" in (run / "report.html").read_text()
     score_files(run, [image_folder], tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open(newline="") as stream:
-        assert next(csv.reader(stream)) == ["id", "file", "rank"]
+        assert next(csv.reader(stream)) == ["id", "file", "rank", "filled_pixels", "status"]

@@ -226,6 +226,5 @@ SPECS = (
         options=Options,
         offers=("classes", "targets"),
         inspect=inspect,
-        table="lensnet.datasets.fits_catalog.new_rows:open_table",
     ),
 )

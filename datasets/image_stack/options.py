@@ -29,6 +29,5 @@ SPECS = (
         options=Options,
         offers=("classes", "targets"),
         inspect=inspect,
-        table="lensnet.datasets.image_stack.new_images:open_stack",
     ),
 )

@@ -87,7 +87,7 @@ def command(
     from lensnet.cli.run_report import add_to_report, check_report
     from lensnet.embedding.feature_file import check_feature_file
     from lensnet.embedding.maps import check_umap
-    from lensnet.prediction.requests import check_inputs
+    from lensnet.prediction.planning import check_inputs
     from lensnet.reporting.page_output import check_page_output
     from lensnet.run_folder import RunFolder
 

@@ -48,7 +48,7 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, images: in
         raise click.UsageError("Name the page to write with -o PAGE.html.")
 
     from lensnet.cli.run_report import add_to_report, check_report
-    from lensnet.prediction.requests import check_inputs
+    from lensnet.prediction.planning import check_inputs
     from lensnet.reporting.page_output import check_page_output
     from lensnet.run_folder import RunFolder
 

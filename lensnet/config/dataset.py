@@ -95,9 +95,6 @@ class DatasetSpec:
         folders: the folders of images, where their names are fixed.
         source: `"module:callable"` that makes a `lensnet.data.sources.source.Source` from the
             source directory and the options.
-        table: where prediction takes tables of images, `"module:callable"` that loads what one
-            names, from its path, the options and the source directory of the training;
-            it returns None for what is not a table.
     """
 
     name: str
@@ -109,7 +106,6 @@ class DatasetSpec:
     simulator: str | None = None
     folders: FolderLayout | None = None
     source: str | None = None
-    table: str | None = None
 
     @property
     def dataset(self) -> str:

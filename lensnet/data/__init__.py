@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lensnet.data.prepared import Examples, PreparedData
     from lensnet.data.preparing import find_prepared, open_prepared, prepare
     from lensnet.data.sources.folder_listing import Example
-    from lensnet.data.sources.inputs import Input, read_inputs
     from lensnet.data.sources.splits import assign_split
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "Example",
     "Examples",
     "FileReader",
-    "Input",
     "PreparedData",
     "Preprocessing",
     "assign_split",
@@ -41,7 +39,6 @@ __all__ = [
     "read_bands",
     "read_example",
     "read_image",
-    "read_inputs",
 ]
 
 _MODULES = {
@@ -49,7 +46,6 @@ _MODULES = {
     "Example": "sources.folder_listing",
     "Examples": "prepared",
     "FileReader": "files.file_reader",
-    "Input": "sources.inputs",
     "PreparedData": "prepared",
     "Preprocessing": "pipeline.preprocessing",
     "assign_split": "sources.splits",
@@ -59,7 +55,6 @@ _MODULES = {
     "read_bands": "files.decoding",
     "read_example": "files.decoding",
     "read_image": "files.decoding",
-    "read_inputs": "sources.inputs",
 }
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lensnet.csv_tables import name_as_text
-from lensnet.data.sources.inputs import Input
 from lensnet.embedding.feature_file import FeatureFile, check_feature_file
 from lensnet.embedding.feature_model import Embedder, Features
 from lensnet.embedding.maps import Sample, check_umap
@@ -19,6 +18,7 @@ from lensnet.embedding.nearest import Closest, distance_to_kth, distances, unit_
 from lensnet.errors import DataError
 from lensnet.prediction.bad_inputs import nothing_usable, write_quarantine
 from lensnet.prediction.image_batches import ImageBatch, images_of_inputs, images_of_split
+from lensnet.prediction.planning import Input
 from lensnet.progress import track
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from lensnet.data.sources.inputs import Input
 from lensnet.evaluation.precision import in_full_float32
 from lensnet.evaluation.run_opening import open_run_data
 from lensnet.explanation.activation_map import (
@@ -26,6 +25,7 @@ from lensnet.explanation.occlusion_map import occlusion
 from lensnet.models.head_tensors import pooled_features
 from lensnet.prediction.bad_inputs import nothing_usable
 from lensnet.prediction.image_batches import ImageBatch, images_of_inputs
+from lensnet.prediction.planning import Input
 from lensnet.prediction.predictor import Predictor, open_single_network
 from lensnet.progress import track
 from lensnet.run_folder import RunFolder

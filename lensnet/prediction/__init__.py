@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lensnet.prediction.loading import load
     from lensnet.prediction.predictor import Predictor
-    from lensnet.prediction.scoring import score_files
+    from lensnet.prediction.scoring.scoring_files import merge_scores, score_files
 
-__all__ = ["Predictor", "load", "score_files"]
+__all__ = ["Predictor", "load", "merge_scores", "score_files"]
 
 _LAZY = {
     "Predictor": "lensnet.prediction.predictor",
     "load": "lensnet.prediction.loading",
-    "score_files": "lensnet.prediction.scoring",
+    "merge_scores": "lensnet.prediction.scoring.scoring_files",
+    "score_files": "lensnet.prediction.scoring.scoring_files",
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lensnet.config import Experiment
 from lensnet.csv_tables import name_as_text, write_table
-from lensnet.data.sources.inputs import Input
+from lensnet.data.files.decoding import ENDINGS as IMAGES
+from lensnet.data.files.file_reader import FileReader
 from lensnet.errors import DataError
-from lensnet.prediction.requests import what_is_taken
+from lensnet.prediction.planning import Input
 
-__all__ = ["nothing_usable", "write_quarantine"]
+__all__ = ["none_of", "nothing_usable", "what_is_taken", "write_quarantine"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +29,22 @@ def nothing_usable(experiment: Experiment, bad: Sequence[Input]) -> DataError:
         experiment: the run's.
         bad: the inputs, none of which could be used.
     """
+    return none_of(experiment, len(bad), (str(item.error) for item in bad))
+
+
+def none_of(experiment: Experiment, count: int, reasons: Iterable[str]) -> DataError:
+    """Returns the error that none of so many images could be used.
+
+    Args:
+        experiment: the run's.
+        count: how many images there were.
+        reasons: why, each with the image's name; the first few are taken.
+    """
     lines = ["There is no image to score: the inputs name none."]
-    if bad:
-        lines = [f"None of the {len(bad)} images could be used:"]
-        lines += [f"  {str(item.error).rstrip('.')}" for item in bad[:_SHOWN]]
-        lines += [f"  and {len(bad) - _SHOWN} more"] * (len(bad) > _SHOWN)
+    if count:
+        lines = [f"None of the {count} images could be used:"]
+        lines += [f"  {reason.rstrip('.')}" for reason in itertools.islice(reasons, _SHOWN)]
+        lines += [f"  and {count - _SHOWN} more"] * (count > _SHOWN)
     return DataError("\n".join([*lines, what_is_taken(experiment)]))
 
 
@@ -46,3 +59,18 @@ def write_quarantine(path: Path, bad: Sequence[Input]) -> None:
     write_table(path, ("file", "reason"), rows)
     if bad:
         _log.warning("%d bad files were left out; %s says why.", len(bad), path)
+
+
+def what_is_taken(experiment: Experiment) -> str:
+    """Says what a run scores, in sentences."""
+    shape = "image files ({}) and folders of them".format(", ".join(IMAGES))
+    bands = FileReader.from_options(experiment.dataset_options).bands
+    if bands is not None:
+        shape += (
+            f", an image being a file for each band ({', '.join(bands.bands)}) named like "
+            f'"{bands.file_pattern}"'
+        )
+    return (
+        f"This run was trained on {experiment.data.dataset}: it takes {shape}, stacks of images, "
+        "and tables that name files or positions on mosaics."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lensnet.csv_tables import name_as_text
-from lensnet.data import FileReader, read_inputs
-from lensnet.data.sources.inputs import Input
+from lensnet.prediction.planning import Input, plan
 from lensnet.prediction.predictor import Predictor
-from lensnet.prediction.requests import check_inputs, table_opener
+from lensnet.progress import hidden
 
 if TYPE_CHECKING:
     from lensnet.data import PreparedData
@@ -54,25 +55,24 @@ class ImageBatch:
 def read_images(
     predictor: Predictor, inputs: Sequence[str | Path], batch_size: int
 ) -> Iterator[list[Input]]:
-    """Returns batches of inputs, usable or not, read as the run's training images were.
+    """Yields batches of inputs, usable or not, in their order, read as the run's images were.
 
     Args:
         predictor: of the run.
-        inputs: files, folders and, of a run that was trained by one, tables.
+        inputs: as of `lensnet.prediction.planning.plan`.
         batch_size: inputs at once, bad ones included.
 
     Raises:
-        DataError: an input does not exist, or the run takes none of them.
+        DataError: an input does not exist, or none of them is of images.
     """
-    experiment = predictor.experiment
-    check_inputs(experiment, inputs)
-    return read_inputs(
-        inputs,
-        predictor.native_shape,
-        batch_size=batch_size,
-        reader=FileReader.from_options(experiment.dataset_options),
-        open_table=table_opener(experiment),
-    )
+    with tempfile.TemporaryDirectory(prefix="lensnet-") as folder:
+        with hidden():
+            found = plan(
+                predictor.experiment, predictor.native_shape, inputs, folder, by_tile=False
+            )
+        loaded = (one for n in range(found.partitions) for one in found.load(found.partition(n)))
+        while batch := [Input.of(one) for one in itertools.islice(loaded, batch_size)]:
+            yield batch
 
 
 def images_of_inputs(

@@ -145,11 +145,13 @@ class TestOverwriting:
         for command in ("report", "evaluate", "invariance", "explain"):
             assert "is not a page" in refused(command, run)
 
-    def test_the_list_beside_a_table(self, refused, run, tmp_path):
-        beside = tmp_path / "scores.quarantine.csv"
-        beside.write_text("three years of work")
+    def test_the_work_folder_of_a_table(self, refused, run, tmp_path):
+        beside = tmp_path / "scores.csv.parts"
+        beside.mkdir()
+        (beside / "thesis.tex").write_text("three years of work")
         said = refused("predict", run, "x.npy", "-o", tmp_path / "scores.csv", "--overwrite")
-        assert str(beside) in said and beside.read_text() == "three years of work"
+        assert "is not a work folder" in said
+        assert (beside / "thesis.tex").read_text() == "three years of work"
 
 
 class TestReadOnlyPlaces:

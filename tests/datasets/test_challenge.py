@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 from astropy.io import fits
+from planned_inputs import read_inputs
 
-from lensnet.data import FileReader, prepare, read_inputs
-from lensnet.datasets.lens_finding.options import GroundOptions, SpaceOptions
+from lensnet.data import FileReader, prepare
+from lensnet.datasets.lens_finding.options import SpaceOptions
 from lensnet.errors import DataError
 
 GROUND = ("SDSS_R", "SDSS_I", "SDSS_G", "SDSS_U")
@@ -175,8 +176,7 @@ def test_what_is_missing_is_said(ground, tmp_path, make_experiment):
 
 def test_the_challenges_folders_can_be_predicted_on(ground):
     """Prediction reads as preparation does: the bands of an object from folders of their own."""
-    reader = FileReader.from_options(GroundOptions())
-    (batch,) = read_inputs([ground / "Public"], (11, 11, 4), reader=reader)
+    batch = read_inputs([ground / "Public"], (11, 11, 4), "lens_finding/ground", source_dir=ground)
     assert len(batch) == 30 and all(item.error is None for item in batch)
     expected = np.stack([pixels(batch[3].id, band) for band in range(4)], axis=-1)
     np.testing.assert_array_equal(batch[3].image, expected)

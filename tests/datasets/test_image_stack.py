@@ -1,19 +1,18 @@
 """Images that lie in one array, with labels beside them in any of the usual ways."""
 
-import itertools
 import pickle
 
 import h5py
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
+from planned_inputs import read_inputs
 
 from lensnet.config import Experiment
 from lensnet.config.problems import problems
-from lensnet.data import prepare, read_inputs
+from lensnet.data import prepare
 from lensnet.data.files import image_stacks
 from lensnet.data.sources.splits import SplitPlan
-from lensnet.datasets.image_stack.new_images import open_stack
 from lensnet.datasets.image_stack.options import Options, inspect
 from lensnet.datasets.image_stack.stack_source import StackSource
 from lensnet.errors import DataError
@@ -286,14 +285,11 @@ def test_a_stack_without_labels_is_scored(tmp_path):
     np.save(tmp_path / "new.npy", IMAGES)
     np.save(tmp_path / "one.npy", IMAGES[4])
     inputs = [new, tmp_path / "new.npy", tmp_path / "one.npy"]
-    batches = read_inputs(
-        inputs, (9, 10, 3), batch_size=8, open_table=lambda p: open_stack(p, options, None)
-    )
-    found = list(itertools.chain.from_iterable(batches))
+    found = read_inputs(inputs, (9, 10, 3), "image_stack", options)
     assert [item.error for item in found] == [None] * (2 * COUNT + 1)
     expected = [f"J{index}" for index in range(COUNT)] + [str(index) for index in range(COUNT)]
     assert [item.id for item in found[:-1]] == expected
     np.testing.assert_array_equal(found[7].image, IMAGES[7])
     np.testing.assert_array_equal(found[COUNT + 7].image, IMAGES[7])
     np.testing.assert_array_equal(found[-1].image, IMAGES[4])
-    assert found[7].path == "new.h5[7]"
+    assert found[7].path == str(tmp_path / "new.h5[7]")

@@ -1,21 +1,21 @@
 """A run that was trained by a table scores the images of other tables."""
 
 import csv
-import itertools
-from pathlib import Path
 
+import brightness_network
 import keras
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
+from planned_inputs import read_inputs
 
-from lensnet.data import Preprocessing, prepare, read_inputs
-from lensnet.datasets.fits_catalog.new_rows import open_table
+from lensnet.data import Preprocessing, prepare
 from lensnet.datasets.fits_catalog.options import Options
 from lensnet.errors import DataError
 from lensnet.prediction import Predictor, score_files
+from lensnet.prediction.scoring.score_request import ScoredRun
 
 
 def pixels(index, band):
@@ -30,11 +30,9 @@ def write_table(path, rows):
     return path
 
 
-def read(path, shape, options, source_dir=None):
-    found = read_inputs(
-        [path], shape, batch_size=7, open_table=lambda p: open_table(p, options, source_dir)
-    )
-    return {item.id: item for item in itertools.chain.from_iterable(found)}
+def read(path, shape, options, source_dir="training"):
+    found = read_inputs([path], shape, "fits_catalog", options, source_dir)
+    return {item.id: item for item in found}
 
 
 @pytest.fixture
@@ -71,7 +69,8 @@ def test_rows_without_a_label(survey, table):
     for index in (0, 17):
         expected = np.stack([pixels(index, 1), pixels(index, 0)], axis=-1)
         np.testing.assert_array_equal(found[f"J{index}"].image, expected)
-    assert found["J3"].path == "images/J3_r.fits;images/J3_g.fits"
+    files = [str(survey / "images" / f"J3_{band}.fits") for band in "rg"]
+    assert found["J3"].path == ";".join(files)
 
 
 def test_bad_rows_have_their_reasons(survey):
@@ -84,17 +83,12 @@ def test_bad_rows_have_their_reasons(survey):
     for name in ("J5_r.fits", "J5_g.fits"):
         image = np.random.default_rng(0).random((8, 8))
         fits.PrimaryHDU(image).writeto(survey / "images" / name, overwrite=True)
-    opened = open_table(survey / "objects.csv", TWO_BANDS, None)
-    found = list(
-        itertools.chain.from_iterable(
-            read_inputs([survey / "objects.csv"], (9, 9, 2), open_table=lambda _: opened)
-        )
-    )
+    found = read_inputs([survey / "objects.csv"], (9, 9, 2), "fits_catalog", TWO_BANDS)
     reasons = {place: item.error.reason for place, item in enumerate(found) if item.error}
     assert reasons == {
-        1: "there is no such file",
-        2: 'objects.csv line 4: no file in the column "g"',
-        4: "shape (9, 9), but J4_r.fits has (5, 5)",
+        1: "gone.fits: there is no such file",
+        2: 'no file in the column "g"',
+        4: "J4_g.fits: shape (9, 9), but J4_r.fits has (5, 5)",
         5: "shape (8, 8, 2), the network takes (9, 9, 2)",
     }
     # Here two rows may be one object: each has its score.
@@ -102,11 +96,8 @@ def test_bad_rows_have_their_reasons(survey):
 
 
 def test_what_only_a_table_can_say(survey):
-    with pytest.raises(DataError, match=r"is not one of \.csv, \.tsv, \.fits"):
-        np.save(survey / "one.npy", pixels(0, 0))
-        read(survey / "one.npy", (9, 9, 2), TWO_BANDS)
-    with pytest.raises(DataError, match="holds no table"):
-        read(survey / "images" / "J0_g.fits", (9, 9, 2), TWO_BANDS)
+    (item,) = read(survey / "images" / "J0_g.fits", (9, 9, 2), TWO_BANDS).values()
+    assert item.error.reason == "shape (9, 9, 1), the network takes (9, 9, 2)"
     with pytest.raises(DataError, match=r"holds 0 \.csv or \.tsv files"):
         read(survey / "images", (9, 9, 2), TWO_BANDS)
     with pytest.raises(DataError, match='no column "band_r"'):
@@ -118,11 +109,7 @@ def test_images_and_tables_side_by_side(survey):
     """Where an image is one file, everything that could be one is taken as such."""
     options = Options(label_column="kind", file_columns=["g"])
     inputs = [survey / "images" / "J2_g.fits", survey / "objects.csv", survey / "images"]
-    found = list(
-        itertools.chain.from_iterable(
-            read_inputs(inputs, (9, 9, 1), open_table=lambda p: open_table(p, options, None))
-        )
-    )
+    found = read_inputs(inputs, (9, 9, 1), "fits_catalog", options)
     assert len(found) == 1 + 30 + 60 and all(item.error is None for item in found)
     for place in (0, 1 + 2):
         np.testing.assert_array_equal(found[place].image[..., 0], pixels(2, 0))
@@ -180,7 +167,7 @@ def test_positions_are_cut_out_as_in_training(field, experiment, tmp_path, read_
         np.testing.assert_array_equal(found[name].image, record.image)
     assert found["o0"].filled == 1 and found["o1"].filled == 0
     if not beside:
-        with pytest.raises(DataError, match="no such file"):
+        with pytest.raises(DataError, match="There is no mosaic"):
             read(table, (9, 9, 1), experiment.dataset_options, tmp_path / "gone")
 
 
@@ -191,18 +178,21 @@ def test_a_table_is_scored(field, experiment, tmp_path, monkeypatch, caplog):
         keras.Sequential(layers), Preprocessing((9, 9, 1)), ("0", "1"), experiment
     )
     monkeypatch.setattr(Predictor, "open", lambda run: predictor)
+    run = brightness_network.make_run(tmp_path / "run")
+    scored = ScoredRun(run, experiment, (9, 9, 1), ("0", "1"))
+    monkeypatch.setattr(ScoredRun, "open", lambda run: scored)
     table = field / "positions.csv"
     with open(table, "a") as file:
         file.write("off,151.0,2.0,0\nnowhere,ten,2.0,0\n")
-    assert score_files("run", [table], tmp_path / "scores.csv", batch_size=16) == 40
+    assert score_files(run, [table], tmp_path / "scores.csv", batch_size=16) == 40
     rows = list(csv.DictReader(open(tmp_path / "scores.csv")))
-    assert list(rows[0]) == ["id", "file", "predicted", "score_0", "score_1"]
-    gaps = list(csv.DictReader(open(tmp_path / "scores.filled.csv")))
-    assert gaps == [{"id": rows[0]["id"], "file": str(table), "filled_pixels": "1"}]
-    assert rows[0]["file"] == str(table)
+    assert len(rows) == 42
+    assert {"id", "tile", "ra", "dec", "predicted", "score_0", "score_1", "status"} <= set(rows[0])
+    good, bad = rows[:40], rows[40:]
+    assert [row["filled_pixels"] for row in good] == ["1"] + ["0"] * 39
+    assert {row["tile"] for row in good} == {"sky"}
     # Images scaled to 0..1 have their mean between.
-    assert all(0 < float(row["score_1"]) < 1 for row in rows)
-    bad = list(csv.DictReader(open(tmp_path / "scores.quarantine.csv")))
-    assert [row["reason"].split(":")[0] for row in bad] == ["off", "positions.csv line 43"]
-    assert "2 bad files were left out" in caplog.text and "in 1 of the images" in caplog.text
-    assert Path(bad[0]["file"]).name == "sky.fits"
+    assert all(0 < float(row["score_1"]) < 1 for row in good)
+    assert [row["id"] for row in bad] == ["off", "nowhere"]
+    assert all(row["status"] != "ok" and not row["score_1"] for row in bad)
+    assert "2 images have no score" in caplog.text and "in 1 of the images" in caplog.text

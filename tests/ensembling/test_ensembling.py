@@ -83,11 +83,21 @@ def test_its_folder_is_that_of_a_run(ensemble, capsys):
     assert [member.run for member in section.members] == [row["name"] for row in rows[:3]]
 
 
-def test_predict_takes_it(ensemble, tmp_path, image_folder):
-    from lensnet.prediction import score_files
+def test_predict_says_how_far_its_members_differ(runs, ensemble, tmp_path, image_folder):
+    """The standard deviation of what each of them says by itself, beside what all say together."""
+    from lensnet.prediction import Predictor, score_files
 
-    assert score_files(ensemble, [image_folder / "ring"], tmp_path / "scores.csv") == 30
-    assert len(_scores(tmp_path / "scores.csv")) == 30
+    files = [image_folder / "ring" / f"{number}.npy" for number in range(8)]
+    assert score_files(ensemble, files, tmp_path / "scores.csv") == 8
+    images = np.stack([np.load(file) for file in files])[..., None]
+    members = np.stack([Predictor.open(run).scores(images)[:, 1] for run in runs])
+    with (tmp_path / "scores.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    found = np.array([float(row["uncertainty"]) for row in rows])
+    np.testing.assert_allclose(found, members.std(axis=0), atol=1e-5)
+    assert found.max() > 1e-4
+    together = Predictor.open(ensemble).scores(images)[:, 1]
+    np.testing.assert_allclose(_scores(tmp_path / "scores.csv"), together, atol=1e-5)
 
 
 def test_an_export_gives_its_answers(ensemble, tmp_path):

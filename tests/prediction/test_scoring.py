@@ -26,7 +26,7 @@ def test_scores_are_those_of_the_test_split(tiny_run, image_folder, tmp_path):
         mine = scores[row["id"]]
         assert mine["predicted"] == row["predicted"]
         assert float(mine["score_ring"]) == pytest.approx(float(row["score_ring"]), abs=1e-5)
-    assert not (tmp_path / "scores.quarantine.csv").exists()
+    assert {row["status"] for row in scores.values()} == {"ok"}
 
 
 def test_single_files_keep_their_order(tiny_run, image_folder, tmp_path):
@@ -35,17 +35,19 @@ def test_single_files_keep_their_order(tiny_run, image_folder, tmp_path):
     assert [row["file"] for row in rows(tmp_path / "scores.csv")] == [str(file) for file in files]
 
 
-def test_bad_files_are_listed_and_the_rest_is_scored(tiny_run, image_folder, tmp_path):
+def test_a_bad_file_is_a_row_with_its_reason(tiny_run, image_folder, tmp_path):
     inputs = tmp_path / "inputs"
     shutil.copytree(image_folder / "ring", inputs)
     (inputs / "cut.npy").write_bytes((inputs / "0.npy").read_bytes()[:200])
     np.save(inputs / "large.npy", np.random.default_rng(0).random((40, 40)))
-    score_files(tiny_run, [inputs], tmp_path / "scores.csv")
-    assert len(rows(tmp_path / "scores.csv")) == 30
-    quarantine = rows(tmp_path / "scores.quarantine.csv")
-    bad = {row["file"].split("/")[-1]: row["reason"] for row in quarantine}
-    assert set(bad) == {"cut.npy", "large.npy"}
-    assert "(40, 40, 1)" in bad["large.npy"] and "(32, 32, 1)" in bad["large.npy"]
+    assert score_files(tiny_run, [inputs], tmp_path / "scores.csv") == 30
+    scored = {row["id"]: row for row in rows(tmp_path / "scores.csv")}
+    assert len(scored) == 32
+    bad = {name: row["status"] for name, row in scored.items() if row["status"] != "ok"}
+    assert set(bad) == {"cut", "large"}
+    assert "(40, 40, 1)" in bad["large"] and "(32, 32, 1)" in bad["large"]
+    assert {scored["cut"][name] for name in ("predicted", "score_ring", "filled_pixels")} == {""}
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["scores.csv"]
 
 
 def test_names_that_are_not_text_and_names_that_are_formulas(tiny_run, image_folder, tmp_path):
@@ -68,13 +70,14 @@ def test_names_that_are_not_text_and_names_that_are_formulas(tiny_run, image_fol
         with open(os.path.join(folder, name), "wb"):
             pass
     assert score_files(tiny_run, [os.fsdecode(folder)], tmp_path / "scores.csv") == len(names)
-    scored = list(read_dicts(tmp_path / "scores.csv"))
+    table = list(read_dicts(tmp_path / "scores.csv"))
+    scored = [row for row in table if row["status"] == "ok"]
     assert len(scored) == len(names)
     assert {os.fsencode(name_from_text(row["file"])) for row in scored} == {
         os.path.join(folder, name) for name in names
     }
     assert {os.fsencode(name_from_text(row["id"])) + b".npy" for row in scored} == set(names)
-    bad = [row["file"] for row in read_dicts(tmp_path / "scores.quarantine.csv")]
+    bad = [row["file"] for row in table if row["status"] != "ok"]
     assert {os.path.basename(os.fsencode(name_from_text(file))) for file in bad} == {
         b"\xfe.npy",
         b"=bad.npy",
@@ -107,6 +110,20 @@ def test_an_output_is_never_overwritten_unasked(tiny_run, image_folder, tmp_path
     output.write_text("id,file,predicted,score_blob,score_ring\n")
     score_files(tiny_run, [image_folder], output, overwrite=True)
     assert len(rows(output)) == 60
+
+
+def test_the_spread_over_turns_and_reflections(tiny_run, image_folder, tmp_path):
+    """As the network itself has it; the scores are those of the images as they are."""
+    files = [image_folder / "ring" / f"{number}.npy" for number in range(5)]
+    score_files(tiny_run, files, tmp_path / "scores.csv", uncertainty="rotations")
+    predictor = Predictor.open(tiny_run)
+    images = np.stack([np.load(file) for file in files])[..., None]
+    turned = [np.rot90(side, k, (1, 2)) for side in (images, images[:, :, ::-1]) for k in range(4)]
+    ways = np.stack([predictor.scores(image) for image in turned])
+    for number, row in enumerate(rows(tmp_path / "scores.csv")):
+        assert float(row["score_ring"]) == pytest.approx(ways[0, number, 1], abs=1e-5)
+        assert float(row["uncertainty"]) == pytest.approx(ways[:, number, 1].std(), abs=1e-5)
+    assert ways[:, :, 1].std(axis=0).max() > 1e-6, "c4 does not know reflections"
 
 
 def test_missing_input_and_output_folder(tiny_run, image_folder, tmp_path):

@@ -15,6 +15,7 @@ from lensnet.data.files.bad_file import reading
 from lensnet.errors import DataError, did_you_mean
 
 __all__ = [
+    "MISSING_WORDS",
     "Catalogue",
     "Row",
     "check_unique",
@@ -30,9 +31,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 # How pandas, R, astropy, databases and spreadsheets write that nothing is known. "None" is not
 # among them: none of these writes it, and it may well be the name of a class.
-_MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "--"})
+MISSING_WORDS = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "--"})
 _NOT_A_NUMBER = frozenset({"nan", "+nan", "-nan"})
-_LONGEST = max(map(len, _MISSING | _NOT_A_NUMBER))
+_LONGEST = max(map(len, MISSING_WORDS | _NOT_A_NUMBER))
 
 # Whole numbers up to here are told apart by double precision.
 _LARGEST_WHOLE = 2.0**53
@@ -48,7 +49,7 @@ def tidy_cell(text: str) -> str:
     # No such word is longer; most cells are.
     if len(text) > _LONGEST:
         return text
-    return "" if text in _MISSING or text.lower() in _NOT_A_NUMBER else text
+    return "" if text in MISSING_WORDS or text.lower() in _NOT_A_NUMBER else text
 
 
 def written(cell: str) -> str:

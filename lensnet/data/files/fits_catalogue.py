@@ -18,7 +18,7 @@ from lensnet.data.files.catalogue_rows import (
 )
 from lensnet.errors import DataError
 
-__all__ = ["FitsCatalogue"]
+__all__ = ["FitsCatalogue", "missing_values", "name_columns"]
 
 
 @final
@@ -39,10 +39,13 @@ class FitsCatalogue(Catalogue):
 
     def rows(self) -> Iterator[Row]:
         """Yields the rows in their order; see `Catalogue`."""
+        from astropy.io import fits
+
         with reading(f"The catalogue {self.path}"):
             table = self._table(self.path)
+            is_text_table = isinstance(table, fits.TableHDU)
             columns = [
-                (name, values, _missing(table, name))
+                (name, values, missing_values(table.columns[name], table.data, is_text_table))
                 for name, values in ((name, _values(table.data, name)) for name in self.columns)
                 if values.ndim == 1
             ]
@@ -60,13 +63,13 @@ class FitsCatalogue(Catalogue):
         with reading(f"The catalogue {path}"), fits.open(path, memmap=False) as hdus:
             for hdu in hdus:
                 if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-                    _name_columns(hdu.header)
+                    name_columns(hdu.header)
                     if hdu.data is not None:
                         return hdu
         raise DataError(f"The catalogue {path} holds no table.")
 
 
-def _name_columns(header: Any) -> None:
+def name_columns(header: Any) -> None:
     """Gives columns that have no name one by their place, for astropy reads no others."""
     for place in range(1, int(header.get("TFIELDS", 0)) + 1):
         if not str(header.get(f"TTYPE{place}", "")).strip():
@@ -78,26 +81,28 @@ def _values(data: Any, name: str) -> Any:
     from astropy.utils.exceptions import AstropyUserWarning
 
     with warnings.catch_warnings():
-        # That a logical value that is neither T nor F becomes False: `_missing` knows of it.
+        # That a logical value that is neither T nor F becomes False: `missing_values` knows of it.
         warnings.simplefilter("ignore", AstropyUserWarning)
         return data[name]
 
 
-def _missing(table: Any, name: str) -> np.ndarray:
+def missing_values(column: Any, data: Any, is_text_table: bool) -> np.ndarray:
     """Returns which values of a column are masked, (N,) bool.
 
     What TNULL names is the number as it is stored, before TSCAL and TZERO. astropy's columns keep
     it as any other number, and make 0 of a text table's.
-    """
-    from astropy.io import fits
 
-    column = table.columns[name]
-    stored = table.data.view(np.ndarray)
-    none = np.zeros(len(table.data), bool)
-    if name not in (stored.dtype.names or ()):  # a column of no width
+    Args:
+        column: what astropy knows of the column.
+        data: the table's rows, or some of them, as astropy reads them.
+        is_text_table: whether the table's numbers are stored as text.
+    """
+    stored = data.view(np.ndarray)
+    none = np.zeros(len(data), bool)
+    if column.name not in (stored.dtype.names or ()):  # a column of no width
         return none
-    raw = stored[name]
-    if isinstance(table, fits.TableHDU):
+    raw = stored[column.name]
+    if is_text_table:
         if raw.dtype.kind != "S":
             return none
         raw = np.char.strip(raw)

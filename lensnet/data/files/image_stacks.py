@@ -171,6 +171,9 @@ class ImageStack:
         What the file unpacks together is read together.
         """
         together = self.images_together
+        if together == 1:
+            yield from map(self._image, indices)
+            return
         size = math.prod(self.array.shape[1:]) * self.array.dtype.itemsize
         window = max(1, _WINDOW_BYTES // max(1, size))
         for start in range(0, len(indices), window):
@@ -189,6 +192,13 @@ class ImageStack:
                     found.update((index, block[index - first].copy()) for index in group)
             for index in wanted:
                 yield found[index]
+
+    def _image(self, index: int) -> np.ndarray | ValueError:
+        """Returns a copy of an image, or why it cannot be read."""
+        try:
+            return self._take(index).copy()
+        except (OSError, ValueError, RuntimeError) as error:
+            return ValueError(f"cannot be read ({first_words(error)})")
 
     def close(self) -> None:
         """Closes the file; it is opened again when an image is asked for."""
@@ -210,7 +220,7 @@ class ImageStack:
                     self._opened = (None, _mapped(self.array.path))
         return self._opened[1]
 
-    def _take(self, place: slice) -> np.ndarray:
+    def _take(self, place: slice | int) -> np.ndarray:
         found = self._source[place]
         return np.asarray(found if self.array.field is None else found[self.array.field])
 
@@ -234,7 +244,8 @@ def _is_hdf5(path: Path) -> bool:
 
 def _mapped(path: Path) -> np.ndarray:
     """Returns the array of an .npy file without reading it; a pickle is refused."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    # Indexing a plain array of the same memory takes half the time that a memmap takes.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 @contextlib.contextmanager

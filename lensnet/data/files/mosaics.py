@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import threading
 import weakref
@@ -18,7 +19,7 @@ from lensnet.data.files.fits_files import HduName, decode_fits, is_compressed
 from lensnet.data.files.fits_scaling import FitsScaling
 from lensnet.data.files.sky_axes import SkyAxes
 
-__all__ = ["CutoutSize", "Mosaic", "opened", "split_hdu"]
+__all__ = ["CutoutSize", "Mosaic", "find_image", "first_pixels", "opened", "split_hdu"]
 
 _BRACKETED = re.compile(r"(?P<path>.+)\[(?P<hdu>[^\[\]]+)\]")
 
@@ -92,7 +93,7 @@ class Mosaic:
             # astropy fails in many ways on files that are damaged or none of its kind.
             raise BadFileError(path, f"not a FITS file ({first_words(error)})") from None
         try:
-            self._hdu = self._find(hdu)
+            self._hdu = find_image(self._hdus, hdu)
             self._axes = SkyAxes(self._hdu, self._hdus)
             self._scaling = FitsScaling.from_header(self._hdu.header)
             self._stored = self._readable()
@@ -135,19 +136,15 @@ class Mosaic:
         Raises:
             ValueError: it would reach over the edge; the message is a reason for the quarantine.
         """
-        from astropy.nddata import NoOverlapError, PartialOverlapError, overlap_slices
-
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError("the position is not on it")
         axes = self._axes
-        try:
-            (rows, columns), _ = overlap_slices(
-                axes.shape, size.of(axes.arcsec_per_pixel), (y, x), mode="strict"
+        rows, columns = (
+            _within(place, side, length)
+            for place, side, length in zip(
+                (y, x), size.of(axes.arcsec_per_pixel), axes.shape, strict=True
             )
-        except NoOverlapError:
-            raise ValueError("the position is not on it") from None
-        except PartialOverlapError:
-            raise ValueError("the cutout reaches over its edge") from None
+        )
         try:
             with self._lock:
                 stored = np.array(self._stored[axes.within(rows, columns)])
@@ -155,20 +152,6 @@ class Mosaic:
             # Decoders fail in many ways on damaged tiles.
             raise ValueError(f"damaged ({first_words(error)})") from None
         return self._scaling(stored)
-
-    def _find(self, hdu: HduName | None) -> Any:
-        if hdu is None:
-            found = next((h for h in self._hdus if h.is_image and len(h.shape) >= 2), None)
-            if found is None:
-                raise RefusedError("no HDU holds an image")
-        else:
-            try:
-                found = self._hdus[hdu]
-            except (KeyError, IndexError):
-                raise RefusedError(f"it has no HDU {hdu!r}") from None
-        if not found.is_image or len(found.shape) < 2:
-            raise RefusedError("holds no image of two axes")
-        return found
 
     def _readable(self) -> Any:
         """Returns what gives the stored numbers when it is sliced, without reading the others."""
@@ -192,6 +175,50 @@ class Mosaic:
             raise RefusedError(str(error)) from None
         self._scaling = FitsScaling()  # is done already
         return pixels.reshape(self._hdu.shape)
+
+
+def find_image(hdus: Any, hdu: HduName | None) -> Any:
+    """Returns the HDU of a name, or the first that holds an image.
+
+    Raises:
+        RefusedError: there is none, or it is not an image.
+    """
+    if hdu is None:
+        found = next((h for h in hdus if h.is_image and len(h.shape) >= 2), None)
+        if found is None:
+            raise RefusedError("no HDU holds an image")
+    else:
+        try:
+            found = hdus[hdu]
+        except (KeyError, IndexError):
+            raise RefusedError(f"it has no HDU {hdu!r}") from None
+    if not found.is_image or len(found.shape) < 2:
+        raise RefusedError("holds no image of two axes")
+    return found
+
+
+def first_pixels(places: np.ndarray, side: int) -> np.ndarray:
+    """Returns the first pixels of cutouts along an axis, as astropy's `Cutout2D` places them.
+
+    Args:
+        places: of their middles, in pixels from the centre of the first, finite.
+        side: how many pixels they have.
+    """
+    return np.ceil(places - side / 2).astype(np.int64)
+
+
+def _within(place: float, side: int, length: int) -> slice:
+    """Returns the pixels of a cutout along an axis of so many.
+
+    Raises:
+        ValueError: they are not all there.
+    """
+    first = math.ceil(place - side / 2)
+    if first + side <= 0 or first >= length:
+        raise ValueError("the position is not on it")
+    if first < 0 or first + side > length:
+        raise ValueError("the cutout reaches over its edge")
+    return slice(first, first + side)
 
 
 @contextlib.contextmanager

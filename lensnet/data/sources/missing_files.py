@@ -25,7 +25,7 @@ def check_named_files(experiment: Experiment) -> None:
         DataError: more of them are missing than may be bad; of a table with more rows than are
             looked at, more than half. Or the table itself cannot be read.
     """
-    if experiment.dataset.table is None or experiment.source_dir is None:
+    if experiment.dataset.source is None or experiment.source_dir is None:
         return
     source = make_source(
         experiment.dataset, experiment.dataset_options, experiment.source_dir, experiment.data.seed

@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 import pytest
+from planned_inputs import read_inputs
 
-from lensnet.data import FileReader, read_inputs
-from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.sources.inputs import list_inputs
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.errors import DataError
@@ -23,9 +22,8 @@ def save(path, value=0.0, shape=(6, 6)):
     return path
 
 
-def read(inputs, **options):
-    options = {"native_shape": SHAPE, **options}
-    return list(itertools.chain.from_iterable(read_inputs(inputs, **options)))
+def read(inputs, shape=SHAPE, **options):
+    return read_inputs(inputs, shape, options=options)
 
 
 def test_files_and_folders_in_order(tmp_path):
@@ -42,14 +40,6 @@ def test_files_and_folders_in_order(tmp_path):
     assert [float(item.image[0, 0, 0]) for item in found] == [4, 2, 1, 3]
     assert found[1].path == str(tmp_path / "field" / "a.npy")
     assert all(item.error is None and item.image.shape == SHAPE for item in found)
-
-
-def test_batches_keep_order_and_count(tmp_path):
-    for index in range(25):
-        save(tmp_path / f"{index:02}.npy", index)
-    batches = list(read_inputs([tmp_path], SHAPE, batch_size=10))
-    assert [len(batch) for batch in batches] == [10, 10, 5]
-    assert [float(item.image[0, 0, 0]) for batch in batches for item in batch] == list(range(25))
 
 
 def test_bad_files_stand_in_their_place(tmp_path):
@@ -71,8 +61,7 @@ def test_bad_files_stand_in_their_place(tmp_path):
 def test_bands_of_folders_and_of_single_files(tmp_path):
     for name, band in itertools.product(("x", "sub/y"), "gr"):
         save(tmp_path / f"{name}_{band}.npy", 100 * (band == "r"))
-    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
-    options = {"native_shape": (6, 6, 2), "reader": reader}
+    options = {"shape": (6, 6, 2), "bands": ["g", "r"]}
     found = read([tmp_path], **options)
     assert [item.id for item in found] == ["x", "sub/y"]
     assert found[0].image[0, 0].tolist() == [0, 100]
@@ -88,18 +77,18 @@ def test_the_band_that_is_bad_is_named(tmp_path):
         save(tmp_path / f"{name}_{band}.npy", 100 * (band == "r"))
     (tmp_path / "empty_r.npy").write_bytes(b"")
     np.save(tmp_path / "gaps_r.npy", np.full((6, 6), np.nan))
-    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
-    found = {item.id: item for item in read([tmp_path], native_shape=(6, 6, 2), reader=reader)}
+    found = {item.id: item for item in read([tmp_path], (6, 6, 2), bands=["g", "r"])}
     assert found["empty"].path == str(tmp_path / "empty_r.npy") == found["empty"].error.path
     assert found["gaps"].path == str(tmp_path / "gaps_r.npy")
-    assert found["good"].error is None and found["good"].path == str(tmp_path / "good_g.npy")
+    assert found["good"].error is None and found["good"].path == ";".join(
+        str(tmp_path / f"good_{band}.npy") for band in "gr"
+    )
 
 
 def test_files_of_no_band_are_not_dropped_in_silence(tmp_path):
     for name in ("x_g", "x_r", "x_z", "deep/y_z"):
         save(tmp_path / "field" / f"{name}.npy", len(name))
-    reader = FileReader(bands=BandPattern(("g", "r"), "{id}_{band}"))
-    options = {"native_shape": (6, 6, 2), "reader": reader}
+    options = {"shape": (6, 6, 2), "bands": ["g", "r"]}
     image, folder = read([tmp_path / "field"], **options)
     assert image.error is None and folder.path == str(tmp_path / "field")
     assert folder.error.reason == (
@@ -114,16 +103,19 @@ def test_files_of_no_band_are_not_dropped_in_silence(tmp_path):
 def test_what_does_not_exist_is_said_before_anything_is_read(tmp_path):
     save(tmp_path / "a.npy")
     with pytest.raises(DataError, match="There is no file or folder"):
-        next(read_inputs([tmp_path / "a.npy", tmp_path / "gone"], SHAPE))
+        read([tmp_path / "a.npy", tmp_path / "gone"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no image"):
         read([tmp_path / "empty"])
 
 
 def test_a_file_that_is_no_image_is_bad(tmp_path):
-    (tmp_path / "notes.txt").write_text("notes")
-    (item,) = read([tmp_path / "notes.txt"])
+    (tmp_path / "notes.md").write_text("notes")
+    (item,) = read([tmp_path / "notes.md"])
     assert "known kinds" in item.error.reason
+    (tmp_path / "list.txt").write_text("notes.md")
+    with pytest.raises(DataError, match="If it is a list of images, name it @"):
+        read([tmp_path / "list.txt"])
 
 
 def test_folders_are_listed_as_they_are_come_to(tmp_path, monkeypatch):
