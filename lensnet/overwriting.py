@@ -26,10 +26,11 @@ __all__ = [
     "LEARNING_RATE_TEST",
     "MARK",
     "RUN",
+    "SELECTION",
     "SERIES",
     "FolderKind",
-    "check_benchmark",
     "check_file_output",
+    "check_json",
     "check_page",
     "check_table",
     "holds_working_directory",
@@ -159,6 +160,35 @@ class FolderKind:
                 f"{self.option}."
             )
 
+    def check_free(self, folder: Path, *, overwrite: bool) -> None:
+        """Checks, before any work, that a folder can be made, or made anew.
+
+        Raises:
+            RunError: it holds something, and is not to be replaced or is not lensnet's own.
+            ConfigurationError: nothing can be written there.
+        """
+        files.check_writable(folder.absolute(), f"Name another place with {self.option}.")
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            self.check_removable(folder)
+        if self.holds_something(folder):
+            if not overwrite:
+                raise RunError(
+                    f"{folder} exists already. Replace it by --overwrite, or name another with "
+                    f"{self.option}."
+                )
+            self.check_removable(folder)
+
+    def make(self, folder: Path, **content: Any) -> None:
+        """Makes a folder that bears the mark, in place of one of the kind that is there.
+
+        Raises:
+            RunError: as `check_removable`.
+        """
+        if self.holds_something(folder):
+            self.empty(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write_mark(folder, **content)
+
     def empty(self, folder: Path) -> None:
         """Removes the files of a folder that lensnet has written; its lock and itself stay.
 
@@ -246,6 +276,16 @@ SERIES = FolderKind(
     within=("seed-*", "fold-*"),
 )
 
+SELECTION = FolderKind(
+    "selection",
+    "a selection function",
+    (
+        *(MARK, "arcs.csv", "completeness.csv", "completeness_map.csv", "left_out.csv"),
+        *("data.yaml", "report.html", "figures/*.png", "images/**"),
+    ),
+    "-o",
+)
+
 LEARNING_RATE_TEST = FolderKind(
     "learning_rate_test",
     "a learning-rate test",
@@ -322,15 +362,19 @@ def check_page(path: Path) -> None:
         )
 
 
-def check_benchmark(path: Path) -> None:
-    """Checks that a JSON file that is to be replaced is a benchmark of lensnet's.
+def check_json(path: Path, kind: str) -> None:
+    """Checks that a JSON file that is to be replaced is one of lensnet's, by its key `kind`.
+
+    Args:
+        path: the file, or nothing yet.
+        kind: what it must be, such as "benchmark".
 
     Raises:
         RunError: something else bears the name.
     """
-    if _start_of_file(path) and _mapping(path).get("kind") != "benchmark":
+    if _start_of_file(path) and _mapping(path).get("kind") != kind:
         raise RunError(
-            f"{path} exists and is not a benchmark that lensnet has written, so it is left alone. "
+            f"{path} exists and is not a {kind} that lensnet has written, so it is left alone. "
             "Name another file with -o."
         )
 

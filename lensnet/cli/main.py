@@ -21,6 +21,7 @@ _COMMANDS = {
     "evaluate": "lensnet.cli.evaluate",
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
+    "threshold": "lensnet.cli.threshold",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",
