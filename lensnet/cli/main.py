@@ -22,6 +22,7 @@ _COMMANDS = {
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
     "threshold": "lensnet.cli.threshold",
+    "selection": "lensnet.cli.selection",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",
