@@ -121,7 +121,6 @@ def _alarms(tests: Iterable[Any]) -> dict[str, Any]:
         "data have moved": float(fit.mean()),
         "prevalence has moved": float(moved.mean()),
         "median estimate": float(np.median([of.prevalence for of in found])),
-        "in interval": None,
     }
 
 
@@ -231,10 +230,10 @@ def main() -> None:
             elif name == "conformal":
                 row = measure_conformal(min(arguments.rounds, 300))
             elif name in PREVALENCES:
-                row = measure_prevalence(name, arguments.rounds)
+                row = measure_prevalence(name, min(arguments.rounds, 300))
             else:
                 source = source or SeeingScores(Path(folder))
-                row = measure_seeing(source, SEEING[name], min(arguments.rounds, 200))
+                row = measure_seeing(source, SEEING[name], min(arguments.rounds, 100))
             results.add("cells", {"cell": name, **row})
             print(f"{name}: {row}, {time.monotonic() - start:.0f} s", flush=True)
     results.close()

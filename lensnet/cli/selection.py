@@ -64,7 +64,7 @@ __all__ = ["command"]
     "--source-magnitude",
     nargs=2,
     type=float,
-    default=(21.0, 25.0),
+    default=(22.0, 26.0),
     show_default=True,
     help="Of the unlensed source in the first band.",
 )

@@ -73,12 +73,15 @@ class Chosen:
     needed: int | None = None
 
     def completeness(self, confidence: float) -> tuple[float, float, float]:
-        """Returns the share found, and the ends of its interval."""
-        return self._rate(int(self.counts.true[0]), self.counts.positives, 1 - confidence)
+        """Returns the share found, and the ends of its interval.
+
+        The same numbers have said where the test stops: half of the risk is left to that.
+        """
+        return self._rate(int(self.counts.true[0]), self.counts.positives, (1 - confidence) / 2)
 
     def false_positive_rate(self, confidence: float) -> tuple[float, float, float]:
-        """Returns the share of the rest that passes, and the ends of its interval."""
-        return self._rate(int(self.counts.false[0]), self.counts.negatives, 1 - confidence)
+        """Returns the share of the rest that passes, and the ends of its interval, as above."""
+        return self._rate(int(self.counts.false[0]), self.counts.negatives, (1 - confidence) / 2)
 
     @staticmethod
     def _rate(number: int, trials: int, risk: float) -> tuple[float, float, float]:

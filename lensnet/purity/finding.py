@@ -151,8 +151,8 @@ def yield_of(chosen: Chosen, claim: Claim) -> dict[str, Any]:
     if claim.objects is None:
         raise ValueError("of a survey without end there is no number of candidates")
     risk, q = 1 - claim.confidence, claim.prevalence
-    true = np.array(chosen.completeness(1 - risk / 4))
-    false = np.array(chosen.false_positive_rate(1 - risk / 4))
+    true = np.array(chosen.completeness(1 - risk / 2))
+    false = np.array(chosen.false_positive_rate(1 - risk / 2))
 
     def expected(rates: FloatArray) -> dict[str, Any]:
         tail = np.array([risk / 4, 1 - risk / 4])
@@ -195,24 +195,24 @@ def _about_survey(
 
 
 def _mixture_warnings(found: MixtureTest, claim: Claim, level: float) -> list[str]:
-    warnings = []
     if found.fit_p_value <= level:
-        warnings.append(
+        # Of other data the proportion of a mixture means nothing.
+        return [
             "The data have moved: the scores of the survey are not a mixture of those of the "
             f"calibration in any proportion (p = {found.fit_p_value:.2g}; the shares below some "
             f"score differ by up to {100 * found.distance:.2g} %). The claim holds for data like "
             "the calibration's: label some objects of the survey and name them with --calibration."
-        )
-    if found.prevalence_p_value <= level:
-        low, high = found.interval
-        is_less = found.prevalence < claim.prevalence
-        then = "the purity is less than claimed" if is_less else "the claim holds all the more"
-        warnings.append(
-            f"The prevalence is not the stated one: the scores of the survey fit "
-            f"{found.prevalence:.3g} best ({low:.2g} to {high:.2g}), not {claim.prevalence:.3g} "
-            f"(p = {found.prevalence_p_value:.2g}). If so, {then}."
-        )
-    return warnings
+        ]
+    if found.prevalence_p_value > level:
+        return []
+    low, high = found.interval
+    is_less = found.prevalence < claim.prevalence
+    then = "the purity is less than claimed" if is_less else "the claim holds all the more"
+    return [
+        f"The prevalence is not the stated one: the scores of the survey fit "
+        f"{found.prevalence:.3g} best ({low:.2g} to {high:.2g}), not {claim.prevalence:.3g} "
+        f"(p = {found.prevalence_p_value:.2g}). If so, {then}."
+    ]
 
 
 def _feature_warnings(found: FeatureTest, level: float) -> list[str]:

@@ -46,7 +46,7 @@ class ArcRanges:
     """
 
     einstein_radius_arcsec: tuple[float, float] = (0.7, 2.5)
-    source_magnitude: tuple[float, float] = (21.0, 25.0)
+    source_magnitude: tuple[float, float] = (22.0, 26.0)
     signal_to_noise: tuple[float, float] | None = None
     source_offset_max: float = 0.45
     colors: tuple[float, ...] = ()

@@ -65,7 +65,7 @@ def test_thresholds_lie_between_scores_and_equal_scores_stay_together():
     assert found.threshold == pytest.approx(0.6)
     assert found.counts.true.tolist() == [3]
     share, low, high = found.completeness(0.95)
-    assert share == 1 and high == 1 and low == pytest.approx(0.025 ** (1 / 3))
+    assert share == 1 and high == 1 and low == pytest.approx(0.0125 ** (1 / 3))
 
 
 def test_samples_of_one_kind_are_refused():
