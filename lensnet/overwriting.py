@@ -26,7 +26,6 @@ __all__ = [
     "LEARNING_RATE_TEST",
     "MARK",
     "RUN",
-    "SELECTION",
     "SERIES",
     "FolderKind",
     "check_file_output",
@@ -160,35 +159,6 @@ class FolderKind:
                 f"{self.option}."
             )
 
-    def check_free(self, folder: Path, *, overwrite: bool) -> None:
-        """Checks, before any work, that a folder can be made, or made anew.
-
-        Raises:
-            RunError: it holds something, and is not to be replaced or is not lensnet's own.
-            ConfigurationError: nothing can be written there.
-        """
-        files.check_writable(folder.absolute(), f"Name another place with {self.option}.")
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            self.check_removable(folder)
-        if self.holds_something(folder):
-            if not overwrite:
-                raise RunError(
-                    f"{folder} exists already. Replace it by --overwrite, or name another with "
-                    f"{self.option}."
-                )
-            self.check_removable(folder)
-
-    def make(self, folder: Path, **content: Any) -> None:
-        """Makes a folder that bears the mark, in place of one of the kind that is there.
-
-        Raises:
-            RunError: as `check_removable`.
-        """
-        if self.holds_something(folder):
-            self.empty(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.write_mark(folder, **content)
-
     def empty(self, folder: Path) -> None:
         """Removes the files of a folder that lensnet has written; its lock and itself stay.
 
@@ -274,16 +244,6 @@ SERIES = FolderKind(
     (MARK, "series.yaml", "summary.json", "summary.csv", "summary.html", "predictions.csv"),
     "--run-dir",
     within=("seed-*", "fold-*"),
-)
-
-SELECTION = FolderKind(
-    "selection",
-    "a selection function",
-    (
-        *(MARK, "arcs.csv", "completeness.csv", "completeness_map.csv", "left_out.csv"),
-        *("data.yaml", "report.html", "figures/*.png", "images/**"),
-    ),
-    "-o",
 )
 
 LEARNING_RATE_TEST = FolderKind(

@@ -112,12 +112,12 @@ def command(run: Path, output: Path, overwrite: bool, **options: Any) -> None:
         lensnet selection runs/survey --galaxies cutouts/ -o selection --pixel-scale 0.2 \\
             --zero-point 25.6 --gain 1800 --psf 0.7
     """
-    from lensnet.overwriting import SELECTION
     from lensnet.run_folder import RunFolder
+    from lensnet.selection.folder import check_folder
 
     folder = RunFolder.open(run)
     folder.check()
-    SELECTION.check_free(output, overwrite=overwrite)
+    check_folder(output, overwrite=overwrite)
     request = _request(folder, options)
 
     from lensnet.cli.startup import start_tensorflow

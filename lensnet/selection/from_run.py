@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lensnet.data.files.file_reader import FileReader
 from lensnet.evaluation import style
-from lensnet.overwriting import SELECTION
 from lensnet.prediction.predictor import Predictor
 from lensnet.run_folder import RunFolder
+from lensnet.selection.folder import make_folder
 from lensnet.selection.measuring import Measured, Request, measure_selection
 from lensnet.selection.page import draw_selection, write_selection_page
 
@@ -29,7 +29,7 @@ def selection_of_run(run: RunFolder, request: Request, folder: Path) -> Measured
     """
     predictor = Predictor.open(run.path)
     experiment = predictor.experiment
-    SELECTION.make(folder, run=experiment.name)
+    make_folder(folder, experiment.name)
     reader = FileReader.from_options(experiment.dataset_options)
     measured = measure_selection(predictor, request, folder, reader)
     drawn = draw_selection(measured)

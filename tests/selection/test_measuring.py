@@ -13,11 +13,11 @@ from lensnet.cli.main import cli
 from lensnet.config.loading import read_document
 from lensnet.datasets.image_folder.folders import folder_source
 from lensnet.datasets.image_folder.options import Options
-from lensnet.errors import DataError
+from lensnet.errors import DataError, RunError
 from lensnet.evaluation.bootstrap import exact_interval
-from lensnet.overwriting import SELECTION
 from lensnet.selection.arcs import ArcRanges
 from lensnet.selection.completeness import completeness_by, quantiles_passed
+from lensnet.selection.folder import check_folder, make_folder
 from lensnet.selection.measuring import Request, measure_selection
 from lensnet.selection.page import draw_selection, write_selection_page
 from lensnet.selection.painting import Photometry
@@ -164,6 +164,18 @@ def test_a_run_on_galaxies_of_a_user(tiny_run, image_folder, tmp_path):
         wide = [*words, "0.5", "--overwrite", "--einstein-radius", "0.8", "9"]
         CliRunner().invoke(cli, wide, catch_exceptions=False)
     # All of it is lensnet's own, and can be replaced.
-    SELECTION.check_free(tmp_path / "found", overwrite=True)
-    SELECTION.make(tmp_path / "found", run="again")
+    check_folder(tmp_path / "found", overwrite=True)
+    make_folder(tmp_path / "found", "again")
     assert [path.name for path in (tmp_path / "found").iterdir()] == ["lensnet.json"]
+
+
+def test_a_folder_that_is_not_ours_stays(tmp_path):
+    check_folder(tmp_path / "new", overwrite=False)
+    make_folder(tmp_path / "new", "run")
+    (tmp_path / "new" / "thesis.tex").write_text("mine")
+    for overwrite, words in ((False, "exists already"), (True, "thesis.tex")):
+        with pytest.raises(RunError, match=words):
+            check_folder(tmp_path / "new", overwrite=overwrite)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="is a file"):
+        check_folder(tmp_path / "file", overwrite=True)
