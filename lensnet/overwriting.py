@@ -28,8 +28,8 @@ __all__ = [
     "RUN",
     "SERIES",
     "FolderKind",
-    "check_benchmark",
     "check_file_output",
+    "check_json",
     "check_page",
     "check_table",
     "holds_working_directory",
@@ -322,15 +322,19 @@ def check_page(path: Path) -> None:
         )
 
 
-def check_benchmark(path: Path) -> None:
-    """Checks that a JSON file that is to be replaced is a benchmark of lensnet's.
+def check_json(path: Path, kind: str) -> None:
+    """Checks that a JSON file that is to be replaced is one of lensnet's, by its key `kind`.
+
+    Args:
+        path: the file, or nothing yet.
+        kind: what it must be, such as "benchmark".
 
     Raises:
         RunError: something else bears the name.
     """
-    if _start_of_file(path) and _mapping(path).get("kind") != "benchmark":
+    if _start_of_file(path) and _mapping(path).get("kind") != kind:
         raise RunError(
-            f"{path} exists and is not a benchmark that lensnet has written, so it is left alone. "
+            f"{path} exists and is not a {kind} that lensnet has written, so it is left alone. "
             "Name another file with -o."
         )
 

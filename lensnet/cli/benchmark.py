@@ -92,7 +92,7 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
         RunError: it exists, and is not to be replaced or not lensnet's own.
     """
     from lensnet.errors import ConfigurationError
-    from lensnet.overwriting import check_benchmark, check_file_output, check_table
+    from lensnet.overwriting import check_file_output, check_json, check_table
 
     if output.suffix.lower() not in _FORMATS:
         raise ConfigurationError(
@@ -100,7 +100,9 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
         )
     is_table = output.suffix.lower() == ".csv"
     check_own = (
-        functools.partial(check_table, columns=_COLUMNS[:3]) if is_table else check_benchmark
+        functools.partial(check_table, columns=_COLUMNS[:3])
+        if is_table
+        else functools.partial(check_json, kind="benchmark")
     )
     check_file_output(output, check_own, overwrite=overwrite)
 

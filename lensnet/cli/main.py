@@ -23,6 +23,8 @@ _COMMANDS = {
     "predict": "lensnet.cli.predict",
     "inspect": "lensnet.cli.inspect",
     "grades": "lensnet.cli.grades",
+    "threshold": "lensnet.cli.threshold",
+    "selection": "lensnet.cli.selection",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",

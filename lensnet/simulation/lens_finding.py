@@ -9,6 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from lensnet.simulation.galaxies import GalaxyPopulation, draw_log_uniform, draw_magnitudes
+from lensnet.simulation.lens_drawing import draw_lens, draw_source_position
 from lensnet.simulation.lensed_light import (
     LensedLight,
     draw_companions,
@@ -23,7 +24,6 @@ from lensnet.simulation.scene import (
     PixelGrid,
     Scene,
     SersicLight,
-    ellipticity,
 )
 from lensnet.simulation.seeding import random_generators
 from lensnet.simulation.simulator import SimulatedImage, label_of
@@ -278,31 +278,17 @@ class LensFindingSimulator:
         """Draws the mass of a galaxy and a source behind it, of no particular brightness."""
         radius = draw_log_uniform(random, *self.einstein_radius_range_arcsec)
         modulus = math.hypot(galaxy.e1, galaxy.e2)
-        axis_ratio = (1.0 - modulus) / (1.0 + modulus)
-        axis_ratio += random.normal(0.0, self.mass_axis_ratio_scatter)
-        angle = 0.5 * math.atan2(galaxy.e2, galaxy.e1)
-        angle += random.normal(0.0, self.mass_angle_scatter_radian)
-        e1, e2 = ellipticity(min(max(axis_ratio, 0.3), 1.0), angle)
-        shear = random.uniform(0.0, self.shear_max)
-        shear_angle = random.uniform(0.0, math.pi)
-        lens = IsothermalLens(
-            einstein_radius_arcsec=radius,
-            e1=e1,
-            e2=e2,
-            gamma1=shear * math.cos(2.0 * shear_angle),
-            gamma2=shear * math.sin(2.0 * shear_angle),
-            center_x_arcsec=galaxy.center_x_arcsec,
-            center_y_arcsec=galaxy.center_y_arcsec,
-        )
-        # The square root makes places uniform in area.
-        distance = radius * self.source_offset_max * math.sqrt(random.uniform())
-        direction = random.uniform(0.0, 2.0 * math.pi)
-        source = self.sources.draw(
+        lens = draw_lens(
             random,
-            1.0,
-            galaxy.center_x_arcsec + distance * math.cos(direction),
-            galaxy.center_y_arcsec + distance * math.sin(direction),
+            radius,
+            ((1.0 - modulus) / (1.0 + modulus), 0.5 * math.atan2(galaxy.e2, galaxy.e1)),
+            (galaxy.center_x_arcsec, galaxy.center_y_arcsec),
+            axis_ratio_scatter=self.mass_axis_ratio_scatter,
+            angle_scatter_radian=self.mass_angle_scatter_radian,
+            shear_max=self.shear_max,
         )
+        place = draw_source_position(random, lens, self.source_offset_max)
+        source = self.sources.draw(random, 1.0, *place)
         return lens, source
 
     def _draw_companions(
