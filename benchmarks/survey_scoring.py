@@ -1,11 +1,12 @@
 """Scoring at survey scale: flat memory, kills, speed beside the bare model, Dask workers, shards.
 
 python benchmarks/survey_scoring.py [--images 200000] [--small 20000] [--rounds 10]
+                                    [--size 64]
                                     [--directory DIRECTORY] [--only speed]
                                     [--output benchmarks/results/survey_scoring.json]
 
-The images are cutouts of 64 x 64 pixels in a .npy stack, made in a temporary directory, and the
-network is a narrow ResNet-18 with its first weights: what is measured is everything around it.
+The images are cutouts of --size pixels a side in a .npy stack, made in a temporary directory, and
+the network is a narrow ResNet-18 with its first weights: what is measured is everything around it.
 Each prediction is a process of its own, `lensnet predict`.
 
 - **speed**: images a second of the bare model on arrays in memory that are preprocessed already,
@@ -42,15 +43,14 @@ import pyarrow.parquet as pq
 from command_line import benchmark_parser, selected
 from reporting import Results, Table, environment
 
-SIZE = 64
 CELLS = ("speed", "killed", "dask", "shards")
 NETWORK = {"backbone": "resnet18", "width": 0.25}
 _RATE = re.compile(r"Scoring images: (\d+) rows in .*, (\d+) a second")
 
 
-def make_images(path: Path, count: int) -> Path:
+def make_images(path: Path, count: int, size: int) -> Path:
     """Writes a stack of noise, a piece at a time."""
-    stack = np.lib.format.open_memmap(path, "w+", np.float32, (count, SIZE, SIZE))
+    stack = np.lib.format.open_memmap(path, "w+", np.float32, (count, size, size))
     rng = np.random.default_rng(0)
     for start in range(0, count, 10_000):
         piece = stack[start : start + 10_000]
@@ -59,7 +59,7 @@ def make_images(path: Path, count: int) -> Path:
     return path
 
 
-def make_run(folder: Path) -> Path:
+def make_run(folder: Path, size: int) -> Path:
     """Makes a run folder of a network with its first weights."""
     import keras
 
@@ -69,7 +69,7 @@ def make_run(folder: Path) -> Path:
     from lensnet.run_folder import RunFolder
 
     keras.utils.set_random_seed(0)
-    shape = (SIZE, SIZE, 1)
+    shape = (size, size, 1)
     content = {
         "name": "survey",
         "task": "binary",
@@ -319,6 +319,7 @@ def main() -> None:
     parser = benchmark_parser(__doc__ or "", "survey_scoring.json", rounds=10)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--small", type=int, default=20_000, help="of `dask` and `shards`")
+    parser.add_argument("--size", type=int, default=64, help="pixels a side")
     parser.add_argument("--batch-size", type=int, default=256, help="of `speed`")
     parser.add_argument("--directory", type=Path, help="where the files go; default a new one")
     arguments = parser.parse_args()
@@ -328,7 +329,7 @@ def main() -> None:
         arguments.output,
         {
             **environment(["lensnet", "tensorflow", "keras", "pyarrow", "dask", "distributed"]),
-            "size": SIZE,
+            "size": arguments.size,
             "network": NETWORK,
             "load_of_the_machine": os.getloadavg()[0],
         },
@@ -337,9 +338,9 @@ def main() -> None:
     is_right = True
     with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
         folder = Path(name)
-        run = make_run(folder / "run")
-        images = make_images(folder / "images.npy", arguments.images)
-        small = make_images(folder / "small.npy", arguments.small)
+        run = make_run(folder / "run", arguments.size)
+        images = make_images(folder / "images.npy", arguments.images, arguments.size)
+        small = make_images(folder / "small.npy", arguments.small, arguments.size)
         if {"dask", "shards"} & set(cells):
             options = ("--partition-rows", 1000, "--batch-size", 256)
             finished(predict(run, small, folder / "small.parquet", *options))

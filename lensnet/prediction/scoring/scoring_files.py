@@ -115,6 +115,8 @@ def score(request: ScoreRequest, start_network: Callable[[], None] = lambda: Non
     if request.check():
         _log.info("%s is whole; there is nothing left to do.", request.output)
         return 0
+    if uncertainty == "rotations":
+        _log.info("Each image is scored in eight ways to lay it, which takes eight times as long.")
     job = _Job(request, run, uncertainty, start_network)
     with _going_on_by(request):
         return job.score_all() if request.shard is None else job.score_shard(request.shard)

@@ -38,8 +38,6 @@ def member(number, outputs, activation):
 
 CASES = {
     "two classes": (MeanOfProbabilities(), 1, "sigmoid", ClassColumns(["no", "yes"])),
-    "three classes": (MeanOfProbabilities(), 3, "softmax", ClassColumns("abc")),
-    "logits of two": (MeanOfLogits(), 1, "sigmoid", ClassColumns(["no", "yes"])),
     "logits of three": (MeanOfLogits(), 3, "softmax", ClassColumns("abc")),
     "targets": (MeanOfTargets(), 1, "linear", TargetColumns(())),
     "targets with sigma": (GaussianMixture(), 2, "softplus", TargetAndSigmaColumns(())),
