@@ -98,7 +98,7 @@ def command(
         check_umap()
     wanted = [*inputs, *([neighbours_of] if neighbours_of is not None else [])]
     if wanted:
-        check_inputs(folder.read_experiment(), wanted)
+        check_inputs(wanted)
     if page is not None:
         check_page_output(page)
     if split is not None:

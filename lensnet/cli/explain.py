@@ -57,7 +57,7 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, images: in
     if output is not None:
         check_page_output(output)
     if inputs:
-        check_inputs(folder.read_experiment(), inputs)
+        check_inputs(inputs)
     else:
         check_report(folder)
 

@@ -92,13 +92,12 @@ def expand(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
             raise DataError(f"There is no file or folder {text}.")
 
 
-def check_inputs(experiment: Experiment, inputs: Sequence[str | os.PathLike[str]]) -> None:
+def check_inputs(inputs: Sequence[str | os.PathLike[str]]) -> None:
     """Refuses inputs none of which holds images, before a model is loaded.
 
     What is bad among others is a row with its reason instead.
 
     Args:
-        experiment: the run's.
         inputs: as of `plan`.
 
     Raises:

@@ -59,7 +59,8 @@ class PlanLoader(FileLoader):
         self.stacks = stacks
         self.size = size
         # Most are read where they were planned, and messages name files as the user did.
-        self._directory = "" if os.path.samefile(directory, ".") else str(directory)
+        is_here = directory.exists() and os.path.samefile(directory, ".")
+        self._directory = "" if is_here else str(directory)
         self._last: tuple[int, _OpenTile] | None = None
 
     def load(self, rows: pa.Table, ahead: int = 128) -> Generator[Loaded, None, None]:  # type: ignore[override]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -190,6 +191,10 @@ def _texts(column: pa.Array) -> pa.Array:
     """Returns a column as text."""
     if pa.types.is_string(column.type):
         return column
+    if pa.types.is_floating(column.type):
+        # Whole numbers as such: "4000000000000001", not "4.000000000000001e+15".
+        with contextlib.suppress(pa.ArrowInvalid):
+            column = column.cast(pa.int64())
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

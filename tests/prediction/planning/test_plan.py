@@ -157,6 +157,14 @@ def test_bad_rows_of_a_table_are_rows(tmp_path):
     assert [row["input_note"] for row in rows] == ["x", "y", "z", None, "twice", None]
 
 
+def test_ids_that_a_table_holds_as_floats_keep_their_digits(tmp_path):
+    np.save(tmp_path / "a.npy", pixels(1))
+    table = Table({"id": [4e15 + 1, 12.0], "file": ["a.npy", "a.npy"]})
+    table.write(tmp_path / "t.fits")
+    rows, _ = loaded(made(tmp_path, [tmp_path / "t.fits"]))
+    assert [row["id"] for row in rows] == ["4000000000000001", "12"]
+
+
 def test_tables_that_name_no_images_say_what_to_do(tmp_path):
     (tmp_path / "t.csv").write_text("name,RA,DEC\na,10,20\n")
     with pytest.raises(DataError, match="--file-column .* or --mosaics"):
@@ -281,12 +289,12 @@ def test_a_plan_is_whole_or_none(tmp_path):
 def test_what_holds_no_image_is_refused_before_a_model_is_loaded(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="notes.txt is not an image.* as @notes.txt"):
-        check_inputs(experiment(), [tmp_path / "notes.txt"])
+        check_inputs([tmp_path / "notes.txt"])
     with pytest.raises(DataError, match="There is no file or folder"):
-        check_inputs(experiment(), [tmp_path / "gone.npy"])
+        check_inputs([tmp_path / "gone.npy"])
     with pytest.raises(DataError, match="pattern"):
-        check_inputs(experiment(), [tmp_path / "*.npy"])
-    check_inputs(experiment(), [tmp_path / "notes.txt", tmp_path])
+        check_inputs([tmp_path / "*.npy"])
+    check_inputs([tmp_path / "notes.txt", tmp_path])
 
 
 def test_parquet_partitions_can_be_read_by_others(tmp_path):
