@@ -30,7 +30,14 @@ def find_chromium() -> str | None:
 
 
 class Chromium:
-    """A browser process with one page; a context manager."""
+    """A browser process with one page; a context manager.
+
+    Args:
+        profile: the folder of what the browser remembers; None for one that is removed at the end.
+    """
+
+    def __init__(self, profile: Path | None = None):
+        self._profile = profile
 
     def __enter__(self) -> Chromium:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -44,7 +51,11 @@ class Chromium:
             os.dup2(taken, 4)
 
         self._process = subprocess.Popen(
-            [find_chromium() or "chromium", *_FLAGS, f"--user-data-dir={self._folder.name}"],
+            [
+                find_chromium() or "chromium",
+                *_FLAGS,
+                f"--user-data-dir={self._profile or self._folder.name}",
+            ],
             pass_fds=(3, 4),
             preexec_fn=as_the_protocol_wants,
             stdout=subprocess.DEVNULL,
@@ -112,9 +123,18 @@ class Chromium:
             self.events.append(self._next())
 
     def evaluate(self, expression: str) -> Any:
-        """Returns what JavaScript gives for an expression."""
-        found = self.do("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Returns what JavaScript gives for an expression, and of a promise what it keeps."""
+        found = self.do(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         return found["result"].get("value")
+
+    def press(self, *keys: str) -> None:
+        """Presses keys of a keyboard one after the other, each as `KeyboardEvent.key` names it."""
+        for key in keys:
+            text = {"text": key} if len(key) == 1 else {}
+            self.do("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+            self.do("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     @property
     def requests(self) -> list[str]:

@@ -134,9 +134,9 @@ def _warnings(merged: MergedGrades) -> list[str]:
             f"{after.grader} on {after.id}: {before.grade}, then {after.grade}"
             for before, after in merged.repeated
         ]
-        count = len(again)
+        listed = _first(again, "; ")
         found.append(
-            f"Graded again by the same grader: {count}. The last grade stays: {_first(again, '; ')}."
+            f"Graded again by the same grader: {len(again)}. The last grade stays: {listed}."
         )
     if merged.unknown:
         found.append(

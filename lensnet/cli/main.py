@@ -21,6 +21,7 @@ _COMMANDS = {
     "evaluate": "lensnet.cli.evaluate",
     "invariance": "lensnet.cli.invariance",
     "predict": "lensnet.cli.predict",
+    "inspect": "lensnet.cli.inspect",
     "grades": "lensnet.cli.grades",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",

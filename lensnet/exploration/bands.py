@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["band_names", "colour_channels"]
+__all__ = ["band_names", "colour_channels", "known_filter"]
 
 # From blue to red, by the last part of a band's name.
 _FILTERS = {name: place for place, name in enumerate(("u", "g", "r", "i", "z", "y", "j", "h", "k"))}
@@ -46,9 +46,21 @@ def colour_channels(names: Sequence[str]) -> tuple[int, int, int] | None:
     """
     if len(names) < 3:
         return None
-    places = [_FILTERS.get(name.replace("-", "_").rpartition("_")[2].lower()) for name in names]
+    places = [known_filter(name) for name in names]
     known = [place for place in places if place is not None]
     if len(set(known)) < len(names):
         return 0, 1, 2
     order = sorted(range(len(names)), key=lambda channel: -(places[channel] or 0))
     return order[0], order[(len(order) - 1) // 2], order[-1]
+
+
+def known_filter(name: str) -> int | None:
+    """Returns the place of a band among the known filters, by wavelength; None for any other.
+
+    Args:
+        name: of a band or a file, whose last part says the filter.
+
+    >>> known_filter("J0029_g"), known_filter("PS1-r"), known_filter("cutout")
+    (1, 2, None)
+    """
+    return _FILTERS.get(name.replace("-", "_").rpartition("_")[2].lower())

@@ -17,7 +17,7 @@ _SHARED = "lensnet.reporting"
 
 
 def render_page(template: str, package: str = _SHARED, **content: Any) -> str:
-    """Returns a page of lensnet: one HTML file that loads nothing and runs nothing.
+    """Returns a page of lensnet: one HTML file that loads nothing, and runs nothing of others.
 
     Args:
         template: the file name of what fills `page.html`, which asks for `title` and `chips`.

@@ -18,7 +18,7 @@ from lensnet.data.files.fits_files import HduName, decode_fits, is_compressed
 from lensnet.data.files.fits_scaling import FitsScaling
 from lensnet.data.files.sky_axes import SkyAxes
 
-__all__ = ["CutoutSize", "Mosaic", "opened", "split_hdu"]
+__all__ = ["CutoutSize", "Mosaic", "find_image", "opened", "split_hdu"]
 
 _BRACKETED = re.compile(r"(?P<path>.+)\[(?P<hdu>[^\[\]]+)\]")
 
@@ -92,7 +92,7 @@ class Mosaic:
             # astropy fails in many ways on files that are damaged or none of its kind.
             raise BadFileError(path, f"not a FITS file ({first_words(error)})") from None
         try:
-            self._hdu = self._find(hdu)
+            self._hdu = find_image(self._hdus, hdu)
             self._axes = SkyAxes(self._hdu, self._hdus)
             self._scaling = FitsScaling.from_header(self._hdu.header)
             self._stored = self._readable()
@@ -156,20 +156,6 @@ class Mosaic:
             raise ValueError(f"damaged ({first_words(error)})") from None
         return self._scaling(stored)
 
-    def _find(self, hdu: HduName | None) -> Any:
-        if hdu is None:
-            found = next((h for h in self._hdus if h.is_image and len(h.shape) >= 2), None)
-            if found is None:
-                raise RefusedError("no HDU holds an image")
-        else:
-            try:
-                found = self._hdus[hdu]
-            except (KeyError, IndexError):
-                raise RefusedError(f"it has no HDU {hdu!r}") from None
-        if not found.is_image or len(found.shape) < 2:
-            raise RefusedError("holds no image of two axes")
-        return found
-
     def _readable(self) -> Any:
         """Returns what gives the stored numbers when it is sliced, without reading the others."""
         if not is_compressed(self._hdu):
@@ -192,6 +178,26 @@ class Mosaic:
             raise RefusedError(str(error)) from None
         self._scaling = FitsScaling()  # is done already
         return pixels.reshape(self._hdu.shape)
+
+
+def find_image(hdus: Any, hdu: HduName | None) -> Any:
+    """Returns the HDU of a name, or the first that holds an image.
+
+    Raises:
+        RefusedError: there is none, or it is not an image.
+    """
+    if hdu is None:
+        found = next((h for h in hdus if h.is_image and len(h.shape) >= 2), None)
+        if found is None:
+            raise RefusedError("no HDU holds an image")
+    else:
+        try:
+            found = hdus[hdu]
+        except (KeyError, IndexError):
+            raise RefusedError(f"it has no HDU {hdu!r}") from None
+    if not found.is_image or len(found.shape) < 2:
+        raise RefusedError("holds no image of two axes")
+    return found
 
 
 @contextlib.contextmanager

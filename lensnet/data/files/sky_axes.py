@@ -94,16 +94,9 @@ class SkyAxes:
         Returns:
             NaN where a position has no place in the projection.
         """
-        from astropy import units
-        from astropy.coordinates import SkyCoord
         from astropy.wcs import NoConvergence
 
-        core = self._wcs.wcs
-        positions = SkyCoord(ra_deg, dec_deg, unit=units.deg, frame="icrs")
-        angles = positions.transform_to(self._frame).spherical
-        # Not astropy's skycoord_to_pixel, which takes x for the axis of the longitude.
-        world = [angles.lon, angles.lat] if core.lng < core.lat else [angles.lat, angles.lon]
-        values = [angle.to_value(unit) for angle, unit in zip(world, core.cunit, strict=True)]
+        values = self._world_of(ra_deg, dec_deg)
         try:
             return np.stack(self._wcs.all_world2pix(*values, 0), axis=-1)
         except NoConvergence as error:
@@ -113,6 +106,50 @@ class SkyAxes:
                 if rows is not None:
                     found[rows] = np.nan
             return found
+
+    def sky_of(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Returns right ascension and declination (ICRS) in degrees of places in pixels, (N, 2).
+
+        Args:
+            x: columns, in pixels from the centre of the first, (N,).
+            y: rows, (N,).
+
+        Returns:
+            NaN where there is no sky.
+        """
+        from astropy import units
+        from astropy.coordinates import SkyCoord
+
+        core = self._wcs.wcs
+        world = self._wcs.all_pix2world(x, y, 0)
+        lon, lat = (world[axis] * units.Unit(core.cunit[axis]) for axis in _order(core))
+        found = np.full((len(lon), 2), np.nan)
+        known = np.isfinite(lon) & np.isfinite(lat)
+        if known.any():
+            there = SkyCoord(lon[known], lat[known], frame=self._frame).transform_to("icrs")
+            found[known] = np.stack([there.ra.deg, there.dec.deg], axis=-1)
+        return found
+
+    def _world_of(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> list[np.ndarray]:
+        """Returns positions (ICRS) in the header's own frame, units and order of axes."""
+        from astropy import coordinates, units
+
+        core = self._wcs.wcs
+        lon: Any = np.asarray(ra_deg, float) * units.deg
+        lat: Any = np.asarray(dec_deg, float) * units.deg
+        # Most mosaics are in this frame, and a transformation takes a millisecond at least.
+        if not isinstance(self._frame, coordinates.ICRS):
+            positions = coordinates.SkyCoord(lon, lat, frame="icrs")
+            angles = positions.transform_to(self._frame).spherical
+            lon, lat = angles.lon, angles.lat
+        # Not astropy's skycoord_to_pixel, which takes x for the axis of the longitude.
+        world = [lon, lat] if core.lng < core.lat else [lat, lon]
+        return [angle.to_value(unit) for angle, unit in zip(world, core.cunit, strict=True)]
+
+
+def _order(core: Any) -> tuple[int, int]:
+    """Returns which axes are longitude and latitude, of the two that lie in the sky."""
+    return (0, 1) if core.lng < core.lat else (1, 0)
 
 
 def _celestial_axes(header: Header, hdus: Any, count: int) -> tuple[Any, list[int]]:

@@ -19,6 +19,7 @@ from lensnet.data.files.band_pattern import BandPattern
 from lensnet.data.files.decoding import image_ending
 from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_files import without_astropy_warnings
+from lensnet.data.files.mosaics import split_hdu
 from lensnet.data.sources.file_source import FileLoader
 from lensnet.data.sources.folder_listing import (
     Example,
@@ -29,7 +30,7 @@ from lensnet.data.sources.folder_remarks import unread_kinds
 from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
 from lensnet.errors import DataError
 
-__all__ = ["Input", "OpenTable", "list_inputs", "read_inputs"]
+__all__ = ["Input", "OpenTable", "examples_of_names", "list_inputs", "read_inputs"]
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _input_of(loaded: Loaded, file: str) -> Input:
 
 def _check_there(paths: Iterable[Path]) -> None:
     for path in paths:
-        if not path.exists() and not path.is_symlink():
+        if not os.path.lexists(split_hdu(str(path))[0]):
             raise DataError(f"There is no file or folder {path}.")
 
 
@@ -152,8 +153,7 @@ def list_inputs(
         if not is_folder:
             others: list[str] = []
             yield from _examples([path.as_posix() for path in group], bands, "", others)
-            for name in others:
-                yield Example(name_as_text(name), (name,), problem=f"it is {_of_no_band(bands)}")
+            yield from _of_none(others, bands)
             continue
         for folder in group:
             found, left_out, example_of_them = False, 0, ""
@@ -182,6 +182,32 @@ def list_inputs(
                 raise DataError(f"The folder {folder} holds no image{wanted}.")
 
 
+def examples_of_names(names: Iterable[str], bands: BandPattern | None) -> Iterator[Example]:
+    """Yields what image files hold that are named one by one, whether or not they are there.
+
+    Bands of an object must lie in one folder, and be named next to each other, unless each band
+    has a folder of its own.
+
+    Args:
+        names: paths of the files, taken as they are needed.
+        bands: how files are named where each band has one of its own; what is of none of the bands
+            is an example with a problem.
+    """
+    if bands is None:
+        yield from _examples(names, None, "", [])
+        return
+    for group in [list(names)] if bands.apart else _by_directory(names):
+        others: list[str] = []
+        yield from _examples(group, bands, "", others)
+        yield from _of_none(others, bands)
+
+
+def _of_none(names: Iterable[str], bands: BandPattern | None) -> Iterator[Example]:
+    """Yields what belongs to none of the bands."""
+    for name in names:
+        yield Example(name_as_text(name), (name,), problem=f"it is {_of_no_band(bands)}")
+
+
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not image_ending(path.name)
 
@@ -199,14 +225,14 @@ def _of_no_band(bands: BandPattern | None) -> str:
 
 
 def _examples(
-    names: Sequence[str], bands: BandPattern | None, prefix: str, others: list[str]
+    names: Iterable[str], bands: BandPattern | None, prefix: str, others: list[str]
 ) -> Iterator[Example]:
     """Yields what files listed together hold, the prefix being no part of their ids.
 
     What is of none of the bands is added to `others`.
     """
     if bands is not None:
-        found, of_no_band = group_bands(names, bands)
+        found, of_no_band = group_bands(list(names), bands)
         others += of_no_band
         for name, files, problem in found:
             yield Example(name_as_text(name), tuple(prefix + f for f in files), problem=problem)
