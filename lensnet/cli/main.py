@@ -23,6 +23,7 @@ _COMMANDS = {
     "predict": "lensnet.cli.predict",
     "inspect": "lensnet.cli.inspect",
     "grades": "lensnet.cli.grades",
+    "learn": "lensnet.cli.learn",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",
