@@ -10,6 +10,7 @@ from lensnet import registry
 from lensnet.datasets.deeplense_axion_mass import options as deeplense_axion_mass
 from lensnet.datasets.deeplense_substructure import options as deeplense_substructure
 from lensnet.datasets.fits_catalog import options as fits_catalog
+from lensnet.datasets.graded import options as graded
 from lensnet.datasets.halo_mass import options as halo_mass
 from lensnet.datasets.image_folder import options as image_folder
 from lensnet.datasets.image_stack import options as image_stack
@@ -25,6 +26,7 @@ for _module in (
     image_folder,
     fits_catalog,
     image_stack,
+    graded,
 ):
     for _spec in _module.SPECS:
         registry.datasets.register(_spec.name, _spec)

@@ -228,6 +228,7 @@ RUN = FolderKind(
         "model.keras",
         "metrics.json",
         "invariance.json",
+        "learning.json",
         "predictions.csv",
         "report.html",
         *(f"figures/{name}.png" for name in _FIGURES),

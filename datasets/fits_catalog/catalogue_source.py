@@ -111,7 +111,13 @@ class CatalogueSource(FileSource):
             group=written(row.cell(options.group_column)),
             problem=problem and f"{row.place}: {problem}",
             position=self._position(row),
+            metadata=self._numbers(row),
         )
+
+    def _numbers(self, row: Row) -> tuple[tuple[str, float], ...]:
+        """Returns the numbers of a row that are kept with its image."""
+        known = ((name, _number(row.cell(name))) for name in self.options.number_columns or ())
+        return tuple((name, number) for name, number in known if number is not None)
 
     def _file(self, cell: str) -> str:
         """Returns the name of a file, of which lensnet itself may have made a text in a table."""

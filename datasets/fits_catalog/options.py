@@ -45,6 +45,12 @@ class Options(FileOptions):
         description="Column that is the same in rows which must share a split. A row without a "
         "value there is bad.",
     )
+    number_columns: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Columns of numbers that are kept with each image under their names, to weigh "
+        "it by (data.example_weights) or to sort results by. An empty cell says nothing.",
+    )
     file_columns: list[str] | None = Field(
         None,
         min_length=1,
@@ -106,7 +112,7 @@ class Options(FileOptions):
     @property
     def unlabelled(self) -> Options:
         """The same for a table that does not say what is to be learned."""
-        unknown = ("label_column", "classes", "target_column", "group_column")
+        unknown = ("label_column", "classes", "target_column", "group_column", "number_columns")
         return self.model_copy(update=dict.fromkeys(unknown))
 
     @property
@@ -121,7 +127,8 @@ class Options(FileOptions):
             "dec_column": self.dec_column if self.cuts else None,
         }
         found = [(option, name) for option, name in named.items() if name is not None]
-        return [*found, *(("file_columns", name) for name in self.files)]
+        numbers = [("number_columns", name) for name in self.number_columns or ()]
+        return [*found, *numbers, *(("file_columns", name) for name in self.files)]
 
     @property
     def needs_table(self) -> bool:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "grades": "lensnet.cli.grades",
     "threshold": "lensnet.cli.threshold",
     "selection": "lensnet.cli.selection",
+    "learn": "lensnet.cli.learn",
     "explain": "lensnet.cli.explain",
     "embed": "lensnet.cli.embed",
     "export": "lensnet.cli.export",

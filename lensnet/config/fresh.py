@@ -45,6 +45,14 @@ def fresh_problems(experiment: Experiment) -> list[Problem]:
                 "with data.fresh as many images of each class are simulated: leave it out",
             )
         )
+    if data.example_weights is not None:
+        found.append(
+            (
+                ("data", "example_weights"),
+                "weights are of prepared images, and with data.fresh those of training are not: "
+                "leave it out",
+            )
+        )
     if experiment.training.folds is not None:
         found.append(
             (

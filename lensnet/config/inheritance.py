@@ -3,7 +3,8 @@
 The file is the other one with its own keys in place of the other's, section by section:
 
 - a list, and any other value that is not a section, is replaced as a whole;
-- so is a section whose `name` changes: another optimizer has other keys.
+- so is a section whose `name` changes: another optimizer has other keys;
+- so are `data.options` where `data.dataset` becomes another.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def _merged(
     section = _section(below.content, at)
     if at and "name" in section and section["name"] != own.get("name", section["name"]):
         section = {}
+    before = section.get("dataset")
+    if at == ("data",) and before is not None and own.get("dataset", before) != before:
+        section = {key: value for key, value in section.items() if key != "options"}
     result: dict[Any, Any] = {}
     for key in (*section, *(key for key in own if key not in section)):
         path = (*at, key)

@@ -147,6 +147,11 @@ class Data(Section):
         "longer. balanced: each batch draws from all classes equally, an epoch being as long as "
         "ever. class_weights: the loss counts all classes alike.",
     )
+    example_weights: str | None = Field(
+        None,
+        description="Name of a number that is known of each image (the metadata in examples.csv), "
+        "by which it is weighed in the loss of training, beside `balance`; the mean is made 1.",
+    )
     fresh: bool = Field(
         False,
         description="For simulated data sets: every epoch has new images, simulated while the "

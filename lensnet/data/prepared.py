@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,16 +15,22 @@ from lensnet.config import Experiment
 from lensnet.config.sections import Splits
 from lensnet.config.target_transform import TargetTransform
 from lensnet.data.augmentation.augmenter import check_augmentations
-from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
+from lensnet.data.pipeline.balance import Balancing, Oversampling
+from lensnet.data.pipeline.example_weights import loss_weights, named_weights
 from lensnet.data.pipeline.fresh_stream import FreshStream, FreshTraining
 from lensnet.data.pipeline.preprocessing import Preprocessing
 from lensnet.data.pipeline.share import Share
 from lensnet.data.pipeline.split_data import SplitData
 from lensnet.data.pipeline.training_stream import TrainingStream
-from lensnet.data.records.index import Index, Quarantined, read_index, read_metadata
+from lensnet.data.records.index import (
+    Index,
+    Quarantined,
+    read_index,
+    read_metadata,
+    warn_of_faults,
+)
 from lensnet.data.records.records import open_records
 from lensnet.data.sources.folds import splits_of_fold
-from lensnet.data.sources.source import ORIENTATION_IGNORED
 from lensnet.data.sources.splits import SPLITS, check_splits
 from lensnet.errors import ConfigurationError, DataError
 
@@ -34,8 +39,6 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 __all__ = ["Examples", "PreparedData"]
-
-_logger = logging.getLogger(__name__)
 
 
 class Examples(NamedTuple):
@@ -94,21 +97,7 @@ class PreparedData:
         }
         self._check_parts()
         self.target_transform = self._fit_target_transform()
-        if self._index.quarantine:
-            _logger.warning(
-                "%d bad files were left out; %s says why.",
-                len(self._index.quarantine),
-                self.directory / "quarantine.csv",
-            )
-        if self._index.num_filled:
-            _logger.warning(
-                "Pixels that are not finite were filled with the median of their band, in %d of "
-                "the images; the metadata in %s say which.",
-                self._index.num_filled,
-                self.directory / "examples.csv",
-            )
-        if self._index.num_oriented:
-            _logger.warning(ORIENTATION_IGNORED, self._index.num_oriented)
+        warn_of_faults(self._index, self.directory)
         self.preprocessing = preprocessing or self._fit_preprocessing()
         if self.preprocessing.native_shape != self.native_shape:
             raise DataError(
@@ -175,13 +164,19 @@ class PreparedData:
         """Returns the batches in an epoch of training, as `training_batches` makes them."""
         return self._stream(batch_size, smallest_batch).steps_per_epoch
 
-    @property
-    def class_weights(self) -> tuple[float, ...] | None:
-        """The weight of each class with `balance: class_weights`, else None."""
-        if self.experiment.data.balance != "class_weights" or not self.classes:
-            return None
-        weights = class_weights(self._records["train"].labels, len(self.classes))
-        return tuple(weights.tolist())
+    @functools.cached_property
+    def training_weights(self) -> np.ndarray | None:
+        """The weight of each training example in the loss, (N,) float32; None where all have 1.
+
+        Raises:
+            ConfigurationError: `data.example_weights` names no number that all of them have.
+        """
+        name, values = self.experiment.data.example_weights, None
+        examples = self.examples("train")
+        if name is not None:
+            values = named_weights(self.metadata("train"), name, examples.ids.tolist())
+        balanced = self.experiment.data.balance == "class_weights"
+        return loss_weights(examples.labels, len(self.classes) if balanced else 0, values)
 
     @property
     def target_mean(self) -> float | None:
@@ -244,7 +239,7 @@ class PreparedData:
                 the size of the whole batch comes before the rest.
 
         Returns:
-            Batches (images, labels), or (images, labels, weights) with `balance: class_weights`.
+            Batches (images, labels), or (images, labels, weights): see `training_weights`.
 
         Raises:
             ValueError: there is no epoch from `first_epoch` to `epochs`, or no such step.
@@ -290,14 +285,13 @@ class PreparedData:
     def _stream(self, batch_size: int, smallest_batch: int) -> TrainingStream | FreshStream:
         if self._fresh is not None:
             return self._fresh.stream(self._split_data("train"), batch_size, self._encode)
-        weights = self.class_weights
         return TrainingStream(
             self._split_data("train"),
             batch_size,
             seed=self.experiment.seed,
             augmentation=self.experiment.data.augmentation,
             balance=self._balance,
-            class_weights=None if weights is None else np.array(weights, np.float32),
+            weights=self.training_weights,
             smallest_batch=smallest_batch,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lensnet.reporting import content, facts
 from lensnet.reporting.figure_captions import embed
+from lensnet.reporting.learning_file import gain_table
 from lensnet.reporting.page_output import replace_page
 from lensnet.reporting.page_rendering import render_page
 from lensnet.reporting.run_contents import RunContents, read_run_contents
@@ -58,6 +59,8 @@ def render(run: RunContents) -> str:
         calibration=content.calibration_sentence(run),
         search_tables=content.search_tables(run),
         rotation_table=content.rotation_table(run),
+        learned=run.learned,
+        gain_table=gain_table(run.learned),
         figures=figures,
         data_facts=facts.data_facts(run),
         member_table=facts.member_table(run),

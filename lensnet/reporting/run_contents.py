@@ -24,6 +24,7 @@ from lensnet.config.task import TaskSpec
 from lensnet.csv_tables import read_dicts
 from lensnet.errors import ConfigurationError, RunError
 from lensnet.model_file import check_expansion
+from lensnet.reporting.learning_file import LearningFile, parse_learning
 from lensnet.reporting.metrics_file import (
     MetricsFile,
     RotationSet,
@@ -57,6 +58,7 @@ class RunContents:
         figures: The PNG files of `figures/`, by name.
         parameters: Number of weights in `model.keras`; None where it cannot be told.
         date: When the run was started, or as near to that as its files tell.
+        learned: What a round of `lensnet learn` has gained; empty where it was none.
         ensemble: What the runs of an ensemble, and it, reach on the validation split.
         problems: What is missing or unreadable, in sentences.
     """
@@ -77,6 +79,7 @@ class RunContents:
     figures: list[Path] = field(default_factory=list)
     parameters: int | None = None
     date: datetime | None = None
+    learned: LearningFile = field(default_factory=LearningFile)
     ensemble: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -161,6 +164,7 @@ def read_run_contents(run_dir: str | os.PathLike[str]) -> RunContents:
         figures=_figures(path / "figures", problems),
         parameters=_parameters(trained / "model.keras", problems),
         date=_date(path, environment),
+        learned=_learned(path / "learning.json", problems),
         ensemble=_ensemble(trained / "ensemble.json", problems) if is_ensemble else [],
         problems=problems,
     )
@@ -231,6 +235,10 @@ def _metrics(path: Path, problems: list[str]) -> MetricsFile:
         problems.append("metrics.json is missing: the run was not evaluated yet")
         return MetricsFile()
     return parse_metrics(_json(path, problems))
+
+
+def _learned(path: Path, problems: list[str]) -> LearningFile:
+    return parse_learning(_json(path, problems)) if path.is_file() else LearningFile()
 
 
 def _ensemble(path: Path, problems: list[str]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lensnet.simulation.cosmology import einstein_radius_arcsec
     from lensnet.simulation.halo_mass import HaloMassSimulator
     from lensnet.simulation.lens_finding import LensFindingSimulator
+    from lensnet.simulation.look_alikes import LookAlikeSimulator
     from lensnet.simulation.observation import KIDS_R_BAND, ObservationConfig
     from lensnet.simulation.parallel import simulate_many
     from lensnet.simulation.reference import render_with_lenstronomy
@@ -35,6 +36,7 @@ __all__ = [
     "KIDS_R_BAND",
     "HaloMassSimulator",
     "LensFindingSimulator",
+    "LookAlikeSimulator",
     "ObservationConfig",
     "SimulatedImage",
     "Simulator",
@@ -48,6 +50,7 @@ _MODULES = {
     "KIDS_R_BAND": "observation",
     "HaloMassSimulator": "halo_mass",
     "LensFindingSimulator": "lens_finding",
+    "LookAlikeSimulator": "look_alikes",
     "ObservationConfig": "observation",
     "SimulatedImage": "simulator",
     "Simulator": "simulator",

@@ -232,14 +232,7 @@ class LensFindingSimulator:
             random_generators(f"lens_finding/{class_name}", index, seed, count=5)
         )
         observation = self.observation
-        psf = observation.draw_psf(galaxy_random)
-        offset = self.galaxy_offset_max_arcsec
-        galaxy_magnitude = galaxy_random.uniform(*self.galaxy_magnitude_range)
-        galaxy = self.galaxies.draw(
-            galaxy_random,
-            observation.flux(galaxy_magnitude),
-            *galaxy_random.uniform(-offset, offset, size=2).tolist(),
-        )
+        psf, galaxy, galaxy_magnitude = self._draw_galaxy(galaxy_random)
         lens, source = self._draw_lens(galaxy, lens_random)
         magnitude = lens_random.uniform(*self.source_magnitude_range)
         light = measure_lensed_light(lens, source, observation.flux(magnitude), psf, self._stamp())
@@ -261,6 +254,26 @@ class LensFindingSimulator:
             metadata["num_companions"] = float(len(companions))
         rest = Scene(psf, foreground=(galaxy, *self._draw_field(field_random)))
         return _Drawn(label, rest, added, metadata, noise_random)
+
+    def unlensed_scene(self, random: np.random.Generator) -> Scene:
+        """Draws a galaxy of the survey, the first of the foreground, and the field around it.
+
+        It has neither a source nor companions: what other simulators add theirs to.
+        """
+        psf, galaxy, _ = self._draw_galaxy(random)
+        return Scene(psf, foreground=(galaxy, *self._draw_field(random)))
+
+    def _draw_galaxy(self, random: np.random.Generator) -> tuple[GaussianPsf, SersicLight, float]:
+        """Draws the seeing, the central galaxy and its magnitude."""
+        psf = self.observation.draw_psf(random)
+        offset = self.galaxy_offset_max_arcsec
+        magnitude = random.uniform(*self.galaxy_magnitude_range)
+        galaxy = self.galaxies.draw(
+            random,
+            self.observation.flux(magnitude),
+            *random.uniform(-offset, offset, size=2).tolist(),
+        )
+        return psf, galaxy, magnitude
 
     def _stamp(self) -> PixelGrid:
         """Returns pixels around a lens that hold any lensed image, whatever the image size.

@@ -49,7 +49,7 @@ def batches_from(
             smallest_batch=smallest,
             share=share,
         )
-        return as_learned(batches, data)
+        return as_learned(batches, data, weighed=data.training_weights is not None)
 
     def to_validate_on(share: Share | None) -> Any:
         batches = as_learned(data.batches("validation", validation_size, share), data)
@@ -63,12 +63,23 @@ def batches_from(
     )
 
 
-def as_learned(batches: Any, data: PreparedData) -> Any:
+def as_learned(batches: Any, data: PreparedData, *, weighed: bool = False) -> Any:
     """Returns batches whose targets are as the network learns them: see `data.target_transform`.
 
-    They have no weights, and may have the size of the whole batch before them.
+    Args:
+        batches: which may have the size of the whole batch before them.
+        data: whose batches they are.
+        weighed: whether weights come after the targets.
     """
     transform = data.target_transform
     if transform is None:
         return batches
-    return batches.map(lambda *batch: (*batch[:-1], transform.learned(batch[-1], keras.ops.log10)))
+
+    place = -2 if weighed else -1
+
+    def learned(*batch: Any) -> tuple[Any, ...]:
+        parts = list(batch)
+        parts[place] = transform.learned(parts[place], keras.ops.log10)
+        return tuple(parts)
+
+    return batches.map(learned)

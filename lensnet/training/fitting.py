@@ -89,6 +89,7 @@ def fit(
         resolved, data = open_data(experiment, run if resuming else None)
         _check_averaging(experiment, data)
         _check_batches(resolved, data, strategy)
+        _check_weights(data)
         check_accumulation(experiment, data, strategy)
         if held is not None:
             if not resuming:
@@ -136,6 +137,11 @@ def _check_batches(experiment: Experiment, data: PreparedData, strategy: Any) ->
         "validation": len(data.examples("validation").ids),
     }
     check_batches(experiment.training.batch_size, counts, smallest_batch(strategy))
+
+
+def _check_weights(data: PreparedData) -> None:
+    """Refuses, before the training, weights that the images do not have."""
+    _ = data.training_weights
 
 
 def _check_averaging(experiment: Experiment, data: PreparedData) -> None:

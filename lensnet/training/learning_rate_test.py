@@ -201,7 +201,11 @@ def _curve_of(experiment: Experiment, steps: int) -> LearningRateCurve:
         LOWEST_RATE,
         HIGHEST_RATE,
     )
-    batches = as_learned(data.training_batches(training.batch_size, epochs=epochs), data)
+    batches = as_learned(
+        data.training_batches(training.batch_size, epochs=epochs),
+        data,
+        weighed=data.training_weights is not None,
+    )
     with data.feeding():
         return measure_curve(model, batches, steps=steps, batches_per_step=summed)
 

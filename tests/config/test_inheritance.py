@@ -3,7 +3,7 @@
 import pytest
 
 from lensnet import config
-from lensnet.config.loading import load_ensemble_file
+from lensnet.config.loading import load_ensemble_file, open_document
 from lensnet.errors import ConfigurationError
 
 RECIPE = """\
@@ -49,6 +49,15 @@ def test_sections_merge_and_lists_do_not(files):
 def test_a_section_of_another_name_keeps_nothing_of_the_old_one(files):
     optimizer = config.load(files / "row.yaml").training.optimizer
     assert optimizer.learning_rate == 0.01, "SGD's own default, and not AdamW's rate"
+
+
+def test_another_data_set_keeps_no_options_of_the_old_one(files):
+    for options, expected in (("", None), (", options: {a: 1}", {"a": 1})):
+        (files / "other.yaml").write_text(
+            f"base: row.yaml\ndata: {{dataset: rotated_mnist{options}}}\n"
+        )
+        data = open_document(files / "other.yaml").content["data"]
+        assert data.get("options") == expected and data["image_size"] == 48
 
 
 def test_what_is_written_has_no_base(files):

@@ -131,6 +131,10 @@ def test_the_task_decides_the_default_loss(write):
             r'data\.fresh: "rotated_mnist" reads files, .* set: .*lens_finding/simulated',
         ),
         (
+            "data={dataset: lens_finding/simulated, fresh: true, example_weights: flux}",
+            r"data\.example_weights: weights are of prepared images",
+        ),
+        (
             "data={dataset: lens_finding/simulated, fresh: true, balance: balanced}",
             r"data\.balance: with data\.fresh as many images of each class",
         ),

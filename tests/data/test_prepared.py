@@ -30,7 +30,7 @@ def test_shapes_counts_and_splits(source, make_experiment):
     counts = [data.counts(split) for split in ("train", "validation", "test")]
     assert counts == [{"a": 24, "b": 24}, {"a": 3, "b": 3}, {"a": 3, "b": 3}]
     assert data.steps_per_epoch(16) == 3
-    assert data.target_mean is None and data.class_weights is None and data.quarantine == ()
+    assert data.target_mean is None and data.training_weights is None and data.quarantine == ()
     images, _ = next(iter(data.batches("test", 4)))
     assert images.dtype == "float32" and images.shape[1:] == (6, 6, 1)
 

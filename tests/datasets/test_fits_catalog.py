@@ -17,6 +17,7 @@ from lensnet.data import prepare
 from lensnet.datasets.fits_catalog.catalogue_source import CatalogueSource
 from lensnet.datasets.fits_catalog.options import Options
 from lensnet.errors import DataError
+from lensnet.training.batches import as_learned
 
 
 def pixels(index, band, size=9):
@@ -55,6 +56,42 @@ def test_a_file_column_for_each_band(survey, prepare_catalogue, read_back):
         np.testing.assert_array_equal(record.image, expected)
         assert record.value == "abc"[index % 3]
         assert record.file == f"images/J{index}_r.fits;images/J{index}_g.fits"
+
+
+def test_numbers_are_kept_with_each_image_and_weigh_it(survey, make_experiment, read_back):
+    data = prepare(
+        make_experiment(
+            "fits_catalog",
+            "regression",
+            source_dir=survey,
+            options={"target_column": "pair", "number_columns": ["z"], "file_columns": ["r"]},
+            example_weights="z",
+            augmentation=[],
+        )
+    )
+    records = read_back(data)
+    assert len(records) == 30
+    for name, record in records.items():
+        number = int(name.removeprefix("images/J").removesuffix("_r"))
+        assert record.metadata == {"z": pytest.approx(0.1 * number)}
+    weights = dict(zip(data.examples("train").ids, data.training_weights, strict=True))
+    z = np.array([records[name].metadata["z"] for name in weights])
+    np.testing.assert_allclose(list(weights.values()), z / z.mean(), rtol=1e-6)
+    known = {
+        records[name].image.tobytes(): (records[name].value, weights[name]) for name in weights
+    }
+    raw = dict(zip(weights, np.concatenate(list(data.raw_batches("train", 8))), strict=True))
+    assert {image.tobytes() for image in raw.values()} == known.keys()
+    # As they are learned: the target transformed, the weight not.
+    learned = as_learned(data.training_batches(8, epochs=1), data, weighed=True)
+    targets = np.concatenate([targets.numpy()[:, 0] for _, targets, _ in learned])
+    given = np.concatenate([given.numpy() for _, _, given in learned])
+    assert abs(targets.mean()) < 1e-5 and targets.std() == pytest.approx(1, rel=1e-3)
+    assert len(given) == len(known) and sorted(given) == sorted(weights.values())
+    mean, spread = data.target_mean, data.target_std
+    for target, weight in zip(targets, given, strict=True):
+        pair = round(float(target) * spread + mean)
+        assert weight in {w for v, w in known.values() if v == pair}
 
 
 def test_targets(survey, prepare_catalogue, read_back):

@@ -195,3 +195,28 @@ def test_marks_of_direction_are_written_out(run):
     for shown in ("\\u202egalaxy", "lens\\u200f", "two lines", "bell\\u0007"):
         assert shown in text
     assert not set("\u202e\u200f\x07") & set(text)
+
+
+def test_what_a_round_of_learning_has_gained_is_shown(tmp_path):
+    run = write_run(tmp_path / "run")
+    gain = {"images": f"held-out {EVIL}", "examples": 40, "metric": "roc_auc", "test": "DeLong"}
+    gain |= {"before": 0.7, "after": 0.9, "low": 0.1, "high": 0.3, "p_value": 0.001}
+    content = {
+        "before": f"runs/{EVIL}",
+        "candidates": {"held_out": {"lens": 9, EVIL: 31}, "train": {"lens": "many"}},
+        "weights": "They count as 34 of 80.",
+        "gain": [gain, {**gain, "after": None}, {**gain, "metric": 3}, "more"],
+        "remarks": [f"{EVIL} is left out."],
+    }
+    (run / "learning.json").write_text(json.dumps(content))
+    page = Page(write_report(run))
+    for words in (
+        "What the grades have brought",
+        "+0.2000 (+0.1000 to +0.3000)",
+        "held out: 9 lens",
+    ):
+        assert words in page.text, words
+    assert "They count as 34 of 80." in page.text and page.text.count("DeLong") == 1
+    assert "<img src=x" not in (run / "report.html").read_text()
+    (run / "learning.json").write_text("[]")
+    assert "learning.json holds no mapping" in Page(write_report(run)).text

@@ -1,4 +1,4 @@
-"""What is done about classes of unequal size, in the training split alone."""
+"""How often the examples of classes of unequal size come, in the training split alone."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ import tensorflow as tf
 
 from lensnet.data.augmentation import stateless_random
 
-__all__ = ["Balancing", "Oversampling", "class_weights"]
-
-
-def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns a weight for each class that makes all classes count alike, (num_classes,) float32.
-
-    The mean weight of the examples is 1, so that the size of the loss stays what it is.
-
-    Args:
-        labels: (N,) int, each class among them.
-        num_classes: how many there are.
-
-    >>> class_weights(np.array([0, 0, 0, 1]), 2).tolist()
-    [0.6666666865348816, 2.0]
-    """
-    counts = np.bincount(labels, minlength=num_classes)
-    return (len(labels) / (num_classes * counts)).astype(np.float32)
+__all__ = ["Balancing", "Oversampling"]
 
 
 @dataclass(frozen=True, eq=False)

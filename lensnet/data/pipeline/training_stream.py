@@ -44,8 +44,8 @@ class TrainingStream:
         seed: of shuffling and augmentation.
         augmentation: random changes, in order.
         balance: how often examples come that are of classes of unequal size; None for once.
-        class_weights: (K,) float32, the weight of each class in the loss; None for 1. Where labels
-            are mixed, weights are mixed alike.
+        weights: (N,) float32, the weight of each example in the loss; None for 1. Where labels are
+            mixed, weights are mixed alike.
     """
 
     data: SplitData
@@ -53,7 +53,7 @@ class TrainingStream:
     seed: int
     augmentation: Sequence[Augmentation] = ()
     balance: Oversampling | Balancing | None = None
-    class_weights: np.ndarray | None = None
+    weights: np.ndarray | None = None
     smallest_batch: int = 1
 
     @property
@@ -99,7 +99,11 @@ class TrainingStream:
 
     def _loader(self, share: Share | None) -> Callable[..., tuple[tf.Tensor, ...]]:
         """Returns what makes a batch of (records or nothing, positions, seeds)."""
-        labels = self.data.all_labels
+        labels, number_of_labels = self.data.all_labels, self.data.labels.shape[1]
+        weighs = self.weights is not None
+        if self.weights is not None:
+            # A column beside the labels, they are mixed as these are.
+            labels = in_memory(np.column_stack([self.data.labels, self.weights]))
         images = self.data.all_images if self.data.is_cached else None
         by_position = self._is_by_position
         augment = augmenter(self.augmentation, self.data.preprocessing.image_shape)
@@ -118,8 +122,9 @@ class TrainingStream:
                 pixels = self.data.load(records[loaded])
             changed = augment(pixels, tf.gather(labels, positions), seeds)
             batch = tuple(values[kept] for values in changed)
-            if self.class_weights is not None:
-                batch = *batch, _weights(batch[1], self.class_weights)
+            if weighs:
+                mixed = batch[1]
+                batch = batch[0], mixed[:, :number_of_labels], mixed[:, number_of_labels]
             return with_size(share, count, batch)
 
         return load
@@ -230,10 +235,3 @@ class TrainingStream:
 
 def _ascending(drawn: tf.Tensor) -> tf.Tensor:
     return tf.argsort(tf.bitcast(drawn, tf.int64), stable=True)
-
-
-def _weights(labels: tf.Tensor, class_weights: np.ndarray) -> tf.Tensor:
-    """Returns the weight (N,) of each example by its label: (N, K), or (N, 1) of two classes."""
-    if labels.shape[1] == 1 and len(class_weights) == 2:
-        labels = tf.concat([1 - labels, labels], axis=1)
-    return tf.reduce_sum(tf.constant(class_weights, tf.float32) * labels, axis=1)

@@ -11,6 +11,7 @@ nothing of each other; `merge_shard_indexes` makes one list of them.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 
 from lensnet.csv_tables import TableWriter, name_as_text, open_for_writing, read_table
-from lensnet.data.sources.source import FILLED, ORIENTATION, Loaded
+from lensnet.data.sources.source import FILLED, ORIENTATION, ORIENTATION_IGNORED, Loaded
 from lensnet.errors import DataError
 
 __all__ = [
@@ -35,7 +36,10 @@ __all__ = [
     "merge_shard_indexes",
     "read_index",
     "read_metadata",
+    "warn_of_faults",
 ]
+
+_logger = logging.getLogger(__name__)
 
 EXAMPLES = "examples.csv"
 QUARANTINE = "quarantine.csv"
@@ -215,6 +219,30 @@ def read_index(directory: Path, classes: Sequence[str]) -> Index:
         num_filled=num_filled,
         num_oriented=num_oriented,
     )
+
+
+def warn_of_faults(index: Index, directory: Path) -> None:
+    """Says which examples were left out, filled, or not turned as their files say.
+
+    Args:
+        index: what the lists say.
+        directory: where they lie.
+    """
+    if index.quarantine:
+        _logger.warning(
+            "%d bad files were left out; %s says why.",
+            len(index.quarantine),
+            directory / QUARANTINE,
+        )
+    if index.num_filled:
+        _logger.warning(
+            "Pixels that are not finite were filled with the median of their band, in %d of "
+            "the images; the metadata in %s say which.",
+            index.num_filled,
+            directory / EXAMPLES,
+        )
+    if index.num_oriented:
+        _logger.warning(ORIENTATION_IGNORED, index.num_oriented)
 
 
 def read_metadata(directory: Path, ids: Iterable[str]) -> dict[str, np.ndarray]:

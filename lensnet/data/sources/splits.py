@@ -202,7 +202,8 @@ class SplitPlan:
         if self.folds is not None:
             return fold_names(self.folds)
         asked = SPLITS if self.fractions is not None else (*found, *self.cut)
-        return [split for split in SPLITS if split in asked]
+        others = sorted({split for split in asked if split not in SPLITS})
+        return [*(split for split in SPLITS if split in asked), *others]
 
     def check_listed(self, examples: Iterable[Example], classes: Sequence[str]) -> None:
         """Checks that each class has enough images to be divided, before any is read.

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from lensnet.data.augmentation import stateless_random
-from lensnet.data.pipeline.balance import Balancing, Oversampling, class_weights
+from lensnet.data.pipeline.balance import Balancing, Oversampling
 
 LABELS = np.array([0] * 10 + [1] * 4 + [2] * 7)
 POSITIONS = tf.range(len(LABELS), dtype=tf.int64)
@@ -83,11 +83,3 @@ def test_a_class_is_gone_through_again_and_again_across_epochs():
 
 def test_the_seed_of_balancing_changes_the_order():
     assert not np.array_equal(balanced(0)[0], balanced(0, seed=1)[0])
-
-
-def test_class_weights_make_classes_count_alike():
-    weights = class_weights(LABELS, 3)
-    assert weights.dtype == np.float32
-    totals = np.bincount(LABELS) * weights
-    np.testing.assert_allclose(totals, totals[0], rtol=1e-6)
-    np.testing.assert_allclose(weights[LABELS].mean(), 1, rtol=1e-6)

@@ -1,0 +1,1 @@
+"""The graded data set."""
