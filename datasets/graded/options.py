@@ -133,6 +133,10 @@ class Options(DatasetOptions):
             )
         return self.base
 
+    def read_as(self, dataset: str) -> tuple[str, DatasetOptions]:
+        """Returns the base; see `DatasetOptions`."""
+        return self.known_base.dataset, self.known_base.checked_options
+
     # How files of the base's kind are read, for `FileReader.from_options`.
 
     @property
@@ -193,6 +197,5 @@ SPECS = (
         options=Options,
         offers=("classes",),
         inspect=inspect,
-        table="lensnet.datasets.graded.new_tables:open_table",
     ),
 )

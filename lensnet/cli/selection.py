@@ -132,7 +132,7 @@ def command(run: Path, output: Path, overwrite: bool, **options: Any) -> None:
 def _request(folder: Any, options: dict[str, Any]) -> Any:
     """What is asked, checked before TensorFlow is started."""
     from lensnet.errors import ConfigurationError
-    from lensnet.prediction.requests import check_inputs
+    from lensnet.prediction.planning import check_inputs
     from lensnet.purity.samples import class_looked_for
     from lensnet.selection.arcs import ArcRanges
     from lensnet.selection.measuring import Request
@@ -163,7 +163,7 @@ def _request(folder: Any, options: dict[str, Any]) -> Any:
         options["gains"] or (math.inf,),
         read_kernels(options["psf"], scale, bands),
     )
-    check_inputs(folder.read_experiment(), options["galaxies"])
+    check_inputs(options["galaxies"])
     return Request(
         options["galaxies"],
         photometry,

@@ -34,6 +34,14 @@ class DatasetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    def read_as(self, dataset: str) -> tuple[str, DatasetOptions]:
+        """Returns the data set, and its options, that says how further images are read.
+
+        Args:
+            dataset: the one whose options these are; another where it only adds to that.
+        """
+        return dataset, self
+
 
 class FileOptions(DatasetOptions):
     """Options of the data sets that read the user's files."""

@@ -106,6 +106,11 @@ class Experiment(Section):
         return self.dataset.options.model_validate(self.data.options)
 
     @property
+    def read_as(self) -> tuple[str, DatasetOptions]:
+        """The name and the options of the data set that says how further images are read."""
+        return self.dataset_options.read_as(self.data.dataset)
+
+    @property
     def backbone(self) -> BackboneSpec:
         """The specification of `model.backbone`."""
         return registry.backbones.get(self.model.backbone)

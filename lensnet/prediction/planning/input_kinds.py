@@ -162,7 +162,7 @@ def _kind_of_folder(experiment: Experiment, path: Path) -> Kind:
             break
         if name.lower().endswith(".parquet"):
             return TableInput(path)
-    dataset, options = experiment.data.dataset, experiment.dataset_options
+    dataset, options = experiment.read_as
     if dataset == "image_stack":
         from lensnet.datasets.image_stack.contents import find_images
 
@@ -220,8 +220,8 @@ def stack_array(path: Path, experiment: Experiment) -> tuple[StoredArray, Sequen
     from lensnet.datasets.image_stack.contents import contents_of
     from lensnet.datasets.image_stack.stack_options import Options
 
-    is_trained = experiment.data.dataset == "image_stack"
-    options: Any = experiment.dataset_options if is_trained else Options()
+    dataset, trained = experiment.read_as
+    options: Any = trained if dataset == "image_stack" else Options()
     options = options.unlabelled
     if path.name.lower().endswith(".npy"):
         options = options.model_copy(update={"images": None, "ids": None})

@@ -74,8 +74,8 @@ class PlannedRows:
 
     def __post_init__(self) -> None:
         self.reader = FileReader.from_options(self.experiment.dataset_options)
-        is_catalogue = self.experiment.data.dataset == "fits_catalog"
-        self._trained: Any = self.experiment.dataset_options if is_catalogue else None
+        dataset, options = self.experiment.read_as
+        self._trained: Any = options if dataset == "fits_catalog" else None
         self._kinds = list(kinds_of(self.experiment, self.native_shape, self.inputs))
         self._tables: dict[Path, Table] = {
             kind.path: open_table(kind.path) for kind in self._kinds if isinstance(kind, TableInput)
