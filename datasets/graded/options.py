@@ -133,6 +133,12 @@ class Options(DatasetOptions):
             )
         return self.base
 
+    @property
+    def based_on(self) -> dict[str, Any] | None:
+        """The base's data set, files and options; see `DatasetOptions.based_on`."""
+        base = self.known_base
+        return {"dataset": base.dataset, "source_dir": base.source_dir, "options": base.options}
+
     # How files of the base's kind are read, for `FileReader.from_options`.
 
     @property

@@ -34,6 +34,11 @@ class DatasetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @property
+    def based_on(self) -> dict[str, Any] | None:
+        """The keys of `data` of the data set that says how files are read; None for itself."""
+        return None
+
 
 class FileOptions(DatasetOptions):
     """Options of the data sets that read the user's files."""

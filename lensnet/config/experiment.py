@@ -106,6 +106,17 @@ class Experiment(Section):
         return self.dataset.options.model_validate(self.data.options)
 
     @property
+    def reading(self) -> Experiment:
+        """The experiment on the data set that says how its files are read.
+
+        That is itself, but for a data set that adds to another: there it is that one.
+        """
+        based_on = self.dataset_options.based_on
+        if based_on is None:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update=based_on)})
+
+    @property
     def backbone(self) -> BackboneSpec:
         """The specification of `model.backbone`."""
         return registry.backbones.get(self.model.backbone)
