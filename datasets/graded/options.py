@@ -133,9 +133,11 @@ class Options(DatasetOptions):
             )
         return self.base
 
-    def read_as(self, dataset: str) -> tuple[str, DatasetOptions]:
-        """Returns the base; see `DatasetOptions`."""
-        return self.known_base.dataset, self.known_base.checked_options
+    @property
+    def based_on(self) -> dict[str, Any] | None:
+        """The base's data set, files and options; see `DatasetOptions.based_on`."""
+        base = self.known_base
+        return {"dataset": base.dataset, "source_dir": base.source_dir, "options": base.options}
 
     # How files of the base's kind are read, for `FileReader.from_options`.
 

@@ -154,7 +154,7 @@ def _reader(
     places = [*roots, Path(), scores.absolute().parent]
     if run is None:
         return ImageReader(tuple(places), bands=bands)
-    experiment = RunFolder.open(run).read_experiment()
+    experiment = RunFolder.open(run).read_experiment().reading
     options = experiment.dataset_options
     if experiment.source_dir is not None:
         source = experiment.source_dir

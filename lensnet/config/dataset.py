@@ -34,13 +34,10 @@ class DatasetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    def read_as(self, dataset: str) -> tuple[str, DatasetOptions]:
-        """Returns the data set, and its options, that says how further images are read.
-
-        Args:
-            dataset: the one whose options these are; another where it only adds to that.
-        """
-        return dataset, self
+    @property
+    def based_on(self) -> dict[str, Any] | None:
+        """The keys of `data` of the data set that says how files are read; None for itself."""
+        return None
 
 
 class FileOptions(DatasetOptions):

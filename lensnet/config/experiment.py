@@ -106,9 +106,15 @@ class Experiment(Section):
         return self.dataset.options.model_validate(self.data.options)
 
     @property
-    def read_as(self) -> tuple[str, DatasetOptions]:
-        """The name and the options of the data set that says how further images are read."""
-        return self.dataset_options.read_as(self.data.dataset)
+    def reading(self) -> Experiment:
+        """The experiment on the data set that says how its files are read.
+
+        That is itself, but for a data set that adds to another: there it is that one.
+        """
+        based_on = self.dataset_options.based_on
+        if based_on is None:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update=based_on)})
 
     @property
     def backbone(self) -> BackboneSpec:

@@ -20,7 +20,6 @@ from lensnet.data.files.mosaics import CutoutSize, split_hdu
 from lensnet.data.hashing import stable_hash
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.data.sources.source import Shape
-from lensnet.datasets.graded.options import Options
 from lensnet.errors import DataError
 from lensnet.inspection.candidates import Candidate
 from lensnet.inspection.image_reader import ImageReader
@@ -58,10 +57,9 @@ class CandidateImages:
     @property
     def reader(self) -> ImageReader:
         """What reads the files that the table names."""
-        options: Any = self.experiment.dataset_options
-        if isinstance(options, Options):
-            options = options.known_base.checked_options
-        roots = (Path(), self.beside.parent, *filter(None, [self.experiment.source_dir]))
+        experiment = self.experiment.reading
+        options = experiment.dataset_options
+        roots = (Path(), self.beside.parent, *filter(None, [experiment.source_dir]))
         return ImageReader(roots, FileReader.from_options(options), options, tuple(self.bands))
 
     def check(self, chosen: Sequence[Chosen]) -> None:

@@ -20,6 +20,10 @@ __all__ = ["SelectionWeights", "effective_number", "selection_weights", "truncat
 _FALSE_STEP = 0.05
 """How often a step is found where there is none."""
 
+_MOST_RANKS = 2000
+"""Ranks among which steps are looked for, which takes time as their square: of more, neighbours are
+taken together."""
+
 
 @dataclass(frozen=True, eq=False)
 class SelectionWeights:
@@ -132,8 +136,11 @@ def _steps(ranks: np.ndarray, objects: int) -> np.ndarray:
     at, times = np.unique(ranks, return_counts=True)
     if len(at) < 2:
         return np.array([at[0] - 0.5, at[0] + 0.5])
+    if len(ranks) == objects:
+        return np.array([0.5, objects + 0.5])
     from astropy.stats import bayesian_blocks
 
+    at, times = _grouped(at, times)
     edges = np.array(bayesian_blocks(at, times, fitness="events", p0=_FALSE_STEP))
     # Beyond the outermost graded lie as many objects as between two of them.
     for end, sign in ((0, -1.0), (-1, 1.0)):
@@ -142,3 +149,12 @@ def _steps(ranks: np.ndarray, objects: int) -> np.ndarray:
         gap = abs(inner - edges[end]) / max(int(inside.sum()), 1)
         edges[end] += sign * max(gap / 2, 0.5)
     return np.clip(edges, 0.5, objects + 0.5)
+
+
+def _grouped(at: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns ranks and how often each occurs, of many ranks neighbours together."""
+    if len(at) <= _MOST_RANKS:
+        return at, times
+    starts = np.linspace(0, len(at), _MOST_RANKS + 1).astype(int)[:-1]
+    total = np.add.reduceat(times, starts)
+    return np.add.reduceat(at * times, starts) / total, total

@@ -199,6 +199,14 @@ def test_what_candidates_cannot_be_added_to_is_refused(base, change, words):
     assert words in str(caught.value)
 
 
+def test_files_are_read_as_the_base_says(tmp_path, base, make_experiment):
+    folder = write_candidates(tmp_path / "candidates", forty())
+    experiment = make_experiment("graded", "binary", source_dir=folder, options={"base": base})
+    reading = experiment.reading
+    assert (reading.data.dataset, str(reading.source_dir)) == ("image_folder", base["source_dir"])
+    assert reading.reading is reading and reading.data.seed == experiment.data.seed
+
+
 def test_a_table_that_is_none_is_refused(tmp_path, base):
     options = Options.model_validate({"base": base})
     with pytest.raises(DataError, match="There is no table of candidates"):

@@ -52,6 +52,15 @@ def test_the_order_of_the_graded_does_not_matter_and_equal_scores_count_alike():
         assert np.ptp(found.weights[graded == score]) == 0
 
 
+def test_many_graded_objects_are_as_few():
+    graded = np.concatenate([np.arange(6_000), np.arange(6_000, 20_000, 7)])
+    found = selection_weights(SCORES, SCORES[graded])
+    np.testing.assert_allclose(np.median(found.inverse[:6_000]), 1, rtol=1e-3)
+    np.testing.assert_allclose(np.median(found.inverse[6_000:]), 7, rtol=0.02)
+    every = selection_weights(SCORES, SCORES)
+    assert every.weights.tolist() == [1.0] * len(SCORES) and every.outside == 0
+
+
 def test_objects_without_a_score_are_none():
     scores = np.concatenate([SCORES[:1000], np.full(500, np.nan)])
     assert selection_weights(scores, SCORES[:1000:10]).objects == 1000

@@ -162,7 +162,7 @@ def _kind_of_folder(experiment: Experiment, path: Path) -> Kind:
             break
         if name.lower().endswith(".parquet"):
             return TableInput(path)
-    dataset, options = experiment.read_as
+    dataset, options = experiment.data.dataset, experiment.dataset_options
     if dataset == "image_stack":
         from lensnet.datasets.image_stack.contents import find_images
 
@@ -220,7 +220,7 @@ def stack_array(path: Path, experiment: Experiment) -> tuple[StoredArray, Sequen
     from lensnet.datasets.image_stack.contents import contents_of
     from lensnet.datasets.image_stack.stack_options import Options
 
-    dataset, trained = experiment.read_as
+    dataset, trained = experiment.data.dataset, experiment.dataset_options
     options: Any = trained if dataset == "image_stack" else Options()
     options = options.unlabelled
     if path.name.lower().endswith(".npy"):

@@ -195,6 +195,7 @@ def plan(
             hold no row at all.
         ConfigurationError: the options contradict the run.
     """
+    experiment = experiment.reading
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)

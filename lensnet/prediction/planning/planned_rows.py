@@ -74,7 +74,7 @@ class PlannedRows:
 
     def __post_init__(self) -> None:
         self.reader = FileReader.from_options(self.experiment.dataset_options)
-        dataset, options = self.experiment.read_as
+        dataset, options = self.experiment.data.dataset, self.experiment.dataset_options
         self._trained: Any = options if dataset == "fits_catalog" else None
         self._kinds = list(kinds_of(self.experiment, self.native_shape, self.inputs))
         self._tables: dict[Path, Table] = {
