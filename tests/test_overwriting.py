@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lensnet.errors import RunError
-from lensnet.overwriting import EXPORT, RUN, check_page, check_table
+from lensnet.output_files import check_page, check_table
+from lensnet.overwriting import EXPORT, RUN
 from lensnet.run_folder import RunFolder
 
 SAVED = Path(__file__).parent / "saved" / "run"

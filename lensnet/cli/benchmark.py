@@ -92,7 +92,7 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
         RunError: it exists, and is not to be replaced or not lensnet's own.
     """
     from lensnet.errors import ConfigurationError
-    from lensnet.overwriting import check_file_output, check_json, check_table
+    from lensnet.output_files import check_file_output, check_json, check_table
 
     if output.suffix.lower() not in _FORMATS:
         raise ConfigurationError(

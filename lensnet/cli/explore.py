@@ -50,7 +50,7 @@ def command(
     """
     from lensnet import config, files
     from lensnet.cli.places import check_data_dir
-    from lensnet.overwriting import check_page
+    from lensnet.output_files import check_page
 
     loaded = config.load(experiment, overrides)
     target = output or Path(f"explore-{loaded.name}.html")

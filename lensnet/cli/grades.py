@@ -82,7 +82,7 @@ def merge(
     from lensnet.grades.grade import COLUMNS
     from lensnet.grades.merging import known_candidates, merge_grades, write_grades
     from lensnet.grades.reading import GradeFormat, parse_names, read_grades
-    from lensnet.overwriting import check_file_output, check_table
+    from lensnet.output_files import check_file_output, check_table
 
     if output.suffix.lower() != ".csv":
         raise click.UsageError(f"Grades are written as CSV: name the output {output.stem}.csv.")

@@ -29,7 +29,7 @@ def command(run: Path) -> None:
 
         click.echo(f"Report: {write_search_report(run)}")
         return
-    from lensnet.overwriting import check_page
+    from lensnet.output_files import check_page
     from lensnet.reporting import write_report
     from lensnet.run_folder import RunFolder
 

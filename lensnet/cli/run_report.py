@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lensnet.overwriting import check_page
+from lensnet.output_files import check_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

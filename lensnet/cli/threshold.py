@@ -88,7 +88,7 @@ def command(
 
     from lensnet import files
     from lensnet.errors import DataError
-    from lensnet.overwriting import check_file_output, check_json
+    from lensnet.output_files import check_file_output, check_json
     from lensnet.purity.bounds import Claim
     from lensnet.run_folder import RunFolder
 

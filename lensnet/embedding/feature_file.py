@@ -17,7 +17,7 @@ import numpy as np
 
 from lensnet import files
 from lensnet.errors import ConfigurationError, RunError
-from lensnet.overwriting import check_file_output
+from lensnet.output_files import check_file_output
 
 __all__ = ["FeatureFile", "FeatureWriter", "check_feature_file"]
 

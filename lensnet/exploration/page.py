@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lensnet.data.records.index import QUARANTINE
 from lensnet.exploration import content, drawing, image_drawing
 from lensnet.exploration.exploring import Exploration
-from lensnet.overwriting import check_page
+from lensnet.output_files import check_page
 from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_figure
 from lensnet.reporting.metric_guide import whole
 from lensnet.reporting.page_output import replace_page

@@ -28,7 +28,7 @@ from lensnet.inspection.page import (
     render_inspection,
 )
 from lensnet.inspection.score_columns import ScoreColumns
-from lensnet.overwriting import check_page
+from lensnet.output_files import check_page
 from lensnet.progress import track
 from lensnet.reporting.page_output import check_page_output, replace_page
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lensnet import files
 from lensnet.errors import ConfigurationError
-from lensnet.overwriting import check_page
+from lensnet.output_files import check_page
 
 __all__ = ["check_page_output", "replace_page", "write_page"]
 

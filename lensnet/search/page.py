@@ -10,7 +10,7 @@ import optuna
 
 from lensnet.config.loading import to_yaml
 from lensnet.evaluation import style
-from lensnet.overwriting import check_page
+from lensnet.output_files import check_page
 from lensnet.reporting.embedded_figure import EmbeddedFigure, embed_figure
 from lensnet.reporting.page_output import replace_page
 from lensnet.reporting.page_rendering import render_page

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from lensnet import files
 from lensnet.data.table_writing.content import TableContent
 from lensnet.errors import ConfigurationError, RunError
-from lensnet.overwriting import check_table
+from lensnet.output_files import check_table
 
 __all__ = ["ENDINGS", "check_ending", "check_own_table", "write_table_file"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from lensnet.config import Experiment
 from lensnet.data.table_writing import check_ending, check_own_table
 from lensnet.errors import ConfigurationError, RunError
-from lensnet.overwriting import check_file_output
+from lensnet.output_files import check_file_output
 from lensnet.prediction.columns import Columns
 from lensnet.prediction.planning import InputOptions, Plan, input_entries
 from lensnet.prediction.scoring.dask_cluster import check_dask
