@@ -7,13 +7,14 @@ from chromium import Chromium, find_chromium
 from run_folders import EVIL, EXPERIMENT, write_run
 
 from lensnet.config import Experiment
-from lensnet.data import BadFileError, Input
+from lensnet.data import BadFileError
 from lensnet.embedding import Embedder, Embedding
 from lensnet.embedding.embedding import Near, Request
 from lensnet.embedding.page import write_embedding_page
 from lensnet.explanation.explaining import Explained, Explanation, Method
 from lensnet.explanation.page import write_explanation_page
 from lensnet.prediction import Predictor
+from lensnet.prediction.planning import Input
 from lensnet.reporting import write_report
 from lensnet.reporting.comparison import compare_runs
 from lensnet.reporting.comparison_page import write_comparison_page, write_invariance_page
