@@ -32,7 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# A file of these takes long, and one that began last would keep a single process busy at the end.
+_LONG = ("training", "ensembling", "models", "exploration", "evaluation")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in _LONG)
     most = config.getoption("--cases")
     if most is None:
         return

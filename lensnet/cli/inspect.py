@@ -94,7 +94,7 @@ def command(
     size: str | None,
     page_size: int,
 ) -> None:
-    """Show candidates of SCORES, a table that `lensnet predict` has written, for grading.
+    """Show candidates of SCORES, a table that lensnet predict has written, for grading.
 
     Writes one HTML file that works offline: stretched colour images with scores and links, graded
     by the keys A, B, C and X. Grades are kept in the browser and saved as CSV, which `lensnet

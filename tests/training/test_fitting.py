@@ -168,6 +168,7 @@ def test_another_experiment(image_folder, data_dir, tmp_path):
     assert (run / "tensorboard").is_dir()
 
 
+@pytest.mark.slow
 def test_a_network_that_tells_nothing_apart_is_no_triumph(tiny_run, tmp_path, caplog):
     run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
     model = keras.models.load_model(run.path / "model.keras")
