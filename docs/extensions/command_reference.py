@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 
 import click
 from generated_markdown import add_generator, code, plain, table
@@ -10,7 +11,7 @@ from sphinx.application import Sphinx
 
 from lensnet.cli.main import cli
 
-__all__ = ["command_lines", "commands", "paragraphs", "setup"]
+__all__ = ["command_lines", "commands", "every_command", "paragraphs", "setup"]
 
 
 def paragraphs(text: str) -> list[tuple[str, list[str]]]:
@@ -33,17 +34,28 @@ def command_lines(command: click.Command) -> str:
     return "\n".join(line for line in lines if line.startswith("lensnet "))
 
 
-def commands() -> str:
-    """Returns the reference of every command as Markdown."""
-    context = click.Context(cli, info_name="lensnet")
-    lines = _prose(cli.help or "")
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
+def every_command(
+    group: click.Group = cli, parent: click.Context | None = None
+) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yields the commands of a group, and after one that is a group those of it."""
+    context = parent or click.Context(group, info_name="lensnet")
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if command is None:
             continue
         inner = click.Context(command, info_name=name, parent=context)
+        yield command, inner
+        if isinstance(command, click.Group):
+            yield from every_command(command, inner)
+
+
+def commands() -> str:
+    """Returns the reference of every command as Markdown."""
+    lines = _prose(cli.help or "")
+    for command, inner in every_command():
         usage = " ".join(command.collect_usage_pieces(inner))
-        lines += [f"## `lensnet {name}`", "", "```text", f"lensnet {name} {usage}", "```", ""]
+        path = inner.command_path
+        lines += [f"## `{path}`", "", "```text", f"{path} {usage}", "```", ""]
         lines += _prose(command.help or "")
         options = [one for one in command.params if isinstance(one, click.Option)]
         lines += table(
