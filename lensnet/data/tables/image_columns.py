@@ -247,9 +247,15 @@ class ColumnImages:
         window = max(1, _WINDOW_BYTES // self.array.row_bytes)
         for start in range(0, len(indices), window):
             wanted = indices[start : start + window]
+            if all(one < other for one, other in itertools.pairwise(wanted)):
+                # Nothing need be held where all come in their order.
+                yield from map(self._image, wanted)
+                continue
             found = {index: self._image(index) for index in sorted(set(wanted))}
             for index in wanted:
                 yield found[index]
+            # Before the next ones are read.
+            found.clear()
 
     def close(self) -> None:
         """Closes the file; it is opened again when an image is asked for."""
