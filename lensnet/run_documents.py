@@ -41,6 +41,7 @@ class PreprocessingDescription(BaseModel):
     low: Numbers = None
     high: Numbers = None
     repeat_channels: Side | None = None
+    crop: Side | None = None
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> PreprocessingDescription:
@@ -53,6 +54,10 @@ class PreprocessingDescription(BaseModel):
             given = getattr(self, name)
             if (given is not None) != is_needed or (is_needed and len(given) != bands):
                 raise ValueError(f"{name} does not fit the normalization and {bands} band(s)")
+        for side in self.native_shape[:2]:
+            cut = side if self.crop is None else self.crop
+            if cut > side or (side - cut) % 2:
+                raise ValueError(f"crop {cut} is not in the middle of {side} pixels")
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +92,8 @@ class DataDescription(BaseModel):
         if self.preprocessing.native_shape != self.native_shape:
             raise ValueError("preprocessing is for images of another shape than native_shape")
         height, width, bands = self.native_shape
-        side, repeats = self.preprocessing.image_size, self.preprocessing.repeat_channels or 1
+        repeats = self.preprocessing.repeat_channels or 1
+        side = self.preprocessing.image_size or self.preprocessing.crop
         if self.image_shape != (side or height, side or width, bands * repeats):
             raise ValueError("image_shape is not what the preprocessing makes")
         return self

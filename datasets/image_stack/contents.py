@@ -14,14 +14,19 @@ from lensnet.data.files.image_stacks import (
     arrays_in,
     find_array,
 )
+from lensnet.data.tables.image_columns import ImageColumn
+from lensnet.data.tables.parquet_table import ENDINGS as PARQUET
 from lensnet.datasets.image_stack.stack_options import Options
+from lensnet.datasets.image_stack.table_columns import (
+    IMAGES,
+    LABELS,
+    KnownOfColumn,
+    find_column,
+    is_parquet,
+)
 from lensnet.errors import DataError
 
 __all__ = ["Contents", "contents_of", "find_images"]
-
-# What people call the arrays, in lower case, the first that there is being taken.
-_IMAGES = ("x", "images", "image", "data")
-_LABELS = ("y", "labels", "label", "ans", "classes")
 
 # What may stand behind the name that an option gives a file of one array.
 _FILES = ("", ".npy")
@@ -32,7 +37,7 @@ class Contents:
     """A stack of N images, and what is known of each.
 
     Args:
-        images: the array of the images.
+        images: the array, or the column, of the images.
         classes: the classes in label order; () for a regression.
         labels: (N,) texts; "" where one is missing; None for a regression.
         targets: (N,) texts, likewise; None for a classification.
@@ -42,7 +47,7 @@ class Contents:
         files: all files that say any of it.
     """
 
-    images: StoredArray
+    images: StoredArray | ImageColumn
     classes: tuple[str, ...]
     labels: Sequence[str] | None
     targets: Sequence[str] | None
@@ -75,7 +80,11 @@ def contents_of(source_dir: Path, options: Options, *, labelled: bool = True) ->
     """
     images = find_images(source_dir, options)
     root = images.path.parent if source_dir.is_file() else source_dir
-    known = _Known(root, images, options)
+    known: _Known | KnownOfColumn
+    if isinstance(images, ImageColumn):
+        known = KnownOfColumn(images)
+    else:
+        known = _Known(root, images, options)
     labels = known.cells("labels", options.labels)
     targets = known.cells("targets", options.targets)
     if labelled and labels is None and targets is None:
@@ -100,8 +109,8 @@ def contents_of(source_dir: Path, options: Options, *, labelled: bool = True) ->
     )
 
 
-def find_images(source_dir: Path, options: Options) -> StoredArray:
-    """Returns the array of the images.
+def find_images(source_dir: Path, options: Options) -> StoredArray | ImageColumn:
+    """Returns the array, or the column, of the images.
 
     Raises:
         DataError: there is none, or it is not clear which it is.
@@ -113,17 +122,24 @@ def find_images(source_dir: Path, options: Options) -> StoredArray:
         )
     if source_dir.is_file():
         _refuse_npz(source_dir)
+        if is_parquet(source_dir):
+            return find_column(source_dir, options)
+        _refuse_shape(source_dir, options)
         if not source_dir.name.lower().endswith(ENDINGS):
-            raise DataError(f"{source_dir} is not one of {', '.join(ENDINGS)}.")
+            raise DataError(f"{source_dir} is not one of {', '.join((*ENDINGS, *PARQUET))}.")
         return _array_of(source_dir, options)
     if options.images is not None and (source_dir / options.images).is_file():
+        _refuse_shape(source_dir, options)
         return _array_of(source_dir / options.images, options)
     files = sorted(p for p in source_dir.iterdir() if p.name.lower().endswith(ENDINGS))
+    if not files and is_parquet(source_dir):
+        return find_column(source_dir, options)
+    _refuse_shape(source_dir, options)
     stacks = [path for path in files if path.name.lower().endswith(HDF5_ENDINGS)]
     if not stacks:
         arrays = [array for path in files for array in arrays_in(path)]
         many = [array.path for array in arrays if len(array.shape) >= 3]
-        stacks = _usual(many, [path.stem for path in many], _IMAGES)
+        stacks = _usual(many, [path.stem for path in many], IMAGES)
     if not files:
         for path in sorted(source_dir.iterdir()):
             _refuse_npz(path)
@@ -134,6 +150,15 @@ def find_images(source_dir: Path, options: Options) -> StoredArray:
             "data.options.images, or let data.source_dir be the file."
         )
     return _array_of(stacks[0], options)
+
+
+def _refuse_shape(source_dir: Path, options: Options) -> None:
+    """Says that arrays have a shape of their own."""
+    if options.shape is not None:
+        raise DataError(
+            f"{source_dir}: arrays have a shape of their own, and data.options.shape is for lists "
+            "of numbers in a Parquet file. Leave it out."
+        )
 
 
 def _refuse_npz(path: Path) -> None:
@@ -152,7 +177,7 @@ def _array_of(path: Path, options: Options) -> StoredArray:
         chosen = find_array(arrays, str(options.images), "data.options.images")
     else:
         many = [array for array in arrays if len(array.shape) >= 3]
-        found = _usual(many, [array.name.rpartition("/")[2] for array in many], _IMAGES)
+        found = _usual(many, [array.name.rpartition("/")[2] for array in many], IMAGES)
         if len(found) != 1:
             raise DataError(
                 f"{path} holds {len(found)} arrays that could be the images, out of: "
@@ -258,7 +283,7 @@ class _Known:
             return None
         found = self._arrays()
         names = [array.name.rpartition("/")[2] or array.path.stem for array in found]
-        usual = [name for name in _LABELS if name in map(str.lower, names)]
+        usual = [name for name in LABELS if name in map(str.lower, names)]
         return self._read(_usual(found, names, usual[:1])[0]) if usual else None
 
     def _arrays(self) -> list[StoredArray]:

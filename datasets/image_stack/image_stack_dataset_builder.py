@@ -11,7 +11,7 @@ __all__ = ["Builder"]
 
 
 class Builder(LensDatasetBuilder):
-    """An HDF5 file of images and labels, or `X.npy` with `y.npy` or a table; see README.md."""
+    """An HDF5 or Parquet file, or `X.npy` with `y.npy` or a table; see README.md."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}

@@ -24,7 +24,7 @@ def inspect(source_dir: Path, options: Options) -> SourceLayout:
 SPECS = (
     DatasetSpec(
         name="image_stack",
-        summary="Your own images in one array: an HDF5 file, or X.npy with y.npy or a table.",
+        summary="Your own images in one array (HDF5, X.npy), or a column of Parquet files.",
         source="lensnet.datasets.image_stack.stack_source:StackSource",
         options=Options,
         offers=("classes", "targets"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from lensnet.config.dataset import FileOptions
 
 __all__ = ["Options"]
 
-_WHERE = "A dataset of the HDF5 file, a file of one array beside it, or a column of the table"
+_WHERE = (
+    "A dataset of the HDF5 file, a file of one array beside it, or a column of the table or the "
+    "Parquet file"
+)
 
 
 class Options(FileOptions):
@@ -17,8 +22,15 @@ class Options(FileOptions):
     images: str | None = Field(
         None,
         description="Dataset of the HDF5 file, or .npy file below source_dir, of the images: "
-        "(N, H, W), (N, C, H, W) or (N, H, W, C). Default: X or images, or else the only one of "
-        "three axes or more.",
+        "(N, H, W), (N, C, H, W) or (N, H, W, C); or column of the Parquet file: pictures, or "
+        "lists of numbers. Default: X or images, or else the only one that there is.",
+    )
+    shape: list[Annotated[int, Field(ge=1)]] | None = Field(
+        None,
+        min_length=2,
+        max_length=3,
+        description="The image that the numbers in each row of a Parquet file are: [H, W], "
+        "[C, H, W] or [H, W, C], rows first. Needed for plain lists. Default: that of nested ones.",
     )
     table: str | None = Field(
         None,

@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lensnet.csv_tables import name_as_text
-from lensnet.data.files.bad_file import BadFileError
 from lensnet.data.files.catalogues import label_name, number_of, written
 from lensnet.data.files.decoding import DecodedImage
 from lensnet.data.files.image_stacks import ImageStack
-from lensnet.data.files.pixels import channels_last, validate_and_fill
+from lensnet.data.files.pixels import channels_last
+from lensnet.data.files.stored_images import StoredImage, decode_stored
 from lensnet.data.sources.file_source import FileSource
 from lensnet.data.sources.folder_listing import Example, Listing
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.data.sources.source import Loaded, Shape
+from lensnet.data.tables.image_columns import ColumnImages, ImageColumn
 from lensnet.datasets.image_stack.contents import Contents, contents_of
 from lensnet.datasets.image_stack.stack_options import Options
 from lensnet.errors import DataError
@@ -28,7 +29,7 @@ __all__ = ["StackSource"]
 
 
 class StackSource(FileSource):
-    """The images of one array.
+    """The images of one array, or of a column of a table.
 
     Args:
         source_dir: the file of the images, or the directory that holds it.
@@ -41,7 +42,9 @@ class StackSource(FileSource):
 
     def __init__(self, source_dir: Path, options: Options, *, labelled: bool = True):
         contents = contents_of(source_dir, options, labelled=labelled)
-        root = source_dir.parent if source_dir.is_file() else source_dir
+        # A table in a folder of parts is named as a file would be.
+        is_whole = source_dir.is_file() or contents.images.path == source_dir
+        root = source_dir.parent if is_whole else source_dir
         super().__init__(root, options, classes=contents.classes)
         self.array = contents.images
         self.files = tuple(os.path.relpath(path, root) for path in contents.files)
@@ -102,15 +105,23 @@ class StackSource(FileSource):
 
     # --- reading ------------------------------------------------------------------------------
 
-    def known_shape(self) -> Shape:
+    def known_shape(self) -> Shape | None:
         """Returns the shape of the images; see `Source`.
+
+        Pictures, and numbers in nested lists, tell it themselves.
 
         Raises:
             DataError: their channels cannot be told.
         """
         array = self.array
+        if isinstance(array, ImageColumn):
+            if array.image_shape is None:
+                return None
+            stored = np.zeros((), np.float32), array.image_shape
+        else:
+            stored = np.zeros((), array.dtype), array.shape[1:]
         try:
-            image = channels_last(np.broadcast_to(np.zeros((), array.dtype), array.shape[1:]))
+            image = channels_last(np.broadcast_to(*stored))
         except ValueError as error:
             raise DataError(f"{array.path}: {array.words}: an image's {error}.") from None
         height, width, channels = image.shape
@@ -124,39 +135,37 @@ class StackSource(FileSource):
         From a file that unpacks many images at once, what lies together is read together.
         """
         # Opened for this alone, so that it is closed however many others read of the same file.
-        with contextlib.closing(ImageStack(self.array)) as stack:
+        with contextlib.closing(self.array.open()) as stack:
             if stack.images_together == 1:
                 read = functools.partial(self._read_from, stack)
                 yield from read_ahead(lambda e: self.load_one(e, read), examples, ahead=ahead)
             else:
-                yield from self._load_in_chunks(stack, list(examples))
+                items = self._stored(stack, list(examples))
+                yield from read_ahead(lambda item: self.load_one(*item), items, ahead=ahead)
 
-    def _load_in_chunks(self, stack: ImageStack, examples: Sequence[Example]) -> Iterator[Loaded]:
+    def _stored(
+        self, stack: ImageStack | ColumnImages, examples: Sequence[Example]
+    ) -> Iterator[tuple[Example, Callable[[Example], DecodedImage] | None]]:
+        """Yields examples, and what makes images of what is stored of them."""
         good = [_index_of(example) for example in examples if example.problem is None]
         images = stack.images(good)
         for example in examples:
             if example.problem is not None:
-                yield self.load_one(example)
-                continue
-            yield self.load_one(example, functools.partial(self._decoded, pixels=next(images)))
+                yield example, None
+            else:
+                yield example, functools.partial(self._decoded, stored=next(images))
 
     def read(self, example: Example) -> DecodedImage:
         """Returns an image of the stack; see `FileLoader`."""
-        with contextlib.closing(ImageStack(self.array)) as stack:
+        with contextlib.closing(self.array.open()) as stack:
             return self._read_from(stack, example)
 
-    def _read_from(self, stack: ImageStack, example: Example) -> DecodedImage:
-        (pixels,) = stack.images([_index_of(example)])
-        return self._decoded(example, pixels)
+    def _read_from(self, stack: ImageStack | ColumnImages, example: Example) -> DecodedImage:
+        (stored,) = stack.images([_index_of(example)])
+        return self._decoded(example, stored)
 
-    def _decoded(self, example: Example, pixels: np.ndarray | ValueError) -> DecodedImage:
-        try:
-            if isinstance(pixels, ValueError):
-                raise pixels
-            image, filled = validate_and_fill(channels_last(pixels), self.reader.max_nonfinite)
-        except ValueError as error:
-            raise BadFileError(self.root / example.files[0], str(error)) from None
-        return DecodedImage(image, (), filled)
+    def _decoded(self, example: Example, stored: StoredImage) -> DecodedImage:
+        return decode_stored(self.root / example.files[0], stored, self.reader)
 
     def __getstate__(self) -> dict[str, object]:
         """Leaves out what is known of each image: a worker is given the examples."""

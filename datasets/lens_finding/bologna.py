@@ -1,8 +1,8 @@
-"""The files of the Bologna lens-finding challenge as a source of examples.
+"""The files of the Bologna lens-finding challenges as a source of examples.
 
 A file's name alone says which object and which band it shows; where it lies does not matter. What
-`classifications.csv` knows beside the class is the truth of the simulation: it becomes metadata,
-never a part of an image.
+the table knows beside the class is the truth of the simulation: it becomes metadata, never a part
+of an image.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from lensnet.data.files.catalogues import Row, label_name
+from lensnet.data.files.catalogues import Row, label_name, number_of
 from lensnet.data.sources.file_source import FileSource
 from lensnet.data.sources.folder_listing import Example, Listing, group_bands, walk_images
 from lensnet.datasets.lens_finding.options import (
     CLASS_COLUMN,
     CLASSES,
     ID_COLUMN,
+    LENS_COLUMNS,
     ChallengeOptions,
+    EuclidOptions,
     inspect_challenge,
     open_classifications,
 )
@@ -31,16 +33,17 @@ _LABELS = {"0": CLASSES[0], "1": CLASSES[1]}
 
 
 class ChallengeSource(FileSource):
-    """The images of the challenge and their classes.
+    """The images of a challenge and their classes.
 
     Args:
         root: the source directory.
-        options: of one of the challenge's data sets.
+        options: of one of the challenges' data sets.
     """
 
-    def __init__(self, root: Path, options: ChallengeOptions):
+    def __init__(self, root: Path, options: ChallengeOptions | EuclidOptions):
         inspect_challenge(root, options)
         super().__init__(root, options, classes=CLASSES)
+        self.options = options
         self.table = root / options.classifications
 
     def list(self) -> Listing:
@@ -59,10 +62,10 @@ class ChallengeSource(FileSource):
                 f'"{bands.file_pattern.format(band=bands.bands[0], id="100000")}.fits".'
             )
         files = {name: (paths, problem) for name, paths, problem in found}
-        table = open_classifications(self.table)
+        table = open_classifications(self.table, self.options.columns)
         examples: dict[str, Example] = {}
         for row in table.rows():
-            example = _example(row, files)
+            example = self._example(row, files)
             if example.id in examples:
                 problem = f'{row.place}: the ID "{example.id}" stands in a row above, too'
                 example = dataclasses.replace(
@@ -77,25 +80,65 @@ class ChallengeSource(FileSource):
             f"are of other bands, or of no row of {self.table.name}",
         )
 
+    def _example(self, row: Row, files: dict[str, tuple[tuple[str, ...], str | None]]) -> Example:
+        name, label = label_name(row.cell(ID_COLUMN)), None
+        paths, problem = files.get(name, ((), f"{row.place}: there is no image of it"))
+        try:
+            if isinstance(self.options, EuclidOptions):
+                label = _label_by_truth(row, self.options)
+            else:
+                label = _label(row)
+        except ValueError as error:
+            problem = f"{row.place}: {error}"
+        if not name:
+            problem = f"{row.place}: it has no {ID_COLUMN}"
+        if row.problem is not None:
+            problem = f"{row.place}: {row.problem}"
+        return Example(
+            id=name or row.place, files=paths, label=label, problem=problem, metadata=_truth(row)
+        )
+
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields what `FileSource` does, and the table."""
         yield self.fingerprint_entry(self.table.relative_to(self.root).as_posix())
         yield from super().fingerprint_entries(listing)
 
 
-def _example(row: Row, files: dict[str, tuple[tuple[str, ...], str | None]]) -> Example:
-    name = row.cell(ID_COLUMN)
-    paths, problem = files.get(name, ((), f"{row.place}: there is no image of it"))
+def _label(row: Row) -> str:
+    """Returns the class that a row of the first challenge says.
+
+    Raises:
+        ValueError: it says none; the message is a reason for the quarantine.
+    """
     label = _LABELS.get(label_name(row.cell(CLASS_COLUMN)))
     if label is None:
-        problem = f'{row.place}: is_lens is "{row.cell(CLASS_COLUMN)}", not 0 or 1'
-    if not name:
-        problem = f"{row.place}: it has no {ID_COLUMN}"
-    if row.problem is not None:
-        problem = f"{row.place}: {row.problem}"
-    return Example(
-        id=name or row.place, files=paths, label=label, problem=problem, metadata=_truth(row)
+        raise ValueError(f'is_lens is "{row.cell(CLASS_COLUMN)}", not 0 or 1')
+    return label
+
+
+def _label_by_truth(row: Row, options: EuclidOptions) -> str:
+    """Returns the class of a row of the second challenge, whose table has no column for it.
+
+    A lens has an image of its source, of more than so many pixels, magnified by more than so much.
+    What is empty, such as the magnification where there is no source, is none of that.
+
+    Raises:
+        ValueError: a cell is not a number; the message is a reason for the quarantine.
+    """
+    numbers = []
+    for column in LENS_COLUMNS:
+        cell = row.cell(column)
+        try:
+            numbers.append(number_of(cell) if cell else math.nan)
+        except ValueError as error:
+            raise ValueError(f"{column} is {error}") from None
+    images, magnification, pixels = numbers
+    is_lens = (
+        images > 0
+        and magnification > options.magnification_above
+        and pixels > options.source_pixels_above
     )
+    return CLASSES[int(is_lens)]
 
 
 def _truth(row: Row) -> tuple[tuple[str, float], ...]:

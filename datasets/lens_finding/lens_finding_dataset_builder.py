@@ -11,7 +11,7 @@ __all__ = ["Builder"]
 
 
 class Builder(LensDatasetBuilder):
-    """The Bologna challenge, DeepLense's lenses, or simulated ones; see README.md."""
+    """The Bologna challenges, DeepLense's lenses, or simulated ones; see README.md."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lensnet.config.dataset import DatasetOptions, DatasetSpec, FileOptions, SourceLayout
 from lensnet.config.folder_layout import ClassFolder, FolderLayout
@@ -18,8 +18,10 @@ __all__ = [
     "CLASSES",
     "CLASS_COLUMN",
     "ID_COLUMN",
+    "LENS_COLUMNS",
     "SPECS",
     "ChallengeOptions",
+    "EuclidOptions",
     "GroundOptions",
     "SimulatedOptions",
     "SpaceOptions",
@@ -30,7 +32,10 @@ __all__ = [
 CLASSES = ("nonlens", "lens")
 
 ID_COLUMN, CLASS_COLUMN = "ID", "is_lens"
-"""Columns of the challenge's table."""
+"""Columns of the first challenge's table."""
+
+LENS_COLUMNS = ("n_source_im", "mag_eff", "n_pix_source")
+"""Columns of the second challenge's table, by which an object is a lens or not."""
 
 
 class SimulatedOptions(DatasetOptions):
@@ -47,6 +52,7 @@ class ChallengeOptions(FileOptions):
     bands: ClassVar[tuple[str, ...]]
     file_pattern: ClassVar[str] = "image{band}-{id}"
     bands_apart: ClassVar[bool] = True
+    columns: ClassVar[tuple[str, ...]] = (ID_COLUMN, CLASS_COLUMN)
 
     classifications: str = Field(
         "classifications.csv", description="The table of classes, below source_dir."
@@ -74,7 +80,42 @@ class GroundOptions(ChallengeOptions):
     )
 
 
-def inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayout:
+class EuclidOptions(FileOptions):
+    """Options of `lens_finding/euclid`."""
+
+    file_pattern: ClassVar[str] = "imageEUC_{band}-{id}"
+    bands_apart: ClassVar[bool] = True
+    finest_grid: ClassVar[bool] = True
+    columns: ClassVar[tuple[str, ...]] = (ID_COLUMN, *LENS_COLUMNS)
+
+    classifications: str = Field(
+        "image_catalog2.0train.csv", description="The catalogue of the truth, below source_dir."
+    )
+    bands: list[Literal["VIS", "Y", "J", "H"]] = Field(
+        ["VIS", "Y", "J", "H"],
+        min_length=1,
+        description="The bands, in the order of the channels. Pixels of Y, J and H, which are "
+        "three times as large, are repeated beside VIS.",
+    )
+    magnification_above: float = Field(
+        1.6, description="A lens has a mag_eff, the magnification of its source, above this."
+    )
+    source_pixels_above: float = Field(
+        20,
+        ge=0,
+        description="A lens has an n_pix_source, the number of pixels of its lensed source, above "
+        "this.",
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _each_once(cls, bands: list[str]) -> list[str]:
+        if len(set(bands)) < len(bands):
+            raise ValueError(f"each band may stand once; got {bands}")
+        return bands
+
+
+def inspect_challenge(source_dir: Path, options: ChallengeOptions | EuclidOptions) -> SourceLayout:
     """Checks that the directory holds the table of classes.
 
     Raises:
@@ -90,20 +131,24 @@ def inspect_challenge(source_dir: Path, options: ChallengeOptions) -> SourceLayo
             f"{source_dir} holds no {options.classifications}. It says which images are lenses; "
             "data.options.classifications is its path from there."
         )
-    open_classifications(source_dir / options.classifications)
+    open_classifications(source_dir / options.classifications, options.columns)
     return SourceLayout(CLASSES)
 
 
-def open_classifications(path: Path) -> Catalogue:
+def open_classifications(path: Path, columns: tuple[str, ...]) -> Catalogue:
     """Opens the table of classes.
+
+    Args:
+        path: the file.
+        columns: what it must have.
 
     Raises:
         DataError: it cannot be read, or lacks a column.
     """
     from lensnet.data.files.catalogues import open_catalogue
 
-    table = open_catalogue(path, (ID_COLUMN, CLASS_COLUMN))
-    for column in (ID_COLUMN, CLASS_COLUMN):
+    table = open_catalogue(path, columns)
+    for column in columns:
         table.need(column, "The challenge's table")
     return table
 
@@ -133,6 +178,15 @@ SPECS = (
         summary="The Bologna challenge from space: Euclid's VIS band.",
         source=_CHALLENGE,
         options=SpaceOptions,
+        offers=("classes",),
+        classes=CLASSES,
+        inspect=inspect_challenge,
+    ),
+    DatasetSpec(
+        name="lens_finding/euclid",
+        summary="The second Bologna challenge: Euclid's VIS, Y, J and H.",
+        source=_CHALLENGE,
+        options=EuclidOptions,
         offers=("classes",),
         classes=CLASSES,
         inspect=inspect_challenge,

@@ -150,6 +150,8 @@ def _request(folder: Any, options: dict[str, Any]) -> Any:
         colors=options["colors"],
         cells=options["grid"],
     )
+    seen = data.preprocessing.crop
+    height, width = (height, width) if seen is None else (seen, seen)
     if ranges.reach_arcsec > min(height, width) * scale / 2:
         raise ConfigurationError(
             f"Images of {height} x {width} pixels of {scale:g} arcsec do not hold arcs of an "

@@ -169,11 +169,12 @@ def _backbone_problems(experiment: Experiment) -> list[Problem]:
         for key in experiment.model.options
         if key not in spec.options
     ]
-    size = experiment.data.image_size
+    key = "crop" if experiment.data.image_size is None else "image_size"
+    size = getattr(experiment.data, key)
     if size is not None and size < spec.minimum_size:
         found.append(
             (
-                ("data", "image_size"),
+                ("data", key),
                 f'"{name}" needs images of {spec.minimum_size} pixels or more; got {size}',
             )
         )

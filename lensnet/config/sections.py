@@ -114,12 +114,20 @@ class Data(Section):
         "divided exactly by the fractions; a new file then moves the examples at the two cuts. "
         "false: the hash of an example's id decides alone, and no new file moves any.",
     )
+    crop: int | None = Field(
+        None,
+        ge=4,
+        le=4096,
+        description="The square of so many pixels a side in the middle of each image is all that "
+        "is taken, before anything else. It must be odd or even as the images are, so that their "
+        "middle is its own. Default: the whole image.",
+    )
     image_size: int | None = Field(
         None,
         ge=4,
         le=4096,
-        description="Images are resized to this many pixels a side, antialiased. Default: their "
-        "own size.",
+        description="Images are resized to this many pixels a side, antialiased, after `crop`. "
+        "Default: their own size.",
     )
     repeat_channels: int | None = Field(
         None,

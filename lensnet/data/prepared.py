@@ -333,6 +333,7 @@ class PreparedData:
             data.normalization,
             self._records["train"].images,
             repeat_channels=data.repeat_channels,
+            crop=data.crop,
         )
 
     def _fit_target_transform(self) -> TargetTransform | None:

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 # What decides which images there are, and which are in which split.
 _SAME_IMAGES = ("dataset", "options", "source_dir", "seed", "stratify", "splits")
 # What makes of them what a network takes.
-_SAME_INPUT = ("image_size", "repeat_channels", "normalization")
+_SAME_INPUT = ("crop", "image_size", "repeat_channels", "normalization")
 
 
 class _Problem(NamedTuple):
@@ -236,7 +236,8 @@ def _input_problem(one: MemberRun, other: MemberRun) -> str | None:
     reason = found.words if found else "the statistics of their normalisation differ"
     return (
         f"their networks take other inputs ({reason}), and an ensemble prepares an image once. "
-        "Train them with the same data.image_size, data.normalization and data.repeat_channels"
+        "Train them with the same data.crop, data.image_size, data.normalization and "
+        "data.repeat_channels"
     )
 
 

@@ -17,7 +17,7 @@ __all__ = ["check_classes", "read_other_data", "source_of"]
 
 # What the run's own preprocessing says, whatever the other file does.
 _OF_THE_INPUT = (
-    *("image_size", "repeat_channels", "normalization"),
+    *("crop", "image_size", "repeat_channels", "normalization"),
     *("target_transform", "balance", "augmentation"),
 )
 # What would divide the data, or makes more of them, for a training.

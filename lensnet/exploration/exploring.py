@@ -89,7 +89,7 @@ def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) ->
     samples, and for each image 57 bytes for one band, 40 for each further one and 8 for each
     number that the records know of it, besides its id and label.
 
-    Images are taken raw: `data.image_size`, `data.normalization` and
+    Images are taken raw: `data.crop`, `data.image_size`, `data.normalization` and
     `data.augmentation` change nothing here.
 
     Args:
@@ -103,6 +103,7 @@ def explore(experiment: Experiment, *, samples: int = SAMPLES, seed: int = 0) ->
     """
     as_they_come = experiment.data.model_copy(
         update={
+            "crop": None,
             "image_size": None,
             "repeat_channels": None,
             "normalization": Normalization(),

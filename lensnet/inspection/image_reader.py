@@ -17,6 +17,7 @@ from lensnet.data.files.fits_files import HduName
 from lensnet.data.files.image_stacks import ENDINGS as STACKS
 from lensnet.data.files.mosaics import CutoutSize, opened, split_hdu
 from lensnet.data.sources.folder_listing import Example
+from lensnet.data.tables.parquet_table import ENDINGS as PARQUET
 from lensnet.errors import DataError
 from lensnet.exploration.bands import band_names, known_filter
 from lensnet.prediction.planning.file_names import split_files
@@ -167,7 +168,7 @@ class ImageReader:
 
 
 def _is_in_stack(path: Path, hdu: HduName | None) -> bool:
-    return hdu is not None and path.name.lower().endswith(STACKS)
+    return hdu is not None and (path.is_dir() or path.name.lower().endswith((*STACKS, *PARQUET)))
 
 
 def _exists(path: Path) -> bool:

@@ -228,6 +228,7 @@ class TestDamagedRuns:
             ('"classes"', '"records": "../../etc/x", "classes"'),
             ('"classes"', '"records": "/etc/x/y", "classes"'),
             ('"image_size": null', '"image_size": 99999'),
+            ('"repeat_channels": null', '"repeat_channels": null, "crop": 31'),
         ],
     )
     def test_values_of_data(self, refused, run, old, new):

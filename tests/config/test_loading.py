@@ -144,6 +144,7 @@ def test_the_task_decides_the_default_loss(write):
             r"data\.splits: slices divide prepared images, .*use fractions",
         ),
         ("data.source_dir=there", r"reads no files; remove source_dir"),
+        ("data.crop=16", r'"resnet18" needs images of 32 pixels or more; got 16'),
         ("data.image_size=16", r'"resnet18" needs images of 32 pixels or more; got 16'),
         ("model.backbone=resnet81", r'Did you mean "resnet18"\?'),
         ("model.symmetry=c5x", r'there is no symmetry "c5x"'),

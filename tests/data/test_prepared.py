@@ -112,11 +112,12 @@ def test_augmentations_are_checked(write_folder, make_experiment, source):
         (oblong / label).mkdir(parents=True)
         for index in range(20):
             np.save(oblong / label / f"{index}.npy", np.random.default_rng(index).random((4, 6)))
-    with pytest.raises(ConfigurationError, match="needs square images"):
+    with pytest.raises(ConfigurationError, match="needs square images.*data.crop"):
         prepare(make_experiment(oblong))
     assert prepare(make_experiment(oblong, augmentation=["flip"])).image_shape == (4, 6, 1)
     with pytest.raises(ConfigurationError, match="band_dropout needs several bands"):
         prepare(make_experiment(source, augmentation=["flip", "band_dropout"]))
+    assert prepare(make_experiment(oblong, crop=4)).image_shape == (4, 4, 1)
     repeated = make_experiment(source, augmentation=["band_dropout"], repeat_channels=3)
     assert prepare(repeated).image_shape == (8, 8, 3)
 

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from catalogue_files import write_table
+from PIL import Image
 
 from lensnet.config import Experiment
 from lensnet.config.dataset import DatasetOptions
@@ -233,6 +234,19 @@ def test_labels_that_are_one_number(tmp_path):
         assert labels == [zero, one, one, zero, None, None, one]
         problems = [example.problem for example in source.list().examples]
         assert problems[4:6] == [f"table.csv line {line}: it has no label" for line in (6, 7)]
+
+
+def test_jpeg_files(tmp_path):
+    """Of three bands each, read as anywhere else."""
+    colours = np.random.default_rng(0).integers(0, 256, (4, 16, 18, 3), dtype=np.uint8)
+    for place, pixels in enumerate(colours):
+        Image.fromarray(pixels).save(tmp_path / f"{place}.jpg")
+    lines = ["file,kind", *(f"{place}.jpg,{place % 2}" for place in range(4))]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    source = CatalogueSource(tmp_path / "table.csv", Options(label_column="kind"))
+    for place, item in enumerate(source.load(source.list().examples)):
+        decoded = np.asarray(Image.open(tmp_path / f"{place}.jpg"))
+        np.testing.assert_array_equal(item.image, decoded)
 
 
 def test_the_fault_of_all_rows_is_named(tmp_path):

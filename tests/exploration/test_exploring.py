@@ -193,7 +193,8 @@ def test_the_same_command_gives_the_same_page(unchanged, tmp_path):
 
 def test_how_the_network_is_to_see_them_changes_nothing(unchanged):
     found = unchanged
-    changed = found.experiment.data.model_copy(update={"image_size": 8, "repeat_channels": 3})
+    how = {"crop": 4, "image_size": 8, "repeat_channels": 3}
+    changed = found.experiment.data.model_copy(update=how)
     other = explore(found.experiment.model_copy(update={"data": changed}), samples=3)
     np.testing.assert_array_equal(other.survey.numbers, found.survey.numbers)
 

@@ -86,7 +86,9 @@ def test_families(name, symmetry, tmp_path):
 )
 def test_preprocessing(normalization, tmp_path):
     images = raw((40, 40, 1))
-    how = Preprocessing.fit((40, 40, 1), 32, normalization, lambda: [images], repeat_channels=3)
+    how = Preprocessing.fit(
+        (40, 40, 1), 32, normalization, lambda: [images], repeat_channels=3, crop=38
+    )
     model = create("resnet18", input_shape=(32, 32, 3), num_outputs=3, width=0.125)
     randomize(model)
     assert_same(

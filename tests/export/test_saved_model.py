@@ -13,8 +13,9 @@ from lensnet.training import fit
 
 
 def test_an_export_carries_the_whole_preprocessing(image_folder, data_dir, tmp_path):
-    """Clip, stretch, resizing, scale by the training split, and repetition of the band."""
+    """The central cut, clip, stretch, resizing, scale by the training split, repetition."""
     data = {
+        "crop": 26,
         "image_size": 40,
         "repeat_channels": 3,
         "normalization": {

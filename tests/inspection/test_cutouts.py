@@ -85,13 +85,18 @@ def test_a_name_with_a_semicolon_is_one_file(images, tmp_path):
 
 def test_images_of_a_stack(tmp_path):
     import h5py
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     stack = np.random.default_rng(0).normal(size=(5, 8, 8)).astype(np.float32)
     np.save(tmp_path / "stack.npy", stack)
     with h5py.File(tmp_path / "stack.h5", "w") as file:
         file["images"] = stack
+    (tmp_path / "parts").mkdir()
+    for name in ("stack.parquet", "parts/0.parquet"):
+        pq.write_table(pa.table({"image": stack.tolist()}), tmp_path / name, row_group_size=2)
     reader = ImageReader((tmp_path,))
-    for name in ("stack.npy", "stack.h5"):
+    for name in ("stack.npy", "stack.h5", "stack.parquet", "parts"):
         np.testing.assert_array_equal(reader.read(f"{name}[3]")[..., 0], stack[3])
         with pytest.raises(BadFileError, match="has 5 images, and no image 9"):
             reader.read(f"{name}[9]")

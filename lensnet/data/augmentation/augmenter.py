@@ -50,7 +50,7 @@ def check_augmentations(chosen: Sequence[Augmentation], shape: Shape) -> None:
         if name == "rotate90" and height != width:
             raise ConfigurationError(
                 f"data.augmentation: rotate90 needs square images; these have {height} x {width} "
-                "pixels. Leave it out, or set data.image_size.",
+                "pixels. Leave it out, or set data.crop.",
                 key="data.augmentation",
             )
         if name == "band_dropout" and bands == 1:

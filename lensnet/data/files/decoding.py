@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lensnet.data.files.bad_file import BadFileError
+from lensnet.data.files.band_grids import on_finest_grid
 from lensnet.data.files.fits_files import HduName, decode_fits
 from lensnet.data.files.jpeg_files import decode_jpeg
 from lensnet.data.files.npy_files import decode_npy, decode_npz
@@ -209,6 +210,7 @@ def decode_bands(
     hdu: int | str | Sequence[HduName | None] | None = None,
     max_nonfinite: float = 0.05,
     mask_value: float | None = None,
+    finest_grid: bool = False,
 ) -> DecodedImage:
     """Reads the bands of an image, and how much of them had to be filled.
 
@@ -220,6 +222,7 @@ def decode_bands(
         max_nonfinite: share of the pixels, of all bands together, that may be NaN, infinite or
             masked.
         mask_value: the value of masked pixels; None where there are none.
+        finest_grid: whether bands of larger pixels are brought to the grid of the finest.
 
     Raises:
         BadFileError: as `read_bands`.
@@ -234,7 +237,11 @@ def decode_bands(
             orientations.add(stored.orientation)
             yield path, stored.pixels
 
-    found = stack_bands(planes(), max_nonfinite=max_nonfinite, mask_value=mask_value)
+    found = stack_bands(
+        on_finest_grid(planes()) if finest_grid else planes(),
+        max_nonfinite=max_nonfinite,
+        mask_value=mask_value,
+    )
     return found._replace(orientation=max(orientations))
 
 

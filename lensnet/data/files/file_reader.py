@@ -24,12 +24,14 @@ class FileReader:
         max_nonfinite: share of the pixels that may be NaN, infinite or masked.
         bands: how files are named where each band has one of its own; None where it has not.
         mask_value: the value of masked pixels; None where there are none.
+        finest_grid: whether bands of larger pixels are brought to the grid of the finest.
     """
 
     hdu: int | str | tuple[int | str, ...] | None = None
     max_nonfinite: float = 0.05
     bands: BandPattern | None = None
     mask_value: float | None = None
+    finest_grid: bool = False
 
     @classmethod
     def from_options(cls, options: Any) -> FileReader:
@@ -37,8 +39,8 @@ class FileReader:
 
         Args:
             options: the options of any data set. It is asked for `hdu`, `max_nonfinite`,
-                `mask_value`, and for `bands` with `file_pattern` and `bands_apart`, which may be
-                keys of the configuration or constants of the class.
+                `mask_value`, `finest_grid`, and for `bands` with `file_pattern` and `bands_apart`,
+                which may be keys of the configuration or constants of the class.
         """
         bands = getattr(options, "bands", None)
         hdu = getattr(options, "hdu", None)
@@ -48,6 +50,7 @@ class FileReader:
             max_nonfinite=getattr(options, "max_nonfinite", cls.max_nonfinite),
             bands=BandPattern(bands, options.file_pattern, apart) if bands else None,
             mask_value=getattr(options, "mask_value", None),
+            finest_grid=getattr(options, "finest_grid", False),
         )
 
     def read(
@@ -78,5 +81,9 @@ class FileReader:
                 mask_value=self.mask_value,
             )
         return decode_bands(
-            paths, hdu=hdus, max_nonfinite=self.max_nonfinite, mask_value=self.mask_value
+            paths,
+            hdu=hdus,
+            max_nonfinite=self.max_nonfinite,
+            mask_value=self.mask_value,
+            finest_grid=self.finest_grid,
         )

@@ -60,6 +60,10 @@ class StoredArray:
         """The dataset that it is, or is a field of."""
         return self.name if self.field is None else self.name[: -len(self.field) - 1]
 
+    def open(self) -> ImageStack:
+        """Returns what reads the images that the array holds."""
+        return ImageStack(self)
+
     def read(self) -> np.ndarray:
         """Returns the whole array.
 

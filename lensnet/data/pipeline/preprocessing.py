@@ -18,6 +18,7 @@ import tensorflow as tf
 from lensnet.config.normalization import Normalization
 from lensnet.data.files.pixels import to_float32
 from lensnet.data.pipeline import statistics
+from lensnet.data.pipeline.central_cut import central_cut, check_crop
 from lensnet.data.pipeline.resizing import resize
 from lensnet.data.pipeline.tensor_functions import TENSORFLOW
 from lensnet.errors import DataError
@@ -38,8 +39,9 @@ _FAR = 1e18
 class Preprocessing:
     """Resizes and normalises images: `(N, H, W, C)` raw float32 to float32 as needed.
 
-    In this order: clip and stretch of `data.normalization`; antialiased resizing; its scale;
-    repetition of a single band. Each band is treated by itself. Clipping comes before resizing so
+    In this order: the central cut; clip and stretch of `data.normalization`; antialiased resizing;
+    its scale; repetition of a single band. Each band is treated by itself, and pixels outside the
+    cut have no part in any statistics of it. Clipping comes before resizing so
     that a hot or masked pixel does not spread, and stretching too because a curve that is steep at
     the faint end would magnify what resizing rounds off.
 
@@ -58,11 +60,12 @@ class Preprocessing:
         low: where clip and stretch go by the training split: the lower limit of each band.
         high: the upper limit of each band.
         repeat_channels: how often a single band is repeated; None for once.
+        crop: pixels a side of the square in the middle that is taken; None for the whole image.
 
     Raises:
         ValueError: an argument is none of what is allowed.
-        DataError: `image_size` is given and the images are not square, or `repeat_channels` and
-            they have several bands.
+        DataError: `crop` does not fit the images, `image_size` is given and what is left is not
+            square, or `repeat_channels` and they have several bands.
 
     Example:
 
@@ -80,6 +83,7 @@ class Preprocessing:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     repeat_channels: int | None = None
+    crop: int | None = None
 
     def __post_init__(self) -> None:
         how = Normalization.model_validate(self.normalization)
@@ -88,7 +92,9 @@ class Preprocessing:
             **dict.fromkeys(("low", "high"), how.has_limits and how.limits == "dataset"),
             **dict.fromkeys(("offset", "scale"), how.scale.startswith("dataset_")),
         }
-        height, width, bands = self.native_shape
+        bands = self.native_shape[2]
+        check_crop(self.crop, self.native_shape)
+        height, width = self._cut_size
         for name, is_needed in needed.items():
             given = getattr(self, name)
             if is_needed != (given is not None):
@@ -101,7 +107,7 @@ class Preprocessing:
         if self.image_size is not None and height != width:
             raise DataError(
                 f"data.image_size resizes square images; these have {height} x {width} pixels, "
-                "and would be distorted. Cut them to squares, or leave data.image_size out."
+                "and would be distorted. data.crop cuts squares out of them."
             )
         if self.repeat_channels is not None and bands != 1:
             raise DataError(
@@ -118,6 +124,7 @@ class Preprocessing:
         training_images: Callable[[], Iterable[np.ndarray]],
         *,
         repeat_channels: int | None = None,
+        crop: int | None = None,
     ) -> Preprocessing:
         """Returns the preprocessing with the statistics that its normalisation needs.
 
@@ -129,18 +136,29 @@ class Preprocessing:
                 (N, H, W, C), each time it is called: once for a `dataset_*` scale, once for limits
                 of the data set, twice for percentiles of it. No more than a batch is held.
             repeat_channels: as of the class.
+            crop: as of the class.
         """
         how = Normalization.model_validate(normalization)
+        check_crop(crop, native_shape)
+        rows, columns = central_cut(crop, native_shape)
+
+        def cut() -> Iterator[np.ndarray]:
+            return (batch[:, rows, columns] for batch in training_images())
+
         fitted: dict[str, Any] = {}
         if how.has_limits and how.limits == "dataset":
             if how.clip_percentiles is None:
-                low, high = statistics.extent(training_images)
+                low, high = statistics.extent(cut)
             else:
-                low, high = statistics.percentiles(training_images, how.clip_percentiles)
+                low, high = statistics.percentiles(cut, how.clip_percentiles)
             fitted.update(low=low, high=high)
         if how.scale.startswith("dataset_"):
             unscaled = cls(
-                native_shape, image_size, how.model_copy(update={"scale": "none"}), **fitted
+                native_shape,
+                image_size,
+                how.model_copy(update={"scale": "none"}),
+                **fitted,
+                crop=crop,
             )
 
             def stretched() -> Iterator[np.ndarray]:
@@ -152,14 +170,22 @@ class Preprocessing:
                 fitted.update(offset=lowest, scale=ranges)
             else:
                 fitted["offset"], fitted["scale"] = statistics.moments(stretched)
-        return cls(native_shape, image_size, how, **fitted, repeat_channels=repeat_channels)
+        return cls(
+            native_shape, image_size, how, **fitted, repeat_channels=repeat_channels, crop=crop
+        )
+
+    @property
+    def _cut_size(self) -> tuple[int, int]:
+        """(H, W) of what is cut out of the raw images."""
+        height, width, _ = self.native_shape
+        return (height, width) if self.crop is None else (self.crop, self.crop)
 
     @property
     def image_shape(self) -> Shape:
         """(H, W, C) of the result."""
         bands = self.repeat_channels or self.native_shape[2]
         if self.image_size is None:
-            return (*self.native_shape[:2], bands)
+            return (*self._cut_size, bands)
         return (self.image_size, self.image_size, bands)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
@@ -184,13 +210,16 @@ class Preprocessing:
     def _apply(self, images: Any, ops: Any) -> Any:
         """The whole, by the functions for the kind of tensor that the images are."""
         how, size = self.normalization, self.image_shape[:2]
-        if how.has_limits or how.scale != "none" or size != self.native_shape[:2]:
+        if self._cut_size != self.native_shape[:2]:
+            rows, columns = central_cut(self.crop, self.native_shape)
+            images = images[:, rows, columns]
+        if how.has_limits or how.scale != "none" or size != self._cut_size:
             # Resizing a thousand counts of sky would round away what lies upon it.
             zero = ops.min(images, axis=(1, 2), keepdims=True)
             images = images - zero
             if how.has_limits:
                 images, zero = self._within_limits(images, zero, ops)
-            if size != self.native_shape[:2]:
+            if size != self._cut_size:
                 images = resize(images, size[0], ops)
             images = self._scaled(images, zero, ops)
         if self.repeat_channels is not None:

@@ -91,26 +91,39 @@ class ParquetTable(Table):
         schemas = []
         for file in files:
             with reading(f"The table {file}"):
-                schemas.append(_with_descriptions(pq.read_schema(file)))
+                fields = _with_descriptions(pq.read_schema(file))
+                schemas.append(pa.schema([_plain(field) for field in fields]))
         if len(files) > 1 and len({schema.remove_metadata() for schema in schemas}) == 1:
             schemas = schemas[:1]
         with reading(f"The table {path}"):
             schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
-        return cls(path, files, pa.schema(_plain(field) for field in schema))
+        return cls(path, files, schema)
 
     @property
     def schema(self) -> pa.Schema:
         """The types of the columns; see `Table`."""
         return self._schema
 
-    def pieces(self, rows: int = 65536) -> Iterator[pa.Table]:
-        """Yields the rows; see `Table`."""
+    def pieces(self, rows: int = 65536, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yields the rows; see `Table`.
+
+        Args:
+            rows: how many at a time, at most.
+            columns: those that are read, in this order; None for all.
+        """
+        wanted = self.column_names if columns is None else columns
+        schema = pa.schema([self._schema.field(name) for name in wanted])
+        stored = {*wanted, *(self._masks[name] for name in wanted if name in self._masks)}
         for path in self.files:
             with reading(f"The table {path}"), pq.ParquetFile(path, pre_buffer=False) as file:
                 there = set(file.schema_arrow.names)
-                for batch in file.iter_batches(batch_size=rows):
-                    columns = [self._column(batch, field, there) for field in self._schema]
-                    yield pa.table(columns, schema=self._schema)
+                read = [name for name in file.schema_arrow.names if name in stored]
+                if not read:
+                    yield from _nulls(schema, file.metadata.num_rows, rows)
+                    continue
+                for batch in file.iter_batches(batch_size=rows, columns=read):
+                    arrays = [self._column(batch, field, there) for field in schema]
+                    yield pa.table(arrays, schema=schema)
 
     def _column(self, batch: pa.RecordBatch, field: pa.Field, there: set[str]) -> pa.Array:
         if field.name not in there:
@@ -121,6 +134,13 @@ class ParquetTable(Table):
             return column
         hidden = pc.fill_null(batch.column(mask), False)
         return pc.if_else(hidden, pa.scalar(None, field.type), column)
+
+
+def _nulls(schema: pa.Schema, count: int, rows: int) -> Iterator[pa.Table]:
+    """Yields the rows of a file that has none of the columns."""
+    for start in range(0, count, rows):
+        size = min(rows, count - start)
+        yield pa.table([pa.nulls(size, field.type) for field in schema], schema=schema)
 
 
 def _masks_in(schema: pa.Schema) -> dict[str, str]:

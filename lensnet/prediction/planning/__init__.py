@@ -10,7 +10,7 @@ rows of a partition, and `Plan.load` their images, in the same order.
 - image files (.npy, FITS, PNG, JPEG), and folders that are searched through all folders below;
 - patterns such as `"cutouts/**/*_g.fits"`, where no file has that very name;
 - `@list.txt`, a text file with an input a line (`--list list.txt` is the same);
-- stacks: HDF5 and `.npy` files of many images, FITS cubes of many images;
+- stacks: HDF5 and `.npy` files, FITS cubes and columns of Parquet files, of many images each;
 - tables (`lensnet.data.tables`) with columns of files, or of right ascension and declination.
 
 **`InputOptions`** are the options of the command line, each None or () unless it is given:

@@ -18,6 +18,9 @@ from lensnet.data.files.image_stacks import HDF5_ENDINGS, StoredArray, arrays_in
 from lensnet.data.files.mosaics import split_hdu
 from lensnet.data.sources.folder_listing import walk_files
 from lensnet.data.tables import ENDINGS as TABLES
+from lensnet.data.tables import open_table
+from lensnet.data.tables.image_columns import ImageColumn, holds_images
+from lensnet.data.tables.parquet_table import ENDINGS as PARQUET
 from lensnet.errors import DataError
 
 __all__ = [
@@ -52,7 +55,7 @@ class ImageList:
 
 @dataclass(frozen=True)
 class Stack:
-    """An array of many images, or a folder in which the run's data set finds one."""
+    """An array or a column of many images, or a folder in which the run's data set finds one."""
 
     path: Path
 
@@ -150,7 +153,7 @@ def _kind(experiment: Experiment, native_shape: Shape, path: Path) -> Kind:
     if image_kind(name) == ".fits":
         return _kind_of_fits(path, native_shape)
     if not image_ending(name) and name.endswith(TABLES):
-        return TableInput(path)
+        return Stack(path) if _has_images(path, experiment) else TableInput(path)
     if name.endswith(_LISTS):
         raise DataError(f"{path} is not an image. If it is a list of images, name it @{path}.")
     return Files((path,))
@@ -160,8 +163,8 @@ def _kind_of_folder(experiment: Experiment, path: Path) -> Kind:
     for name in walk_files(path):
         if image_ending(name):
             break
-        if name.lower().endswith(".parquet"):
-            return TableInput(path)
+        if name.lower().endswith(PARQUET):
+            return Stack(path) if _has_images(path, experiment) else TableInput(path)
     dataset, options = experiment.data.dataset, experiment.dataset_options
     if dataset == "image_stack":
         from lensnet.datasets.image_stack.contents import find_images
@@ -185,6 +188,26 @@ def _kind_of_fits(path: Path, native_shape: Shape) -> Kind:
     if shape is None:
         return TableInput(path) if has_table and hdu is None else Files((path,))
     return Stack(path) if _is_stack(shape, native_shape) else Files((path,))
+
+
+def _has_images(path: Path, experiment: Experiment) -> bool:
+    """Returns whether a table holds the images themselves.
+
+    They are in the column that the run was trained on, or in one that is called as images usually
+    are.
+    """
+    from lensnet.datasets.image_stack.table_columns import IMAGES, find_column, is_parquet
+
+    if not is_parquet(path):
+        return False
+    dataset, options = experiment.data.dataset, experiment.dataset_options
+    try:
+        if dataset == "image_stack":
+            return bool(find_column(path, options.unlabelled).name)  # type: ignore[attr-defined]
+        schema = open_table(path).schema
+    except DataError:  # said better where it is read as a table
+        return False
+    return any(field.name.lower() in IMAGES and holds_images(field.type) for field in schema)
 
 
 def _is_npy_stack(path: Path, native_shape: Shape) -> bool:
@@ -211,7 +234,9 @@ def _is_stack(shape: Sequence[int], native_shape: Shape) -> bool:
     return min(shape[0], shape[2]) > 4
 
 
-def stack_array(path: Path, experiment: Experiment) -> tuple[StoredArray, Sequence[str] | None]:
+def stack_array(
+    path: Path, experiment: Experiment
+) -> tuple[StoredArray | ImageColumn, Sequence[str] | None]:
     """Returns the images of a stack and their ids; None where they are known by their numbers.
 
     Raises:
@@ -224,6 +249,8 @@ def stack_array(path: Path, experiment: Experiment) -> tuple[StoredArray, Sequen
     options: Any = trained if dataset == "image_stack" else Options()
     options = options.unlabelled
     if path.name.lower().endswith(".npy"):
-        options = options.model_copy(update={"images": None, "ids": None})
+        options = options.model_copy(update={"images": None, "ids": None, "shape": None})
+    elif path.name.lower().endswith(HDF5_ENDINGS):
+        options = options.model_copy(update={"shape": None})
     contents = contents_of(path, options, labelled=False)
     return contents.images, contents.ids

@@ -159,6 +159,7 @@ class Plan:
             self.content["stacks"],
             CutoutSize(pixels, arcsec) if self.content["size"] else None,
             Path(self.content["directory"]),
+            getattr(self.experiment.dataset_options, "shape", None),
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from lensnet.data.files.file_reader import FileReader
 from lensnet.data.files.fits_stacks import FitsStack
 from lensnet.data.files.image_stacks import ImageStack, arrays_in
 from lensnet.data.files.mosaics import CutoutSize, Mosaic, opened, split_hdu
-from lensnet.data.files.pixels import channels_last, validate_and_fill
+from lensnet.data.files.stored_images import StoredImage, decode_stored
 from lensnet.data.sources.file_source import FileLoader
 from lensnet.data.sources.folder_listing import Example
 from lensnet.data.sources.reading_ahead import read_ahead
 from lensnet.data.sources.source import Loaded
+from lensnet.data.tables.image_columns import ColumnImages, find_image_column
+from lensnet.data.tables.parquet_table import ENDINGS as PARQUET
 from lensnet.data.tiles import Tile
 from lensnet.errors import DataError
 from lensnet.prediction.planning.file_names import split_files
@@ -44,6 +46,8 @@ class PlanLoader(FileLoader):
         stacks: the name of the array in each stack, by its path.
         size: how large images are cut out; None where files are taken as they are.
         directory: from where relative paths are named.
+        list_shape: which image the numbers in a row of a Parquet file are; None where they, or
+            pictures, tell it.
     """
 
     def __init__(
@@ -53,11 +57,13 @@ class PlanLoader(FileLoader):
         stacks: Mapping[str, str],
         size: CutoutSize | None,
         directory: Path,
+        list_shape: Sequence[int] | None = None,
     ):
         super().__init__(reader)
         self.tiles = tiles
         self.stacks = stacks
         self.size = size
+        self.list_shape = list_shape
         # Most are read where they were planned, and messages name files as the user did.
         is_here = directory.exists() and os.path.samefile(directory, ".")
         self._directory = "" if is_here else str(directory)
@@ -200,28 +206,15 @@ class PlanLoader(FileLoader):
             for example, index, pixels in zip(examples[some], indices[some], images, strict=True):
                 yield example, _InStack(self, stack, index, pixels)
 
-    def _stack(self, path: str) -> ImageStack | FitsStack:
+    def _stack(self, path: str) -> ImageStack | FitsStack | ColumnImages:
         name = self.stacks[path]
         file, hdu = split_hdu(os.path.join(self._directory, path))
+        if file.lower().endswith(PARQUET) or os.path.isdir(file):
+            column = find_image_column(Path(file), name, self.list_shape)
+            return column.open()
         if not name and not file.lower().endswith(".npy"):
             return FitsStack(Path(file), hdu)
         return ImageStack(next(array for array in arrays_in(Path(file)) if array.name == name))
-
-    def decoded(self, path: str, pixels: np.ndarray | ValueError) -> DecodedImage:
-        """Returns an image of a stack as one that is read.
-
-        Raises:
-            BadFileError: it is none.
-        """
-        try:
-            if isinstance(pixels, ValueError):
-                raise pixels
-            image, filled = validate_and_fill(
-                channels_last(pixels), self.reader.max_nonfinite, self.reader.mask_value
-            )
-        except ValueError as error:
-            raise BadFileError(path, str(error)) from None
-        return DecodedImage(image, (), filled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,15 +253,15 @@ class _InStack:
     """Reads an image of a stack, or takes the one that was read with others."""
 
     loader: PlanLoader
-    stack: ImageStack | FitsStack
+    stack: ImageStack | FitsStack | ColumnImages
     index: int
-    pixels: np.ndarray | ValueError | None
+    stored: StoredImage | None
 
     def __call__(self, example: Example) -> DecodedImage:
-        pixels = self.pixels
-        if pixels is None:
-            (pixels,) = self.stack.images([self.index])
-        return self.loader.decoded(example.files[0], pixels)
+        stored = self.stored
+        if stored is None:
+            (stored,) = self.stack.images([self.index])
+        return decode_stored(example.files[0], stored, self.loader.reader)
 
 
 def _together(cell: Sequence[Any]) -> int | str | None:

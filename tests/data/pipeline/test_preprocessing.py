@@ -1,5 +1,6 @@
 """What a network sees does not depend on units, nor on how the image lies."""
 
+import dataclasses
 import json
 
 import keras
@@ -33,9 +34,9 @@ CHOICES = {
 EACH = pytest.mark.parametrize("normalization", list(CHOICES.values()), ids=list(CHOICES))
 
 
-def made(normalization, images=IMAGES, size=None):
+def made(normalization, images=IMAGES, size=None, crop=None):
     return Preprocessing.fit(
-        images.shape[1:], size, normalization, lambda: [images[:3], images[3:]]
+        images.shape[1:], size, normalization, lambda: [images[:3], images[3:]], crop=crop
     )
 
 
@@ -223,6 +224,53 @@ def test_a_single_band_is_repeated_if_asked():
     np.testing.assert_array_equal(found, np.repeat(single, 3, axis=-1))
     with pytest.raises(DataError, match="these have 3 bands"):
         Preprocessing((16, 16, 3), repeat_channels=3)
+
+
+def test_the_middle_is_cut_out():
+    """Rows 5 to 10 and columns 3 to 8 of 16 x 12, in which lie the pixels (5, 3) to (10, 8)."""
+    pixels = np.arange(16 * 12, dtype=np.float32).reshape(1, 16, 12, 1)
+    prepare = Preprocessing((16, 12, 1), None, "none", crop=6)
+    assert prepare.image_shape == (6, 6, 1)
+    np.testing.assert_array_equal(prepare(pixels), pixels[:, 5:11, 3:9])
+    smaller = Preprocessing((16, 12, 1), 3, "none", crop=6)(pixels)
+    whole = Preprocessing((6, 6, 1), 3, "none")(pixels[:, 5:11, 3:9])
+    np.testing.assert_array_equal(smaller, whole)
+    with pytest.raises(DataError, match="16 x 12.*data.crop cuts squares"):
+        Preprocessing((16, 12, 1), 3)
+
+
+@EACH
+def test_what_is_cut_off_has_no_part_in_the_rest(normalization):
+    """Whatever lies there: statistics and limits are those of the middle, to the last bit."""
+    middle = IMAGES[:, 4:12, 4:12]
+    framed = IMAGES + np.float32(1e6)
+    framed[:, 4:12, 4:12] = middle
+    given = {"size": 5, "normalization": normalization}
+    prepare = made(images=framed, crop=8, **given)
+    alone = made(images=middle, **given)
+    assert prepare == dataclasses.replace(alone, native_shape=(16, 16, 3), crop=8)
+    np.testing.assert_array_equal(prepare(framed), alone(middle))
+    image = keras.Input((16, 16, 3))
+    model = keras.Model(image, prepare.symbolic(image))
+    read = keras.models.model_from_json(model.to_json())
+    np.testing.assert_allclose(read(framed), alone(middle), rtol=1e-6, atol=1e-6)
+    again = Preprocessing.from_dict(json.loads(json.dumps(prepare.to_dict())))
+    assert again == prepare
+
+
+@pytest.mark.parametrize(
+    ("shape", "crop", "words"),
+    [
+        ((16, 12, 3), 14, "14 x 14 pixels out of images of 16 x 12: take 12 at most"),
+        ((101, 101, 1), 64, "half a pixel off it.*Take 63 or 65"),
+        ((16, 15, 1), 8, "No square is in the middle"),
+    ],
+)
+def test_a_cut_that_has_no_place_in_the_middle(shape, crop, words):
+    with pytest.raises(DataError, match=words):
+        Preprocessing(shape, crop=crop)
+    with pytest.raises(DataError, match=words):
+        Preprocessing.fit(shape, None, "dataset_standard", list, crop=crop)
 
 
 def test_runs_of_earlier_versions_are_read():
