@@ -49,6 +49,8 @@ def page(folder: Path) -> tuple[str, dict[str, Any]]:
     results = {study.name: _read(result_file(folder, study.name)) for study in studies()}
     rows = {study.name: measured_rows(study, results[study.name]) for study in studies()}
     lines = HEAD.splitlines()
+    if any(run.get("smoke") for content in results.values() for run in content.get("runs", [])):
+        lines += ["", "**Some rows are of a smoke run, on a few images: they mean nothing.**"]
     lines += [
         "",
         "## Targets",

@@ -14,6 +14,7 @@ docs/results.md is made of the results by benchmarks/results_page.py.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -52,7 +53,45 @@ class Cell:
 
 
 class Stopped(Exception):
-    """The budget is spent."""
+    """The budget is spent, or the process was asked to end."""
+
+
+class Trainings:
+    """The trainings that are running, so that they can be asked to stop all together."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+
+    def stop(self, *_: Any) -> None:
+        """Asks all to stop: each writes a checkpoint, from which the next call goes on."""
+        self.stopping.set()
+        for process in list(self._running):
+            process.terminate()
+
+    def wait(self, process: subprocess.Popen[bytes], seconds: float | None) -> int:
+        """Waits for one, at most so long, and returns its exit code.
+
+        Raises:
+            Stopped: the time is over, or all were asked to stop.
+        """
+        with self._lock:
+            self._running.add(process)
+        if self.stopping.is_set():
+            process.terminate()
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            process.wait()
+            raise Stopped from None
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        if code and self.stopping.is_set():
+            raise Stopped
+        return code
 
 
 @dataclass(frozen=True)
@@ -66,6 +105,7 @@ class Driver:
         deadline: by `time.monotonic()`; None for none.
         jobs: how many cells are worked on at once.
         smoke: tiny versions.
+        trainings: those that are running.
     """
 
     work: Path
@@ -74,10 +114,12 @@ class Driver:
     deadline: float | None
     jobs: int
     smoke: bool
+    trainings: Trainings
 
     def run(self, cell: Cell) -> dict[str, Any] | None:
         """Fits and measures a cell, and returns what is written down of it; None if it failed."""
-        if self.deadline is not None and time.monotonic() >= self.deadline:
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        if late or self.trainings.stopping.is_set():
             raise Stopped
         try:
             found = self._invariance(cell) if cell.row.recipe is None else self._fit(cell)
@@ -89,6 +131,7 @@ class Driver:
             "seed": cell.seed,
             "command": cell.row.command(cell.seed),
             **found,
+            **({"smoke": True} if self.smoke else {}),
             "date": time.strftime("%Y-%m-%d"),
             "load_average": round(os.getloadavg()[1], 1),
         }
@@ -153,13 +196,7 @@ class Driver:
             process = subprocess.Popen(
                 command, stdout=stream, stderr=subprocess.STDOUT, env=environment, cwd=ROOT
             )
-            try:
-                code = process.wait(left)
-            except subprocess.TimeoutExpired:
-                # It writes a checkpoint, from which the next call goes on.
-                process.terminate()
-                process.wait()
-                raise Stopped from None
+            code = self.trainings.wait(process, left)
         if code:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-6:]
             shown = "".join(f"\n    {line}" for line in lines)
@@ -214,30 +251,40 @@ def work_through(driver: Driver, cells: Sequence[Cell]) -> None:
     """Runs what is not done yet, several at once, and prints a line for each."""
     table = Table({"row": 50, "accuracy": 9, "AUC": 9, "minutes": 8})
     lock = threading.Lock()
-    stopped = threading.Event()
 
-    def one(cell: Cell) -> None:
-        if stopped.is_set():
-            return
+    def one(cell: Cell) -> bool:
+        """Returns whether it was come to."""
         needed = driver.missing_file(cell.row)
         if needed:
             print(f"{cell.name} is left out: it needs --files {needed}=PATH", file=sys.stderr)
-            return
+            return True
         try:
             row = driver.run(cell)
         except Stopped:
-            stopped.set()
-            return
+            return False
         if row is not None:
             judged = row["tests"].get(cell.row.table.judged_by, {})
             minutes = row.get("training_seconds", 0.0) / 60
             with lock:
                 table.add(cell.name, judged.get("accuracy"), judged.get("roc_auc"), minutes)
+        return True
 
     with ThreadPoolExecutor(driver.jobs) as pool:
-        list(pool.map(one, cells))
-    if stopped.is_set():
-        print("The budget is spent. The same command goes on.", flush=True)
+        reached = sum(pool.map(one, cells))
+    if reached < len(cells):
+        print(f"{len(cells) - reached} rows are left. The same command goes on.", flush=True)
+
+
+def measure_committees(study: Study, results: QuestionResults, work: Path, cells: Any) -> None:
+    """Measures the committees that the kept scores of a study's runs make."""
+    (axis, *_) = study.axes
+    paths = {
+        (cell.row.values[axis], cell.seed): path
+        for cell in cells
+        if (path := scores_file(work, cell)).is_file()
+    }
+    if study.committees is not None and paths:
+        results.set_committees(committees_of(paths, study.committees.sizes))
 
 
 def main() -> None:
@@ -254,9 +301,11 @@ def main() -> None:
     asked = set(selected([cell.name for cell in cells], arguments))
     if arguments.work is None:
         parser.error("--work is needed")
-    work = arguments.work.absolute()
-    folder = arguments.output if arguments.output != RESULTS else None
-    folder = folder or (work / "results" if arguments.smoke else RESULTS)
+    work, folder = arguments.work.absolute(), arguments.output
+    if arguments.smoke:
+        # Beside what is meant in earnest.
+        work = work / "smoke"
+        folder = work / "results" if folder == RESULTS else folder
     files = {}
     for text in arguments.files:
         name, equals, path = text.partition("=")
@@ -271,7 +320,10 @@ def main() -> None:
     deadline = None
     if arguments.budget is not None:
         deadline = time.monotonic() + 60 * arguments.budget
-    driver = Driver(work, files, results, deadline, arguments.jobs, arguments.smoke)
+    trainings = Trainings()
+    signal.signal(signal.SIGTERM, trainings.stop)
+    signal.signal(signal.SIGINT, trainings.stop)
+    driver = Driver(work, files, results, deadline, arguments.jobs, arguments.smoke, trainings)
     left = [
         cell
         for cell in cells
@@ -280,17 +332,8 @@ def main() -> None:
     work_through(driver, left)
     for study in found:
         if study.committees is not None:
-            members = [cell for cell in cells_of([study], arguments.seeds, arguments.smoke)]
-            scores = {cell: scores_file(work, cell) for cell in members}
-            of_members = {
-                (cell.row.values[next(iter(study.axes))], cell.seed): path
-                for cell, path in scores.items()
-                if path.is_file()
-            }
-            if of_members:
-                results[study.name].set_committees(
-                    committees_of(of_members, study.committees.sizes)
-                )
+            of_study = [cell for cell in cells if cell.row.study.name == study.name]
+            measure_committees(study, results[study.name], work, of_study)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """The files of the small studies, and in what order their rows are run."""
 
+import signal
+import subprocess
+import time
 from collections import Counter
 
+import numpy as np
 import pytest
 import yaml
 from small_results import QuestionResults, committees_of
-from small_studies import cells_of
+from small_studies import Driver, Stopped, Trainings, cells_of, work_through
 from small_study_files import QUESTIONS, ROOT, STUDIES, Study, studies
 
-from lensnet import config, registry
+from lensnet import registry
 from lensnet.config.documents import parse_document
 from lensnet.config.inheritance import with_bases
 from lensnet.config.loading import override, read_document, validate
@@ -98,8 +102,6 @@ def test_results_are_kept_from_call_to_call(tmp_path):
 
 
 def test_a_committee_is_the_mean_of_its_members(tmp_path):
-    import numpy as np
-
     labels = np.array([0] * 10 + [1] * 2)
     # Each of the two errs about another galaxy, and both see the lenses.
     scores = {"plain": [0.9] + [0.0] * 9 + [0.6, 0.8], "c4": [0.0, 0.9] + [0.0] * 8 + [0.7, 0.8]}
@@ -113,8 +115,37 @@ def test_a_committee_is_the_mean_of_its_members(tmp_path):
     assert rows[2, "mixed"]["tpr0"] == [1.0, None]
 
 
+def test_trainings_are_asked_to_stop_when_time_is_over():
+    trainings = Trainings()
+    process = subprocess.Popen(["sleep", "60"])
+    with pytest.raises(Stopped):
+        trainings.wait(process, 0.05)
+    assert process.returncode == -signal.SIGTERM
+    # The other jobs' as well, and none that begins later.
+    another = subprocess.Popen(["sleep", "60"])
+    with pytest.raises(Stopped):
+        trainings.wait(another, None)
+    assert Trainings().wait(subprocess.Popen(["true"]), None) == 0
+
+
+def test_without_budget_nothing_is_begun(tmp_path, capsys):
+    study = Study.load("mass")
+    results = {"mass": QuestionResults(tmp_path, study, {})}
+    driver = Driver(tmp_path, {}, results, time.monotonic(), 1, False, Trainings())
+    work_through(driver, cells_of([study], [0], smoke=False))
+    assert "4 rows are left" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists() and not results["mass"].runs
+
+
+def test_a_row_whose_files_are_not_named_is_left_out(tmp_path, capsys):
+    study = Study.load("rotated_mnist")
+    results = {study.name: QuestionResults(tmp_path, study, {})}
+    driver = Driver(tmp_path, {}, results, None, 1, False, Trainings())
+    work_through(driver, cells_of([study], [0], smoke=True))
+    assert "it needs --files rotated_mnist=PATH" in capsys.readouterr().err
+
+
 def test_a_key_that_is_none_is_refused():
     text = "question: x\nasks: x\naxes: {}\ntables: {a: {rows: [{}], smoke: [], test: []}}"
     with pytest.raises(ValueError, match="test"):
         Study.model_validate({"name": "x", **parse_document(text, "x").content})
-    assert config.load is not None
