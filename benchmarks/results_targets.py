@@ -102,11 +102,11 @@ def _images(rows: Rows, _: Any) -> str:
 
 def _rotation(rows: Rows, _: Any) -> str:
     """The largest at right angles, of networks that are symmetric or averaged."""
-    kinds = {"c4", "d4", "c8", "rot4", "rot4-inputs", "averaged-d4", "c4-parameters"}
+    kinds = {"c4", "d4", "c8", "rot4", "rot4-inputs", "averaged-d4", "d4-parameters"}
     values = [
         value
         for one in rows.get("symmetry", ())
-        if one.row.values["network"] in kinds | {"d4-parameters"}
+        if one.row.values["network"] in kinds
         for value in one.rotation(True)
     ]
     return f"{max(values):.1g}" if values else ""

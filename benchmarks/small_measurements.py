@@ -171,12 +171,13 @@ def train_invariance(request: dict[str, Any]) -> dict[str, Any]:
     """Trains a network of benchmarks/invariance.py, changed in one respect, and measures it.
 
     Args:
-        request: `settings`, such as `gain=0.5`; `seed`.
+        request: `settings`, such as `gain=0.5`; `seed`; `cache`, a folder where the images are
+            kept, which take longer to simulate than the network to train.
     """
     from dataclasses import replace
 
     import yaml
-    from invariance import RECIPE, make_images, trained_summary
+    from invariance import RECIPE, trained_summary
     from invariance_networks import MOMENTUM, NETWORKS, train
 
     settings = {
@@ -192,7 +193,8 @@ def train_invariance(request: dict[str, Any]) -> dict[str, Any]:
         key, _, value = text.partition("=")
         settings[key] = yaml.safe_load(value)
     (shape,) = [shape for shape in NETWORKS if shape.symmetry == settings["symmetry"]]
-    data, _ = make_images(*(int(settings[key]) for key in ("train_images", "test_images", "steps")))
+    counts = [int(settings[key]) for key in ("train_images", "test_images", "steps")]
+    data = invariance_images(Path(request["cache"]), *counts)
     recipe = {**RECIPE, "learning_rate": RECIPE["learning_rate"] * settings["rate_factor"]}
     recipe["warmup_steps"] = min(recipe["warmup_steps"], settings["steps"] // 2)
     trained = train(
@@ -214,6 +216,22 @@ def train_invariance(request: dict[str, Any]) -> dict[str, Any]:
         },
         "steps": settings["steps"],
     }
+
+
+def invariance_images(folder: Path, train: int, test: int, steps: int) -> dict[str, np.ndarray]:
+    """The images of benchmarks/invariance.py, simulated once."""
+    from invariance import make_images
+
+    path = folder / f"invariance-{train}-{test}-{steps}.npz"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        data, _ = make_images(train, test, steps)
+        # Another process may be about it as well: the file appears whole.
+        partial = path.with_name(f"{os.getpid()}-{path.name}")
+        np.savez(partial, **data)
+        partial.replace(path)
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,12 @@ class Driver:
 
     def _invariance(self, cell: Cell) -> dict[str, Any]:
         smoke = cell.row.table.smoke if self.smoke else []
-        return self._ask(cell, settings=[*cell.row.overrides, *smoke], seed=cell.seed)
+        return self._ask(
+            cell,
+            settings=[*cell.row.overrides, *smoke],
+            seed=cell.seed,
+            cache=str(self.work / "records" / "invariance"),
+        )
 
     def _ask(self, cell: Cell, **request: Any) -> dict[str, Any]:
         command = [sys.executable, script("small_measurements.py")]

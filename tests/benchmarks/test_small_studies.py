@@ -16,6 +16,7 @@ from lensnet import registry
 from lensnet.config.documents import parse_document
 from lensnet.config.inheritance import with_bases
 from lensnet.config.loading import override, read_document, validate
+from lensnet.evaluation.cost import count_network
 
 
 def experiment_of(row):
@@ -35,6 +36,31 @@ def test_every_row_is_an_experiment_of_its_own(name):
     # No two rows are the same but for their names.
     contents = [one.model_copy(update={"name": ""}).model_dump_json() for one in experiments]
     assert len(set(contents)) == len(rows)
+
+
+def counted(row):
+    experiment = experiment_of(row)
+    size = experiment.data.image_size or experiment.dataset_options.image_size
+    return count_network(experiment, (size, size, 1), len(experiment.dataset.classes or ()))
+
+
+def test_every_network_can_be_built():
+    for study in studies():
+        rows = [row for row in study.rows() if row.recipe is not None]
+        assert all(counted(row).multiply_adds > 0 for row in rows)
+
+
+def test_networks_of_a_width_cost_the_same_where_they_should():
+    rows = {row.name: row for row in Study.load("symmetry").rows()}
+    plain = counted(rows["model_i/augmented/width-0.5/2400"])
+    for name in ("c4", "d4", "rot4", "rot4-inputs", "c8"):
+        found = counted(rows[f"model_i/{name}/width-0.5/2400"])
+        # Fields are whole: those of c8 are eight channels each.
+        assert found.multiply_adds == pytest.approx(plain.multiply_adds, rel=0.12)
+    averaged = counted(rows["model_i/averaged-d4/width-0.5/2400"])
+    assert averaged.multiply_adds == 8 * plain.multiply_adds
+    for row in (rows["model_i/d4-parameters/width-0.5/2400"], rows["model_i/c4/width-1/2400"]):
+        assert counted(row).parameters == pytest.approx(plain.parameters, rel=0.02)
 
 
 def test_every_folder_is_a_question_and_its_page_says_so():
