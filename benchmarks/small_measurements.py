@@ -26,6 +26,11 @@ __all__ = ["measure", "train_invariance"]
 ANGLES = 8
 """At how many angles the rotation std at any angle is measured: 0, 45, ... 315 degrees."""
 
+NO_SUBSTRUCTURE = "no_sub"
+"""The class of Model I against which the others are searched for."""
+
+SEARCH_RATES = ("tpr0", "tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3")
+
 LARGEST_ROTATED = 5000
 """Test images above which a run is rotated by right angles alone, as `lensnet fit` has done."""
 
@@ -83,7 +88,21 @@ def on_other_data(run: Any, path: Path) -> tuple[np.ndarray, np.ndarray, dict[st
     ):
         labels = np.asarray(data.examples("test").labels)
     measured = load_object(other.task_spec.metrics)(labels, outputs)
+    if data.classes and data.classes[0] == NO_SUBSTRUCTURE:
+        measured |= search_for_substructure(labels, outputs)
     return labels, np.asarray(outputs), shortened(measured)
+
+
+def search_for_substructure(labels: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
+    """The rates at which lenses with substructure of any kind are found, by 1 - p(no_sub).
+
+    >>> search_for_substructure(np.arange(3), np.array([[.6, .2, .2], [.1, .2, .7], [1, 0, 0]]))
+    {'tpr0': 0.5, 'tpr_at_fpr_1e-2': None, 'tpr_at_fpr_1e-3': None}
+    """
+    from lensnet.evaluation.metrics import binary_metrics
+
+    found: dict[str, Any] = binary_metrics(labels != 0, 1 - outputs[:, 0], only=SEARCH_RATES)
+    return found
 
 
 def rotation_std(run: Any, test: dict[str, Any]) -> dict[str, float]:
