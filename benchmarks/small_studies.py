@@ -126,7 +126,7 @@ class Driver:
         try:
             found = self._invariance(cell) if cell.row.recipe is None else self._fit(cell)
         except ProcessFailed as error:
-            print(f"{cell.name} is left out: {error}", file=sys.stderr, flush=True)
+            print(f"Left out: {error}", file=sys.stderr, flush=True)
             return None
         row = {
             "row": cell.row.name,
@@ -207,7 +207,7 @@ class Driver:
         if code:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-6:]
             shown = "".join(f"\n    {line}" for line in lines)
-            raise ProcessFailed(f"lensnet fit ended with status {code}; {log}:{shown}")
+            raise ProcessFailed(f"{name}: lensnet fit ended with status {code}; {log}:{shown}")
 
     def _environment(self) -> dict[str, str]:
         """Threads for each of the jobs."""
