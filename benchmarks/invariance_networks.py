@@ -110,8 +110,14 @@ NETWORKS = (
 )
 
 
-def build(shape: Shape) -> keras.Model:
-    """The network in Keras; it gives the features and the two logits."""
+def build(shape: Shape, *, gain: float = 1.0, momentum: float = MOMENTUM) -> keras.Model:
+    """The network in Keras; it gives the features and the two logits.
+
+    Args:
+        shape: the network.
+        gain: factor of the standard deviation of the convolutions' initial weights.
+        momentum: of batch normalisation.
+    """
     symmetry = Symmetry.parse(shape.symmetry)
     order = symmetry.order
 
@@ -122,7 +128,7 @@ def build(shape: Shape) -> keras.Model:
         options = {
             "strides": strides,
             "use_bias": False,
-            "kernel_initializer": "he_normal",
+            "kernel_initializer": keras.initializers.VarianceScaling(2.0 * gain**2, "fan_in"),
         }
         size = shape.kernel_size
         if symmetry.kind == "regular":
@@ -133,8 +139,8 @@ def build(shape: Shape) -> keras.Model:
 
     def normalization() -> keras.Layer:
         if symmetry.kind == "regular":
-            return FieldNormalization(shape.symmetry, momentum=MOMENTUM, epsilon=EPSILON)
-        return keras.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
+            return FieldNormalization(shape.symmetry, momentum=momentum, epsilon=EPSILON)
+        return keras.layers.BatchNormalization(momentum=momentum, epsilon=EPSILON)
 
     image = keras.Input((SIZE, SIZE, 1))
     x = mask(image)
@@ -189,7 +195,7 @@ class Trained:
     right_angles: np.ndarray
 
 
-def train(shape: Shape, seed: int, data: Any, recipe: dict[str, Any]) -> Trained:
+def train(shape: Shape, seed: int, data: Any, recipe: dict[str, Any], **changes: float) -> Trained:
     """Trains a network to tell lenses from other galaxies.
 
     Args:
@@ -198,10 +204,11 @@ def train(shape: Shape, seed: int, data: Any, recipe: dict[str, Any]) -> Trained
         data: arrays by name: `train_images`, `train_labels`, `test_images`, `test_labels`,
             `rotated`, and `order`, shape (steps, batch), the images of each step.
         recipe: `learning_rate` at its highest, and `warmup_steps`; it falls as a cosine.
+        changes: of the network, as `build` takes them.
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    model = build(shape)
+    model = build(shape, **changes)
     order = data["order"]
     steps, batch = order.shape
     logits = keras.Model(model.input, model.output[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -41,8 +41,32 @@ LENS_COLUMNS = ("n_source_im", "mag_eff", "n_pix_source")
 class SimulatedOptions(DatasetOptions):
     """Options of `lens_finding/simulated`."""
 
-    image_size: int = Field(101, ge=32, le=512, description="Pixels a side; 0.2 arcsec each.")
+    image_size: int = Field(
+        101, ge=32, le=512, description="Pixels a side, each as large as the survey's."
+    )
     examples_per_class: int = Field(1000, ge=4, description="Images of each class, in all.")
+    nonlenses: int | None = Field(
+        None,
+        ge=4,
+        description="Images without a lens, in all, where they are to be another number. Training "
+        "by data.fresh has as many of both all the same.",
+    )
+    survey: Literal["kids_r", "ps1_r"] = Field(
+        "kids_r",
+        description="Whose pixels, point spread function and noise: KiDS in r (0.2 arcsec a pixel, "
+        "0.7 arcsec wide), or Pan-STARRS1's 3 pi stacks in r (0.25, 1.2, two magnitudes less "
+        "deep).",
+    )
+
+    def simulator_arguments(self) -> dict[str, Any]:
+        from lensnet.simulation.observation import OBSERVATIONS
+
+        return {"image_size": self.image_size, "observation": OBSERVATIONS[self.survey]}
+
+    def simulated_examples(self) -> int | dict[str, int]:
+        if self.nonlenses is None:
+            return self.examples_per_class
+        return {"nonlens": self.nonlenses, "lens": self.examples_per_class}
 
 
 class ChallengeOptions(FileOptions):

@@ -39,6 +39,15 @@ class DatasetOptions(BaseModel):
         """The keys of `data` of the data set that says how files are read; None for itself."""
         return None
 
+    def simulator_arguments(self) -> dict[str, Any]:
+        """Returns what the simulator is called with, where there is one."""
+        return {"image_size": getattr(self, "image_size")}  # noqa: B009 (those with one have it)
+
+    def simulated_examples(self) -> int | dict[str, int]:
+        """Returns how many images are simulated: of each class alike, or by its name."""
+        count: int = getattr(self, "examples", None) or getattr(self, "examples_per_class")  # noqa: B009
+        return count
+
 
 class FileOptions(DatasetOptions):
     """Options of the data sets that read the user's files."""

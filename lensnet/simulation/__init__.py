@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lensnet.simulation.halo_mass import HaloMassSimulator
     from lensnet.simulation.lens_finding import LensFindingSimulator
     from lensnet.simulation.look_alikes import LookAlikeSimulator
-    from lensnet.simulation.observation import KIDS_R_BAND, ObservationConfig
+    from lensnet.simulation.observation import KIDS_R_BAND, PS1_R_BAND, ObservationConfig
     from lensnet.simulation.parallel import simulate_many
     from lensnet.simulation.reference import render_with_lenstronomy
     from lensnet.simulation.simulator import SimulatedImage, Simulator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KIDS_R_BAND",
+    "PS1_R_BAND",
     "HaloMassSimulator",
     "LensFindingSimulator",
     "LookAlikeSimulator",
@@ -48,6 +49,7 @@ __all__ = [
 
 _MODULES = {
     "KIDS_R_BAND": "observation",
+    "PS1_R_BAND": "observation",
     "HaloMassSimulator": "halo_mass",
     "LensFindingSimulator": "lens_finding",
     "LookAlikeSimulator": "look_alikes",

@@ -10,7 +10,7 @@ import numpy as np
 from lensnet.simulation.scene import GaussianPsf
 from lensnet.simulation.validation import check_integer, check_number, check_range
 
-__all__ = ["KIDS_R_BAND", "ObservationConfig"]
+__all__ = ["KIDS_R_BAND", "OBSERVATIONS", "PS1_R_BAND", "ObservationConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +124,27 @@ KIDS_R_BAND = ObservationConfig(
     psf_fwhm_sd_arcsec=0.09,
     psf_fwhm_range_arcsec=(0.5, 0.95),
 )
+
+# The 3 pi survey of Pan-STARRS1 in r, as its stacks are (Chambers et al. 2016, arXiv:1612.05560).
+PS1_R_BAND = ObservationConfig(
+    name="Pan-STARRS1 r",
+    # Stacks are resampled to this.
+    pixel_scale_arcsec=0.25,
+    # As for KiDS, what the depth asks for: 23.2 at 5 sigma for a point source (their abstract), in
+    # an aperture of two FWHM, which holds 94 % of its light, given sky and exposures.
+    zero_point_magnitude=24.7,
+    # Of a dark sky, as for KiDS. Only what it makes of the depth, with the zero point, counts.
+    sky_brightness_magnitude=21.08,
+    # A dozen exposures of 40 s at a typical place.
+    exposure_s=40.0,
+    num_exposures=12,
+    # Ours; the sky's noise is far above any read-out's.
+    read_noise_electrons=9.0,
+    # The survey's median in r; the spread is ours.
+    psf_fwhm_mean_arcsec=1.19,
+    psf_fwhm_sd_arcsec=0.15,
+    psf_fwhm_range_arcsec=(0.8, 1.7),
+)
+
+OBSERVATIONS = {"kids_r": KIDS_R_BAND, "ps1_r": PS1_R_BAND}
+"""By the names that `data.options.survey` takes."""

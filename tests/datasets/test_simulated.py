@@ -114,3 +114,18 @@ def test_the_default_configuration_works_through_tfds(tmp_path, monkeypatch):
     assert image.shape == (16, 16, 1) and 11.5 <= float(target) <= 12.5
     assert info.splits["train"].num_examples == 16
     assert "main halo" in info.description and "Alexander" in info.citation
+
+
+def test_lenses_and_others_may_be_unequal_and_of_another_survey(make_experiment):
+    from lensnet.simulation import PS1_R_BAND, LensFindingSimulator
+
+    options = {"image_size": 32, "examples_per_class": 10, "nonlenses": 30, "survey": "ps1_r"}
+    name = "lens_finding/simulated"
+    data = prepare(make_experiment(name, "binary", options=options, normalization="none"))
+    assert data.counts("train") == {"nonlens": 24, "lens": 8}
+    assert data.counts("test") == {"nonlens": 3, "lens": 1}
+    simulator = LensFindingSimulator(image_size=32, observation=PS1_R_BAND)
+    images, _ = next(iter(data.batches("test", 4)))
+    for image, example_id in zip(images, data.examples("test").ids, strict=True):
+        kind, index = example_id.split("/")
+        np.testing.assert_array_equal(image, simulator.simulate(kind, int(index), 0).image)

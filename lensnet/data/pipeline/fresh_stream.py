@@ -72,7 +72,7 @@ class FreshTraining:
         if not isinstance(source, SimulatedSource):
             raise ValueError(f"data.fresh is for simulated data; got {experiment.data.dataset}.")
         training = splits.train if splits.are_fractions else Splits.model_validate({}).train
-        every = source.examples_per_class * max(1, len(source.classes))
+        every = sum(map(source.count, source.classes or (None,)))
         return cls(
             FreshImages(source.simulator, experiment.seed),
             experiment.data.augmentation,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ class SimulatedSource:
 
     Args:
         simulator: what makes them.
-        examples_per_class: how many of each class, or in all for a regression.
+        examples: how many of each class, or in all for a regression; or by class.
         seed: the seed of the images.
         processes: how many processes simulate; by default one for each CPU, or one in all if the
             images are few.
@@ -38,15 +38,21 @@ class SimulatedSource:
     def __init__(
         self,
         simulator: Simulator,
-        examples_per_class: int,
+        examples: int | Mapping[str, int],
         seed: int,
         processes: int | None = None,
     ):
         self.simulator = simulator
-        self.examples_per_class = examples_per_class
+        self.examples = examples
         self.seed = seed
         self.processes = processes
         self.classes = tuple(simulator.classes)
+
+    def count(self, label: str | None) -> int:
+        """Returns how many images there are of a class, or in all where there are no classes."""
+        if isinstance(self.examples, int):
+            return self.examples
+        return self.examples[str(label)]
 
     def list(self) -> Listing:
         """Lists the images to be made, as class/number; see `Source`."""
@@ -54,7 +60,7 @@ class SimulatedSource:
             tuple(
                 Example(id=f"{label or 'image'}/{index}", label=label)
                 for label in self.classes or (None,)
-                for index in range(self.examples_per_class)
+                for index in range(self.count(label))
             )
         )
 
@@ -89,4 +95,4 @@ class SimulatedSource:
 
     def fingerprint_entries(self, listing: Listing) -> Iterator[str]:
         """Yields the simulator with all its options, and how many images it makes."""
-        yield f"{self.simulator!r} {self.examples_per_class}"
+        yield f"{self.simulator!r} {self.examples}"

@@ -28,9 +28,8 @@ def make_source(spec: DatasetSpec, options: Any, source_dir: Path | None, seed: 
         DataError: the files are missing, or not what the data set reads.
     """
     if spec.simulator is not None:
-        count = getattr(options, "examples", None) or options.examples_per_class
-        simulator = load_object(spec.simulator)(image_size=options.image_size)
-        return SimulatedSource(simulator, count, seed)
+        simulator = load_object(spec.simulator)(**options.simulator_arguments())
+        return SimulatedSource(simulator, options.simulated_examples(), seed)
     if source_dir is None:
         raise DataError(
             f"{spec.name} reads your own files: say where they are, with data.source_dir, with "
