@@ -227,13 +227,6 @@ def test_magnitudes():
 @pytest.mark.parametrize(
     "wrong", [{"pixel_scale_arcsec": 0.0}, {"num_exposures": 0}, {"psf_fwhm_mean_arcsec": 2.0}]
 )
-def test_pan_starrs_is_as_deep_as_published():
-    # 23.2 at 5 sigma for point sources (Chambers et al. 2016): two FWHM hold 94 % of a Gaussian.
-    aperture = 2 * PS1_R_BAND.psf_fwhm_mean_arcsec
-    lost = -2.5 * np.log10(0.9375)
-    assert PS1_R_BAND.limiting_magnitude(aperture) - lost == pytest.approx(23.2, abs=0.05)
-
-
 def test_a_wrong_observation_is_refused(wrong):
     options = {
         "name": "test",
@@ -250,3 +243,10 @@ def test_a_wrong_observation_is_refused(wrong):
     ObservationConfig(**options)
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ObservationConfig(**{**options, **wrong})
+
+
+def test_pan_starrs_is_as_deep_as_published():
+    # 23.2 at 5 sigma for point sources (Chambers et al. 2016): two FWHM hold 94 % of a Gaussian.
+    aperture = 2 * PS1_R_BAND.psf_fwhm_mean_arcsec
+    lost = -2.5 * np.log10(0.9375)
+    assert PS1_R_BAND.limiting_magnitude(aperture) - lost == pytest.approx(23.2, abs=0.05)
